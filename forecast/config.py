@@ -1,0 +1,125 @@
+"""Settings: `forecast.toml`, then `FORECAST_*` variables, then flags; the last one wins."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from forecast.errors import ConfigError
+
+PREFIX = "FORECAST_"
+# Variables that belong to the command line, not to the settings.
+_NOT_SETTINGS = {"FORECAST_HOME"}
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Settings(_Table):
+    """Everything a user may choose; the defaults are what `train` uses.
+
+    Sessions are trading days; rates are fractions.
+    """
+
+    source: str = "auto"
+    network: str = "lstm"
+    units: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split)] = (
+        64,
+        64,
+    )
+    lookback: int = Field(60, ge=2, le=2000)
+    horizon: int = Field(1, ge=1, le=250)
+    target: str = "return"
+    features: Annotated[tuple[str, ...] | None, BeforeValidator(_split)] = None
+    epochs: int = Field(100, ge=1, le=100_000)
+    seed: int = Field(7, ge=0, lt=2**32)
+
+
+def load_settings(home: Path, **flags: Any) -> Settings:
+    """The settings for a home folder.
+
+    Args:
+        home: Folder that may hold `forecast.toml`.
+        flags: Values from the command line; None means not given.
+
+    Raises:
+        ConfigError: if a key is unknown (the nearest spelling is named) or a value is refused.
+    """
+    merged: dict[str, Any] = {}
+    where: dict[str, str] = {}
+    for origin, values in (
+        (str(home / "forecast.toml"), _from_file(home / "forecast.toml")),
+        ("environment", _from_environment(os.environ)),
+        ("command line", {name: value for name, value in flags.items() if value is not None}),
+    ):
+        for key, value in values.items():
+            if isinstance(value, dict) and isinstance(merged.get(key), dict):
+                merged[key] = {**merged[key], **value}
+            else:
+                merged[key] = value
+            where[key] = origin
+    try:
+        return Settings.model_validate(merged)
+    except ValidationError as error:
+        raise _explain(error, where) from error
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except FileNotFoundError:
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise ConfigError(
+            f"{path} must be a readable TOML file. Reading it failed: {error}.",
+            hint=f"correct {path.name}, or remove it",
+        ) from error
+
+
+def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
+    """`FORECAST_LOOKBACK=60` sets `lookback`; `FORECAST_QUALITY__JUMP=8` sets `[quality] jump`."""
+    values: dict[str, Any] = {}
+    for name, value in variables.items():
+        if not name.startswith(PREFIX) or name in _NOT_SETTINGS:
+            continue
+        key, _, inner = name.removeprefix(PREFIX).lower().partition("__")
+        if inner:
+            values.setdefault(key, {})[inner] = value
+        else:
+            values[key] = value
+    return values
+
+
+def _explain(error: ValidationError, where: Mapping[str, str]) -> ConfigError:
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    name, origin = ".".join(path), where.get(path[0], "settings")
+    if first["type"] == "extra_forbidden":
+        fields = Settings.model_fields
+        for part in path[:-1]:
+            annotation = fields[part].annotation
+            fields = annotation.model_fields if isinstance(annotation, type) else {}  # type: ignore[attr-defined]
+        near = difflib.get_close_matches(path[-1], fields, n=1, cutoff=0.0)
+        return ConfigError(
+            f"every setting must be a known one. Received {name!r} from {origin}.",
+            hint=f"{near[0]!r}, if that was meant" if near else "remove it",
+        )
+    return ConfigError(
+        f"setting {name!r}: {first['msg'][0].lower()}{first['msg'][1:]}. "
+        f"Received {first['input']!r} from {origin}.",
+        hint=f"another value for {path[0]!r}",
+    )

@@ -1,0 +1,87 @@
+"""Every error the program raises on purpose.
+
+ForecastError
+├── ConfigError           a setting, flag or variable is unknown or out of range
+├── SourceError           bars could not be brought
+│   ├── UnknownTicker     the source has no such ticker
+│   ├── SourceUnavailable the source cannot be reached, or answers with a fault
+│   ├── RateLimited       the source refuses for now
+│   └── MalformedData     the source answered, but not with bars
+├── BarsError             bars break their contract
+├── NotEnoughBars         too short a history for what was asked
+├── TrainingError         training diverged
+├── ArtifactError         a saved file is missing, damaged or of another version
+└── BusyError             another process holds the lock
+
+A message says what must hold, what came and where; the hint is the next command.
+"""
+
+from __future__ import annotations
+
+
+class ForecastError(Exception):
+    """Base of all errors that a user can do something about."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} Try: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The keyword-only hint would be lost when an error crosses a process boundary.
+        return _rebuild, (type(self), self.message, self.hint)
+
+    def as_document(self) -> dict[str, str | None]:
+        """The error as the JSON object that `--json` prints."""
+        return {"type": type(self).__name__, "message": self.message, "hint": self.hint}
+
+
+def _rebuild(kind: type[ForecastError], message: str, hint: str | None) -> ForecastError:
+    return kind(message, hint=hint)
+
+
+class ConfigError(ForecastError):
+    """A setting, flag or variable is unknown or out of range."""
+
+
+class SourceError(ForecastError):
+    """Bars could not be brought."""
+
+
+class UnknownTicker(SourceError):  # noqa: N818
+    """The source has no such ticker."""
+
+
+class SourceUnavailable(SourceError):  # noqa: N818
+    """The source cannot be reached, or answers with a fault."""
+
+
+class RateLimited(SourceError):  # noqa: N818
+    """The source refuses for now."""
+
+
+class MalformedData(SourceError):  # noqa: N818
+    """The source answered, but not with bars."""
+
+
+class BarsError(ForecastError):
+    """Bars break their contract."""
+
+
+class NotEnoughBars(ForecastError):  # noqa: N818
+    """Too short a history for what was asked."""
+
+
+class TrainingError(ForecastError):
+    """Training diverged."""
+
+
+class ArtifactError(ForecastError):
+    """A saved file is missing, damaged or of another version."""
+
+
+class BusyError(ForecastError):
+    """Another process holds the lock."""

@@ -1,0 +1,1 @@
+"""Forecasts become a verdict: prices, scores, significance."""

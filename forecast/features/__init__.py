@@ -1,0 +1,1 @@
+"""Bars become Windows: indicators, targets, scaling, splits, windows."""

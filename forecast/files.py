@@ -1,0 +1,117 @@
+"""Files that are either whole or not there: atomic writes, staged folders, checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from forecast.errors import ArtifactError
+
+
+def sync_folder(folder: Path) -> None:
+    """Force a folder's entries to disk, so that a rename survives a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_file(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write `content` to `path` so that a reader sees the old file or the new one, never half.
+
+    Raises:
+        ArtifactError: if the folder cannot be written (read-only, full disk).
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON document atomically; NaN and infinity are refused (they are not JSON)."""
+    text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    write_atomically(path, text.encode())
+
+
+@contextmanager
+def staged_folder(final: Path) -> Iterator[Path]:
+    """A temporary sibling of `final` to fill; it becomes `final` in one rename, or vanishes.
+
+    Raises:
+        ArtifactError: if the folder cannot be written (read-only, full disk).
+    """
+    stage: Path | None = None
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+        stage = Path(tempfile.mkdtemp(dir=final.parent, prefix=f".{final.name}."))
+        stage.chmod(0o755)
+        yield stage
+        for path in stage.rglob("*"):
+            if path.is_file():
+                _sync_file(path)
+        sync_folder(stage)
+        stage.rename(final)
+        sync_folder(final.parent)
+    except OSError as error:
+        raise unwritable(final, error) from error
+    finally:
+        if stage is not None and stage.exists():
+            shutil.rmtree(stage, ignore_errors=True)
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 as hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def inside(root: Path, *parts: str) -> Path:
+    """`root` joined with `parts`, refused when the result would leave `root`.
+
+    Raises:
+        ArtifactError: if the path points outside `root`.
+    """
+    path = root.joinpath(*parts)
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise ArtifactError(
+            f"a path must stay inside {root}. Received {'/'.join(parts)!r}.",
+            hint="check the ticker or run name",
+        )
+    return path
+
+
+def unwritable(path: Path, error: OSError) -> ArtifactError:
+    """The one error for a folder that cannot be written."""
+    reason = error.strerror or str(error)
+    return ArtifactError(
+        f"{path.parent} must be writable. Writing {path.name} failed: {reason}.",
+        hint="free some disk space or choose another folder with --home DIR",
+    )

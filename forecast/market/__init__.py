@@ -1,0 +1,1 @@
+"""A ticker becomes Bars: sources, quality, sessions, store."""

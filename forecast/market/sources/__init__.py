@@ -1,0 +1,1 @@
+"""Where bars come from; each source is one module with a `fetch`."""

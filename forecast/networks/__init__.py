@@ -1,0 +1,1 @@
+"""Windows become a trained network: the only place that knows Keras."""

@@ -1,0 +1,1 @@
+"""A verdict becomes pictures and a page."""
