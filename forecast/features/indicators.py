@@ -322,7 +322,7 @@ def volume_change(volume: pd.Series, *, period: int = 20) -> pd.Series:
 
 def weekday_wave(sessions: pd.DatetimeIndex, *, phase: str) -> pd.Series:
     """Day of the week on a circle of seven days: `phase` is `sin` or `cos`; no warm-up."""
-    angle = 2.0 * np.pi * sessions.dayofweek.to_numpy() / 7.0
+    angle = 2.0 * np.pi * sessions.day_of_week.to_numpy() / 7.0
     return pd.Series(np.sin(angle) if phase == "sin" else np.cos(angle), index=sessions)
 
 

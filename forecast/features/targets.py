@@ -48,3 +48,82 @@ def log_returns_ahead(close: pd.Series, *, horizon: int) -> np.ndarray:
     for step in range(1, horizon + 1):
         ahead[: max(len(logs) - step, 0), step - 1] = logs[step:] - logs[:-step]
     return ahead
+
+
+@dataclass(frozen=True)
+class ReturnTarget:
+    """Log return in units of the volatility known at the origin, times the root of the step.
+
+    With the unit divided out, quiet and wild years ask the network for numbers of one size, and
+    an untrained network already gives the spread that the recent volatility implies.
+    """
+
+    def encode(self, returns: np.ndarray, *, unit: np.ndarray, close: np.ndarray) -> np.ndarray:
+        """Encoded targets from log returns, shape (n, horizon); `unit` and `close` are (n,)."""
+        return returns / _reach(unit, returns.shape[1])
+
+    def decode(self, outputs: np.ndarray, *, unit: np.ndarray, close: np.ndarray) -> np.ndarray:
+        """Log returns from network outputs, shape (n, horizon, outputs)."""
+        return outputs * _reach(unit, outputs.shape[1])[:, :, None]
+
+    def as_document(self) -> dict[str, float | str]:
+        """As JSON."""
+        return {"kind": "return"}
+
+
+@dataclass(frozen=True)
+class PriceTarget:
+    """The textbook's target: the close itself, scaled to [0, 1] over the training part.
+
+    Attributes:
+        low: lowest training close [quote currency].
+        high: highest training close.
+    """
+
+    low: float
+    high: float
+
+    def encode(self, returns: np.ndarray, *, unit: np.ndarray, close: np.ndarray) -> np.ndarray:
+        """Encoded targets from log returns, shape (n, horizon)."""
+        return (close[:, None] * np.exp(returns) - self.low) / (self.high - self.low)
+
+    def decode(self, outputs: np.ndarray, *, unit: np.ndarray, close: np.ndarray) -> np.ndarray:
+        """Log returns from network outputs, shape (n, horizon, outputs).
+
+        A forecast price below a hundredth of the close counts as that: prices are positive.
+        """
+        prices = outputs * (self.high - self.low) + self.low
+        return np.log(np.maximum(prices / close[:, None, None], 0.01))
+
+    def as_document(self) -> dict[str, float | str]:
+        """As JSON."""
+        return {"kind": "price", "low": self.low, "high": self.high}
+
+
+Target = ReturnTarget | PriceTarget
+TARGETS = ("return", "price")
+
+
+def fit_target(name: str, close: np.ndarray) -> Target:
+    """The target called `name`, fitted on the closes of the training part, shape (n,).
+
+    Raises:
+        ValueError: if there is no such target.
+    """
+    if name == "return":
+        return ReturnTarget()
+    if name == "price":
+        low, high = float(close.min()), float(close.max())
+        return PriceTarget(low, high if high > low else low + 1.0)
+    raise ValueError(f"target must be one of {', '.join(TARGETS)}. Received {name!r}.")
+
+
+def load_target(document: dict[str, float | str]) -> Target:
+    """The target from what `as_document` gave."""
+    if document["kind"] == "return":
+        return ReturnTarget()
+    return PriceTarget(float(document["low"]), float(document["high"]))
+
+
+def _reach(unit: np.ndarray, horizon: int) -> np.ndarray:
+    return unit[:, None] * np.sqrt(np.arange(1, horizon + 1))

@@ -1,0 +1,56 @@
+"""Training batches gathered from windows: slices for causal networks, whole windows for others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from forecast.features.windows import Windows
+
+
+def slice_starts(windows: Windows, *, scored: int, rng: np.random.Generator | None) -> np.ndarray:
+    """First rows of slices that score every window's origin about once.
+
+    A slice is `lookback - 1 + scored` rows with a loss on the last `scored` ("forking sequences",
+    Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster), so each scored step sees at
+    least `lookback` rows. Slices tile each unbroken run of origins from a random offset; where
+    one would reach past an end of the run it is moved inwards, so none leaves its part or ticker.
+
+    Args:
+        windows: Stride-1 windows.
+        scored: Steps with a loss in each slice; no run is shorter.
+        rng: For offsets and order; None tiles from the start, in order.
+
+    Returns:
+        First rows, shape (slices,).
+    """
+    starts = []
+    for first, count in windows.runs():
+        slices = -(-count // scored)
+        offset = int(rng.integers(scored)) if rng is not None else 0
+        tiles = np.arange(slices + (1 if offset else 0)) * scored - offset
+        starts.append(first + np.clip(tiles, 0, count - scored))
+    joined = np.concatenate(starts)
+    return rng.permutation(joined) if rng is not None else joined
+
+
+def gather_slices(
+    windows: Windows, starts: np.ndarray, *, scored: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and targets of slices.
+
+    Returns:
+        Features (batch, lookback - 1 + scored, n_features), targets (batch, scored, horizon, 1).
+    """
+    first_scored = starts[:, None] + windows.lookback - 1 + np.arange(scored)
+    rows = starts[:, None] + np.arange(windows.lookback - 1 + scored)
+    return windows.features[rows], windows.targets[first_scored][..., None]
+
+
+def gather_windows(windows: Windows, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Windows and their targets.
+
+    Returns:
+        Features (batch, lookback, n_features), targets (batch, horizon, 1).
+    """
+    rows = windows.starts[positions] + windows.lookback - 1
+    return windows.gather(positions), windows.targets[rows][..., None]

@@ -1,0 +1,77 @@
+"""Output layers and their losses."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from forecast.features.targets import LEVELS
+
+OUTPUTS = 1 + len(LEVELS)
+_MIDDLE = LEVELS.index(0.5)
+
+
+def point_and_quantiles(hidden: Any, *, horizon: int, every_step: bool) -> Any:
+    """A point forecast and seven quantiles that cannot cross.
+
+    The median is free; each further quantile lies a softplus away from its inner neighbour
+    (cf. Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster). The start is a point of
+    0 and the quantiles of a standard normal: what a target in units of its volatility would have.
+
+    Args:
+        hidden: Keras tensor, shape (batch, width) or (batch, steps, width).
+        horizon: Steps ahead.
+        every_step: Which of the two shapes `hidden` has.
+
+    Returns:
+        Keras tensor, shape (batch, [steps,] horizon, 8): the point, then the quantiles at `LEVELS`.
+    """
+    from keras import initializers, layers, ops
+
+    raw = layers.Dense(
+        horizon * OUTPUTS,
+        kernel_initializer=initializers.RandomNormal(stddev=0.01),
+        bias_initializer=initializers.Constant(np.tile(_normal_start(), horizon).tolist()),
+        name="head",
+    )(hidden)
+    shape = (-1, horizon, OUTPUTS) if every_step else (horizon, OUTPUTS)
+    raw = layers.Reshape(shape, name="steps")(raw)
+    point, median = raw[..., :1], raw[..., 1:2]
+    below = ops.cumsum(ops.softplus(raw[..., 2 : 2 + _MIDDLE]), axis=-1)
+    above = ops.cumsum(ops.softplus(raw[..., 2 + _MIDDLE :]), axis=-1)
+    return ops.concatenate([point, median - ops.flip(below, axis=-1), median, median + above], -1)
+
+
+def point_and_quantile_loss(y_true: Any, y_pred: Any) -> Any:
+    """Mean pinball loss of the quantiles plus half the squared error of the point.
+
+    Args:
+        y_true: Encoded target, shape (batch, [steps,] horizon, 1).
+        y_pred: shape (batch, [steps,] horizon, 8).
+
+    Returns:
+        Loss, shape (batch, [steps,] horizon).
+    """
+    from keras import ops
+
+    levels = ops.convert_to_tensor(LEVELS, dtype=y_pred.dtype)
+    error = y_true - y_pred[..., 1:]
+    pinball = ops.mean(ops.maximum(levels * error, (levels - 1.0) * error), axis=-1)
+    squared = ops.square(y_true[..., 0] - y_pred[..., 0])
+    return pinball + POINT_WEIGHT * squared
+
+
+POINT_WEIGHT = 0.1
+"""Of the squared error in the loss. Daily returns are nearly all noise: with a larger weight the
+point's gradients drown what there is to learn about the spread."""
+
+
+def _normal_start() -> np.ndarray:
+    """Biases that make the first forecast a standard normal: point, median, gaps below, above."""
+    quantiles = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
+    gaps = np.diff(quantiles)
+    raw_gaps = np.log(np.expm1(gaps))  # softplus inverted
+    below = raw_gaps[:_MIDDLE][::-1]
+    return np.concatenate([[0.0, 0.0], below, raw_gaps[_MIDDLE:]])

@@ -1,0 +1,122 @@
+"""Stacked recurrent networks: plain, LSTM and GRU, in one direction or both.
+
+Every layer keeps to what the fused GPU kernels (cuDNN) ask for: tanh and sigmoid, a bias, no
+unrolling, no recurrent dropout, `reset_after=True` for GRU. Dropout sits between the layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+
+def stack(
+    inputs: Any,
+    *,
+    cell: str,
+    bidirectional: bool = False,
+    units: Sequence[int],
+    dropout: float,
+    l2: float,
+    every_step: bool,
+) -> Any:
+    """Recurrent layers on top of each other.
+
+    Args:
+        inputs: Keras tensor, shape (batch, steps, n_features).
+        cell: Keras's layer: `SimpleRNN`, `LSTM` or `GRU`.
+        bidirectional: Read the window forwards and backwards, and join both.
+        units: Width of each layer, from the input up.
+        dropout: Share of each layer's outputs dropped while training.
+        l2: Weight of the squared input kernels in the loss.
+        every_step: Give the output at each step, not at the last one only.
+
+    Returns:
+        Keras tensor, shape (batch, width), or (batch, steps, width) if `every_step`.
+    """
+    from keras import layers, regularizers
+
+    hidden = inputs
+    for depth, width in enumerate(units):
+        layer = getattr(layers, cell)(
+            width,
+            return_sequences=every_step or depth < len(units) - 1,
+            kernel_regularizer=regularizers.L2(l2) if l2 else None,
+            name=f"{cell.lower()}_{depth + 1}",
+        )
+        if bidirectional:
+            layer = layers.Bidirectional(layer, name=f"bidirectional_{depth + 1}")
+        hidden = layer(hidden)
+        if dropout:
+            hidden = layers.Dropout(dropout, name=f"dropout_{depth + 1}")(hidden)
+    return hidden
+
+
+@dataclass(frozen=True)
+class Network:
+    """One way to read a window.
+
+    Attributes:
+        build: (inputs, units, dropout, l2, every_step) → hidden tensor.
+        causal: Step *t* of the output depends on rows up to *t* alone, so that the network may be
+            trained on every step.
+    """
+
+    build: Callable[..., Any]
+    causal: bool
+
+
+NETWORKS: dict[str, Network] = {
+    "simple_rnn": Network(partial(stack, cell="SimpleRNN"), causal=True),
+    "lstm": Network(partial(stack, cell="LSTM"), causal=True),
+    "gru": Network(partial(stack, cell="GRU"), causal=True),
+    "bilstm": Network(partial(stack, cell="LSTM", bidirectional=True), causal=False),
+    "bigru": Network(partial(stack, cell="GRU", bidirectional=True), causal=False),
+}
+
+
+def build(
+    network: str,
+    *,
+    n_features: int,
+    horizon: int,
+    units: Sequence[int] = (64, 64),
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    scored: int | None = None,
+) -> Any:
+    """A network with the point-and-quantiles head.
+
+    Args:
+        network: Key of `NETWORKS`.
+        n_features: Columns of a window.
+        horizon: Steps ahead.
+        units: Width of each layer.
+        dropout: In [0, 1).
+        l2: >= 0.
+        scored: None for the forecast at the last row; a number to train a causal network on that
+            many last steps at once.
+
+    Returns:
+        keras.Model, (batch, lookback, n_features) → (batch, horizon, 8), or with `scored`
+        (batch, steps, n_features) → (batch, scored, horizon, 8). The weights are the same in
+        number and order either way.
+
+    Raises:
+        ValueError: if `scored` is asked of a network that is not causal.
+    """
+    import keras
+
+    from forecast.networks.heads import point_and_quantiles
+
+    kind = NETWORKS[network]
+    if scored and not kind.causal:
+        raise ValueError(f"{network} sees later rows: it cannot be trained on every step.")
+    inputs = keras.Input((None, n_features), name="window")
+    hidden = kind.build(inputs, units=units, dropout=dropout, l2=l2, every_step=bool(scored))
+    if scored:
+        hidden = hidden[:, -scored:]
+    outputs = point_and_quantiles(hidden, horizon=horizon, every_step=bool(scored))
+    return keras.Model(inputs, outputs, name=network)
