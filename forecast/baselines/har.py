@@ -83,6 +83,7 @@ def range_volatility(bars: pd.DataFrame, length: int) -> np.ndarray:
     high, low, close = (bars[name].to_numpy("float64") for name in ("high", "low", "close"))
     before = np.r_[close[0], close[:-1]]
     true_range = np.log(np.maximum(high, before) / np.minimum(low, before))
-    volatility: np.ndarray = true_range / (2 * np.sqrt(np.log(2)))
+    volatility = true_range / (2 * np.sqrt(np.log(2)))
     floor = max(SMALLEST_VOLATILITY, 0.1 * float(np.median(volatility[:length])))
-    return np.maximum(volatility, floor, out=volatility)
+    floored: np.ndarray = np.maximum(volatility, floor)
+    return floored

@@ -1,0 +1,264 @@
+"""The score table: every model beside the baselines on the same origins, from a Forecast frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation.forecasts import QUANTILE_COLUMNS
+from forecast.evaluation.metrics import (
+    METRICS,
+    Outcomes,
+    mae,
+    mean_pinball_losses,
+    squared_errors,
+)
+from forecast.evaluation.significance import (
+    diebold_mariano,
+    model_confidence_set,
+    pesaran_timmermann,
+    skill,
+    skill_intervals,
+)
+
+PRICE_REFERENCE = "last_close"
+SPREAD_REFERENCES = ("ewma", "garch")
+REGIMES = ("calm", "normal", "stormy")
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """One model's forecasts at one step, in the order of origin, then ticker."""
+
+    index: pd.MultiIndex
+    outcomes: Outcomes
+
+    @cached_property
+    def squared(self) -> np.ndarray:
+        """Squared error of the price at each origin [quote currency squared]."""
+        return self._by_origin(squared_errors(self.outcomes.actual, self.outcomes.predicted))
+
+    @cached_property
+    def pinball(self) -> np.ndarray:
+        """Mean pinball loss at each origin [log return]."""
+        return self._by_origin(
+            mean_pinball_losses(self.outcomes.actual_return, self.outcomes.quantile_returns)
+        )
+
+    def _by_origin(self, losses: np.ndarray) -> np.ndarray:
+        """Losses added up over the tickers of an origin, scaled so that the mean stays the same.
+
+        Tickers move together, so the origins, not the rows, are what a test may count.
+        """
+        origins = self.index.get_level_values("origin")
+        if origins.is_unique:
+            return losses
+        _, starts = np.unique(origins.to_numpy(), return_index=True)
+        sums: np.ndarray = np.add.reduceat(losses, starts)
+        return sums * (len(starts) / len(losses))
+
+
+def score_table(
+    frame: pd.DataFrame, *, naive_mae: Mapping[str, float] | None = None
+) -> pd.DataFrame:
+    """Scores of every model at every step; `docs/metrics.md` defines each column.
+
+    Args:
+        frame: Forecast frame; rows whose outcome is not known are left out. It must hold
+            `last_close`, at every origin: its `predicted` is the close at the origin.
+        naive_mae: For each ticker the scale of MASE, as from `naive_scale` [quote currency]; None
+            leaves MASE empty.
+
+    Returns:
+        A row a model and step, models in the frame's order; columns `model`, `step`, `origins`,
+        those of `METRICS`, `mase`, `pt_p`, `skill_mse`, `dm_p_mse`, `skill_mse_low`,
+        `skill_mse_high`, `mcs_p_mse`, the same five for pinball, and `pinball_reference`. NaN where
+        a model has no answer.
+
+    Raises:
+        ValueError: if the models do not share the same origins, or `last_close` is missing.
+    """
+    rows = [
+        row for step, samples in _by_step(frame) for row in _score_step(samples, step, naive_mae)
+    ]
+    return pd.DataFrame(rows)
+
+
+def naive_scale(close: pd.Series) -> float:
+    """Mean absolute one-session change of the training part's closes, the scale of MASE.
+
+    Source: R. Hyndman, A. Koehler (2006), Another look at measures of forecast accuracy,
+    International Journal of Forecasting 22.
+    """
+    return float(close.diff().abs().mean())
+
+
+def scores_by_year(frame: pd.DataFrame) -> pd.DataFrame:
+    """Metrics and skills of every model and step for each calendar year of `session`.
+
+    Args, Raises: as `score_table`.
+
+    Returns:
+        Columns `year`, `model`, `step`, `origins`, those of `METRICS`, `skill_mse`,
+        `skill_pinball`.
+    """
+    return _scores_by(frame, frame["session"].dt.year.rename("year"))
+
+
+def scores_by_regime(frame: pd.DataFrame) -> pd.DataFrame:
+    """Metrics and skills of every model and step in calm, normal and stormy markets.
+
+    The regime of an origin is the tercile, among the ticker's origins at that step, of the
+    width `p90 / p10` that `ewma` gave it (known at the origin; ties go to the calmer side).
+
+    Args, Raises: as `score_table`; `ewma` must be in the frame.
+
+    Returns:
+        Columns `regime` (`calm`, `normal`, `stormy`), `model`, `step`, `origins`, those of
+        `METRICS`, `skill_mse`, `skill_pinball`.
+    """
+    keys = ["ticker", "step", "origin"]
+    ewma = frame[(frame["model"] == "ewma") & frame["actual"].notna()]
+    if ewma.empty:
+        raise ValueError("the regimes come from ewma's spread; the frame has no such rows.")
+    width = ewma["p90"] / ewma["p10"]
+    rank = width.groupby([ewma["ticker"], ewma["step"]]).rank(method="min", pct=True)
+    tercile = (rank > 1 / 3).astype(int) + (rank > 2 / 3).astype(int)
+    regime = ewma[keys].assign(regime=[REGIMES[number] for number in tercile])
+    return _scores_by(frame, frame[keys].merge(regime, on=keys, how="left")["regime"])
+
+
+def as_rows(table: pd.DataFrame) -> list[dict[str, object]]:
+    """A score table as JSON's rows: NaN becomes None, numbers plain Python ones."""
+    return [
+        {str(name): None if pd.isna(value) else value for name, value in row.items()}
+        for row in table.astype(object).to_dict("records")
+    ]
+
+
+def losses_by_origin(frame: pd.DataFrame, *, step: int, loss: str) -> pd.DataFrame:
+    """Loss of every model at each origin (over the tickers: their sum, scaled to the mean).
+
+    Args:
+        frame: Forecast frame.
+        step: Which step.
+        loss: `squared` (price, quote currency squared) or `pinball` (log return).
+
+    Returns:
+        Index `origin`, increasing; a column a model.
+    """
+    samples = dict(_by_step(frame))[step]
+    index = next(iter(samples.values())).index.unique("origin")
+    return pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()}, index=index)
+
+
+def _by_step(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, _Sample]]]:
+    """For each step every model's sample."""
+    known = frame[frame["actual"].notna()].sort_values(["origin", "ticker"], kind="stable")
+    models = list(dict.fromkeys(frame["model"]))
+    if PRICE_REFERENCE not in models:
+        raise ValueError(f"the frame must hold {PRICE_REFERENCE}. Received {models}.")
+    for step in sorted(set(known["step"])):
+        rows = known[known["step"] == step]
+        parts = {name: rows[rows["model"] == name] for name in models}
+        index = pd.MultiIndex.from_frame(parts[PRICE_REFERENCE][["origin", "ticker"]])
+        close = parts[PRICE_REFERENCE]["predicted"].to_numpy()
+        for name, part in parts.items():
+            if not pd.MultiIndex.from_frame(part[["origin", "ticker"]]).equals(index):
+                raise ValueError(
+                    f"every model must forecast the same origins. {name} has {len(part)} at step "
+                    f"{step}, {PRICE_REFERENCE} {len(index)}."
+                )
+        yield (
+            int(step),
+            {
+                name: _Sample(
+                    index,
+                    Outcomes(
+                        close,
+                        part["actual"].to_numpy(),
+                        part["predicted"].to_numpy(),
+                        part[QUANTILE_COLUMNS].to_numpy(),
+                    ),
+                )
+                for name, part in parts.items()
+            },
+        )
+
+
+def _spread_reference(samples: Mapping[str, _Sample]) -> str | None:
+    """The better of ewma and garch by mean pinball; ewma when both are equal."""
+    present = [name for name in SPREAD_REFERENCES if name in samples]
+    return min(present, key=lambda name: float(samples[name].pinball.mean()), default=None)
+
+
+def _metrics(model: str, step: int, sample: _Sample) -> dict[str, object]:
+    values = {name: metric(sample.outcomes) for name, metric in METRICS.items()}
+    return {"model": model, "step": step, "origins": len(sample.index), **values}
+
+
+def _score_step(
+    samples: Mapping[str, _Sample], step: int, naive_mae: Mapping[str, float] | None
+) -> Iterator[dict[str, object]]:
+    """Rows of the score table for one step."""
+    spread = _spread_reference(samples)
+    references = {"mse": (PRICE_REFERENCE, "squared"), "pinball": (spread, "pinball")}
+    columns: dict[str, dict[str, object]] = {name: {} for name in samples}
+    for kind, (reference, loss) in references.items():
+        losses = pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()})
+        base = losses[reference].to_numpy() if reference else np.full(len(losses), np.nan)
+        intervals = skill_intervals(
+            losses.to_numpy(), np.tile(base[:, None], losses.shape[1]), step=step
+        )
+        plausible = model_confidence_set(losses, step=step)
+        for number, name in enumerate(samples):
+            own = losses[name].to_numpy()
+            columns[name] |= {
+                f"skill_{kind}": skill(own, base),
+                f"dm_p_{kind}": diebold_mariano(own, base, step=step),
+                f"skill_{kind}_low": intervals[number, 0],
+                f"skill_{kind}_high": intervals[number, 1],
+                f"mcs_p_{kind}": plausible[name],
+            }
+    for name, sample in samples.items():
+        outcomes = sample.outcomes
+        returns = outcomes.actual - outcomes.close, outcomes.predicted - outcomes.close
+        yield {
+            **_metrics(name, step, sample),
+            "mase": _mase(sample, naive_mae),
+            "pt_p": pesaran_timmermann(*returns) if step == 1 else np.nan,
+            **columns[name],
+            "pinball_reference": spread,
+        }
+
+
+def _mase(sample: _Sample, naive_mae: Mapping[str, float] | None) -> float:
+    """Mean absolute error of the price over the ticker's scale; NaN without a scale."""
+    if naive_mae is None:
+        return float("nan")
+    scales = sample.index.get_level_values("ticker").map(naive_mae).to_numpy("float64")
+    if not (scales > 0).all():
+        return float("nan")
+    return mae(sample.outcomes.actual / scales, sample.outcomes.predicted / scales)
+
+
+def _scores_by(frame: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    rows = []
+    for group in sorted(groups.dropna().unique()):
+        for step, samples in _by_step(frame[(groups == group).to_numpy()]):
+            spread = _spread_reference(samples)
+            for name, sample in samples.items():
+                base = samples[spread].pinball if spread else np.full(len(sample.pinball), np.nan)
+                rows.append(
+                    {
+                        str(groups.name): group,
+                        **_metrics(name, step, sample),
+                        "skill_mse": skill(sample.squared, samples[PRICE_REFERENCE].squared),
+                        "skill_pinball": skill(sample.pinball, base),
+                    }
+                )
+    return pd.DataFrame(rows)

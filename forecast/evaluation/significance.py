@@ -1,0 +1,171 @@
+"""Luck or skill: tests and bootstrap intervals for differences between forecasts."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+FEWEST_ORIGINS = 10
+"""No test is made on fewer origins than this."""
+REPETITIONS = 1000
+SEED = 7
+
+
+def diebold_mariano(losses: np.ndarray, reference: np.ndarray, *, step: int) -> float:
+    """Two-sided p-value of equal expected loss, Diebold-Mariano with Harvey's correction.
+
+    statsmodels' `diebold_mariano_test` with `harvey_adj=True`, `horizon=step` and its default
+    bandwidth `max(step - 1, ceil(n ** (1/3)))`, Student t with n - 1 degrees of freedom.
+
+    Source: F. Diebold, R. Mariano (1995), JBES 13; D. Harvey, S. Leybourne, P. Newbold (1997),
+    International Journal of Forecasting 13.
+
+    Args:
+        losses: Loss at each origin in time's order, shape (n,).
+        reference: Loss of the reference at the same origins, shape (n,).
+        step: Sessions ahead; the losses of neighbouring origins overlap by `step - 1`.
+
+    Returns:
+        p in [0, 1]; NaN where there is no test: the difference is the same at every origin (so
+        always where the losses are identical), or n < 10, or n <= 2 step.
+    """
+    n, difference = len(losses), losses - reference
+    if n < FEWEST_ORIGINS or n <= 2 * step or np.ptp(difference) == 0:
+        return float("nan")
+    from statsmodels.tsa.stattools import diebold_mariano_test
+
+    result = diebold_mariano_test(
+        np.zeros(n),
+        losses,
+        reference,
+        criterion=lambda _, loss: loss,
+        harvey_adj=True,
+        horizon=step,
+    )
+    return float(result.pvalue)
+
+
+def skill(losses: np.ndarray, reference: np.ndarray) -> float:
+    """`1 - mean loss / mean loss of the reference`; NaN where the reference never errs."""
+    base = float(reference.mean())
+    return 1 - float(losses.mean()) / base if base > 0 else float("nan")
+
+
+def skill_intervals(
+    losses: np.ndarray, reference: np.ndarray, *, step: int, seed: int = SEED
+) -> np.ndarray:
+    """95 % bootstrap intervals of each skill, on the same resampled origins for all.
+
+    Stationary block bootstrap, mean block `max(step, ceil(n ** (1/3)))` origins, percentile
+    method. Source: D. Politis, J. Romano (1994), The stationary bootstrap, JASA 89.
+
+    Args:
+        losses: Shape (n, k), a column a skill, rows in time's order.
+        reference: Reference losses, shape (n, k).
+        step: Sessions ahead.
+        seed: Of the resampling.
+
+    Returns:
+        Shape (k, 2): lower and upper end; NaN where there is no skill, or n < 10.
+    """
+    n, k = losses.shape
+    bounds = np.full((k, 2), np.nan)
+    defined = reference.mean(axis=0) > 0
+    if n < FEWEST_ORIGINS or not defined.any():
+        return bounds
+    from arch.bootstrap import StationaryBootstrap
+
+    def skills(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+        # A resample may hold only origins at which the reference did not err.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios: np.ndarray = ours.mean(axis=0) / theirs.mean(axis=0)
+        return 1 - ratios
+
+    block = max(step, math.ceil(n ** (1 / 3)))
+    bootstrap = StationaryBootstrap(block, losses[:, defined], reference[:, defined], seed=seed)
+    draws = bootstrap.apply(skills, REPETITIONS)
+    bounds[defined] = np.quantile(draws, [0.025, 0.975], axis=0).T
+    return bounds
+
+
+def model_confidence_set(losses: pd.DataFrame, *, step: int, seed: int = SEED) -> pd.Series:
+    """How plausible it is that each model is the best one: its model-confidence-set p-value.
+
+    The 90 % set holds the models with p >= 0.1. Models with identical losses share one value.
+
+    Source: P. Hansen, A. Lunde, J. Nason (2011), The model confidence set, Econometrica 79
+    (`arch.bootstrap.MCS`, range statistic, stationary bootstrap with the blocks of
+    `skill_intervals`).
+
+    Args:
+        losses: A row an origin in time's order, a column a model.
+        step: Sessions ahead.
+        seed: Of the resampling.
+
+    Returns:
+        p-value, index = the columns; 1.0 where all models are the same, NaN if n < 10.
+    """
+    twin = {
+        name: next(other for other in losses if losses[other].equals(losses[name]))
+        for name in losses
+    }
+    distinct = losses[sorted(set(twin.values()), key=list(losses).index)]
+    if len(losses) < FEWEST_ORIGINS:
+        values = dict.fromkeys(distinct, float("nan"))
+    elif distinct.shape[1] == 1:
+        values = dict.fromkeys(distinct, 1.0)
+    else:
+        from arch.bootstrap import MCS
+
+        block = max(step, math.ceil(len(losses) ** (1 / 3)))
+        test = MCS(
+            distinct,
+            size=0.1,
+            reps=REPETITIONS,
+            block_size=block,
+            bootstrap="stationary",
+            seed=seed,
+        )
+        test.compute()
+        values = test.pvalues["Pvalue"].to_dict()
+    return pd.Series({name: float(values[twin[name]]) for name in losses}, name="mcs_p")
+
+
+def pesaran_timmermann(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    """One-sided p-value of no skill in direction.
+
+    Origins where either is exactly 0 are left out. For forecasts one step ahead only: the test
+    takes the origins as independent.
+
+    Source: M. Pesaran, A. Timmermann (1992), A simple nonparametric test of predictive
+    performance, Journal of Business & Economic Statistics 10.
+
+    Args:
+        y_true: Returns that came, shape (n,).
+        y_pred: Returns forecast, shape (n,).
+
+    Returns:
+        p in [0, 1]; NaN where there is no test: fewer than 10 origins are left, or one side
+        always has the same sign.
+    """
+    known = (y_true != 0) & (y_pred != 0)
+    up, called_up = y_true[known] > 0, y_pred[known] > 0
+    n = len(up)
+    if n < FEWEST_ORIGINS or up.all() or called_up.all() or not up.any() or not called_up.any():
+        return float("nan")
+    p_up, p_called = float(up.mean()), float(called_up.mean())
+    hits = float((up == called_up).mean())
+    chance = p_up * p_called + (1 - p_up) * (1 - p_called)
+    variance_hits = chance * (1 - chance) / n
+    variance_chance = (
+        (2 * p_up - 1) ** 2 * p_called * (1 - p_called) / n
+        + (2 * p_called - 1) ** 2 * p_up * (1 - p_up) / n
+        + 4 * p_up * p_called * (1 - p_up) * (1 - p_called) / n**2
+    )
+    excess = variance_hits - variance_chance
+    if excess <= 0:
+        return float("nan")
+    return 1 - NormalDist().cdf((hits - chance) / math.sqrt(excess))

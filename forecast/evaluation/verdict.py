@@ -1,0 +1,99 @@
+"""The sentence under the score table: did the network beat what a child would guess?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+
+import pandas as pd
+
+SIGNIFICANT = 0.05
+_PLAIN = {"ewma": "the EWMA baseline", "garch": "the GARCH baseline"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of a model.
+
+    Attributes:
+        price: `beats`, `ties` or `loses` against last close by squared error of the price.
+        uncertainty: The same against the better of ewma and garch by pinball loss.
+        text: Both in plain words, with the numbers.
+    """
+
+    price: str
+    uncertainty: str
+    text: str
+
+    def as_document(self) -> dict[str, str]:
+        """The verdict as `train --json` prints it."""
+        return asdict(self)
+
+
+def verdict(table: pd.DataFrame, *, model: str) -> Verdict:
+    """The verdict on one model of a score table.
+
+    The last step decides: it is the horizon that was asked for, and picking the best of several
+    steps would find skill by chance. `beats` and `loses` need p < 0.05.
+
+    Args:
+        table: As from `score_table`.
+        model: A model of the table.
+
+    Raises:
+        ValueError: if the model is not in the table.
+    """
+    rows = table[table["model"] == model]
+    if rows.empty:
+        raise ValueError(f"the table must hold {model}. It has {list(table['model'].unique())}.")
+    row = rows[rows["step"] == rows["step"].max()].iloc[0]
+    step, skill_mse, skill_pinball = int(row["step"]), row["skill_mse"], row["skill_pinball"]
+    price = _outcome(skill_mse, row["dm_p_mse"])
+    spread = _outcome(skill_pinball, row["dm_p_pinball"])
+    ahead = "" if step == 1 else f", {step} sessions ahead"
+    ending = {
+        "beats": 'better than "tomorrow = today"',
+        "ties": 'no better than "tomorrow = today"',
+        "loses": 'worse than "tomorrow = today"',
+    }[price]
+    text = (
+        f"Price{ahead}: the squared error of {model} is {_compared(skill_mse)} that of last close "
+        f"({_p(row['dm_p_mse'])}): {ending}."
+    )
+    if row["pinball_reference"] is None or math.isnan(skill_pinball):
+        return Verdict(price, spread, f"{text} Spread: there is nothing to compare it with.")
+    reference = _PLAIN[row["pinball_reference"]]
+    ending = {
+        "beats": "a better picture of how far the price may move",
+        "ties": "no clear difference",
+        "loses": "a worse picture of how far the price may move",
+    }[spread]
+    text += (
+        f" Spread{ahead}: the pinball loss of its quantiles is {_compared(skill_pinball)} that of "
+        f"{reference} ({_p(row['dm_p_pinball'])}): {ending}; its 80 % band held "
+        f"{100 * row['coverage_80']:.1f} % of the outcomes."
+    )
+    return Verdict(price, spread, text)
+
+
+def _outcome(skill: float, p: float) -> str:
+    if not p < SIGNIFICANT:  # also when there is no p
+        return "ties"
+    return "beats" if skill > 0 else "loses"
+
+
+def _compared(skill: float) -> str:
+    if math.isnan(skill):
+        return "not comparable with"
+    percent = 100 * abs(skill)
+    if percent < 0.005:
+        return "the same as"
+    return f"{percent:.{2 if percent < 0.1 else 1}f} % {'below' if skill > 0 else 'above'}"
+
+
+def _p(p: float) -> str:
+    if math.isnan(p):
+        return "no test"
+    if p < 0.001:
+        return "p < 0.001"
+    return f"p = {p:.4f}" if round(p, 3) == SIGNIFICANT else f"p = {p:.3f}"
