@@ -1,0 +1,372 @@
+"""Bars from Yahoo, through yfinance; see `docs/data.md` for what each fault leads to."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import warnings
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from forecast.errors import (
+    MalformedData,
+    RateLimited,
+    SourceError,
+    SourceUnavailable,
+    UnknownTicker,
+)
+from forecast.market.bars import QUOTE_COLUMNS, History, check_ticker
+from forecast.market.sources.throttle import Gate
+from forecast.market.sources.yahoo_chart import Fault, NoBars
+
+if TYPE_CHECKING:
+    from forecast.market.sources.yahoo_session import Call, YahooSession
+
+# Yahoo's oldest bars are of 1962; yfinance's own 'max' starts 99 years ago.
+_FIRST = date(1927, 1, 1)
+_COLUMNS = {
+    "Open": "open",
+    "High": "high",
+    "Low": "low",
+    "Close": "close",
+    "Adj Close": "adj_close",
+    "Volume": "volume",
+    "Dividends": "dividends",
+    "Stock Splits": "splits",
+}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long one ticker may take; times in seconds.
+
+    Attributes:
+        connect: To reach Yahoo: name, proxy, TLS.
+        answer: For one answer after that.
+        total: For the ticker, with all tries and waits.
+        tries: How often it is asked for at most.
+        pause: The first wait between tries; doubles, plus up to as much again by chance.
+    """
+
+    connect: float = 4.0
+    answer: float = 10.0
+    total: float = 30.0
+    tries: int = 4
+    pause: float = 1.0
+
+
+_PATIENCE = Patience()
+_GATE = Gate()
+_setup_lock = threading.Lock()
+_session: YahooSession | None = None
+_cache: Path | None = None
+
+
+def fetch(
+    ticker: str,
+    start: date | None = None,
+    end: date | None = None,
+    *,
+    cache: Path,
+    patience: Patience = _PATIENCE,
+    gate: Gate = _GATE,
+    session: YahooSession | None = None,
+) -> History | None:
+    """The history that Yahoo has of one ticker; may be called from many threads.
+
+    Prices are as Yahoo sends them, bit for bit: `close` adjusted for splits, `adj_close` for
+    dividends too. A number that Yahoo left out is NaN. The newest row may be that of a session
+    which is still open.
+
+    Args:
+        ticker: Yahoo's spelling, such as `AAPL`, `7203.T`, `BTC-USD`.
+        start: First session wanted (the exchange's date), or None for all.
+        end: Last session wanted (inclusive), or None for all.
+        cache: Private folder for yfinance's time zones; one a process.
+        patience: Limits in time and tries.
+        gate: Limits shared between threads.
+        session: Another session than the process's own.
+
+    Returns:
+        At least one row; or None when `start` is given and Yahoo has no bar from there on to
+        `end`: nothing new.
+
+    Raises:
+        UnknownTicker: if Yahoo has no such ticker, or not one bar of it.
+        RateLimited: if Yahoo refuses for now.
+        SourceUnavailable: if Yahoo cannot be reached or answers with a fault.
+        MalformedData: if what it answers are not bars.
+    """
+    ticker = check_ticker(ticker)
+    last = end or datetime.now(UTC).date() + timedelta(days=1)
+    if start is not None and start > last:
+        return None
+    session = _prepare(cache, session)
+    _admit(ticker, session, patience, gate)
+    try:
+        history = _fetch(ticker, start, last, session, patience, gate)
+    except Fault as fault:
+        error = _as_error(ticker, fault)
+        if isinstance(error, (SourceUnavailable, RateLimited)):
+            gate.circuit.refused(error)
+        else:
+            gate.circuit.answered()
+        raise error from fault
+    gate.circuit.answered()
+    return history
+
+
+def _admit(ticker: str, session: YahooSession, patience: Patience, gate: Gate) -> None:
+    """Let the ticker through, unless the circuit is open or Yahoo is out of reach.
+
+    The first ticker of the process connects while the others wait: yfinance would try its cookie,
+    its other cookie and the time zone one after another, each to its own time-out.
+    """
+    with gate.lock:
+        reason = gate.circuit.reason()
+        if reason is not None:
+            raise type(reason)(
+                f"{ticker}: not asked for, because just before: {reason.message}",
+                hint=reason.hint,
+            )
+        if not gate.reached:
+            try:
+                session.reach(within=patience.connect)
+            except Fault as fault:
+                error = _as_error(ticker, fault)
+                gate.circuit.refused(error, at_once=True)
+                raise error from fault
+            gate.reached = True
+
+
+def _fetch(  # noqa: PLR0917
+    ticker: str,
+    start: date | None,
+    last: date,
+    session: YahooSession,
+    patience: Patience,
+    gate: Gate,
+) -> History | None:
+    """Ask until there is an answer, the tries are used up, or another try cannot help."""
+    import tenacity
+
+    from forecast.market.sources.yahoo_session import CALL, Call
+
+    ends = time.monotonic() + patience.total
+    pause = patience.pause
+    backoff = tenacity.wait_exponential(multiplier=pause) + tenacity.wait_random(0, pause)
+
+    def ask() -> History | None:
+        call = Call(gate.bucket, patience.connect, patience.answer, ends)
+        token = CALL.set(call)
+        try:
+            return _ask(ticker, start, last, session, call)
+        finally:
+            CALL.reset(token)
+
+    def wait(state: tenacity.RetryCallState) -> float:
+        fault = state.outcome.exception() if state.outcome else None
+        return max(getattr(fault, "retry_after", None) or 0.0, backoff(state))
+
+    tries = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(lambda error: isinstance(error, Fault) and error.again),
+        stop=tenacity.stop_after_attempt(patience.tries)
+        | tenacity.stop_before_delay(patience.total),
+        wait=wait,
+        reraise=True,
+    )
+    return tries(ask)
+
+
+def _ask(
+    ticker: str, start: date | None, last: date, session: YahooSession, call: Call
+) -> History | None:
+    import peewee
+    import yfinance as yf
+    from yfinance.data import YfData
+
+    # Answers for past ranges are kept for the life of the process, bad ones too.
+    YfData.cache_get.cache_clear()
+    try:
+        if yf.utils.is_isin(ticker):
+            raise Fault(UnknownTicker, "an ISIN instead of a ticker", again=False)
+        table = yf.Ticker(ticker, session=session).history(
+            start=start or _FIRST,
+            end=last + timedelta(days=1),
+            auto_adjust=False,
+            actions=True,
+            keepna=True,
+        )
+        quotes = _quotes(table, call.chart)
+    except Fault:
+        raise
+    except NoBars as error:
+        if start is None:
+            raise Fault(UnknownTicker, f"not one daily bar of it ({error})", again=False) from error
+        return None
+    except peewee.PeeweeException as error:
+        raise Fault(SourceUnavailable, f"yfinance's cache failed ({error})") from error
+    except Exception as error:
+        # yfinance indexes into whatever came; what trips it is a malformed answer.
+        raise Fault(
+            MalformedData, f"something yfinance cannot read ({type(error).__name__}: {error})"
+        ) from error
+    quotes = quotes.loc[pd.Timestamp(start or _FIRST) : pd.Timestamp(last)]
+    if quotes.empty:
+        if start is None:
+            raise Fault(UnknownTicker, "not one daily bar of it", again=False)
+        return None
+    meta = call.chart["meta"]
+    return History(
+        ticker,
+        quotes,
+        source="yahoo",
+        exchange=meta.get("exchangeName"),
+        currency=meta.get("currency"),
+        timezone=meta["exchangeTimezoneName"],
+    )
+
+
+def _quotes(table: pd.DataFrame, chart: dict[str, Any]) -> pd.DataFrame:
+    """Yfinance's table as quotes, with the volume as it was sent.
+
+    Raises:
+        Fault: if two rows are of one session, save the live row beside the day's own.
+    """
+    from yfinance import utils
+
+    # yfinance turns volumes to whole numbers and a missing one to 0.
+    volume = pd.DataFrame(
+        {"volume": chart["indicators"]["quote"][0]["volume"]},
+        index=pd.to_datetime(chart["timestamp"], unit="s", utc=True),
+        dtype="float64",
+    )
+    zone = chart["meta"]["exchangeTimezoneName"]
+    volume = utils.fix_Yahoo_dst_issue(utils.set_df_tz(volume, "1d", zone), "1d")
+    volume.index = _sessions(volume.index)
+    if volume.index[:-1].has_duplicates:
+        twice = volume.index[:-1][volume.index[:-1].duplicated()][0]
+        raise Fault(MalformedData, f"two rows for session {twice:%Y-%m-%d}")
+    volume = volume[~volume.index.duplicated(keep="last")]
+
+    quotes = table.rename(columns=_COLUMNS)[QUOTE_COLUMNS].astype("float64")
+    quotes.index = _sessions(quotes.index)
+    # An event of a day without a row (tomorrow's dividend) gets an empty row from yfinance.
+    quotes = quotes[quotes.index.isin(volume.index)]
+    quotes["volume"] = volume["volume"].reindex(quotes.index)
+    return quotes
+
+
+def _sessions(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    dates = stamps.tz_localize(None).normalize()
+    # The unit in which pandas reads dates from a file, so that every source's index is alike.
+    return pd.DatetimeIndex(dates.as_unit("us"), name="session")
+
+
+def _prepare(cache: Path, session: YahooSession | None) -> YahooSession:
+    """Set yfinance up: errors raised, no output, caches in `cache`; the session to use."""
+    import yfinance as yf
+
+    from forecast.market.sources.yahoo_session import YahooSession
+
+    global _session, _cache  # noqa: PLW0603
+    with _setup_lock:
+        yf.config.debug.hide_exceptions = False
+        # yfinance shows its users the warnings that pandas means for its authors.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
+        logger = logging.getLogger("yfinance")
+        logger.propagate = False
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+        if _cache != cache:
+            _use_cache(cache)
+            _open_cache(cache)
+            _cache = cache
+        if _session is None:
+            _session = YahooSession()
+        return session or _session
+
+
+def _use_cache(cache: Path) -> None:
+    """Point yfinance at the folder, for time zones alone.
+
+    Its managers keep the first folder for good unless they are made anew. Its cookie cache is a
+    pickle, which we neither write nor load.
+    """
+    from yfinance import cache as yf_cache
+
+    yf_cache.set_tz_cache_location(str(cache))
+    yf_cache._CookieCacheManager._Cookie_cache = _CookieMemory()
+    yf_cache._TzCacheManager._tz_cache = None
+
+
+class _CookieMemory:
+    """yfinance's cookie cache, for the life of the process."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, Any] = {}
+
+    def store(self, strategy: str, cookie: Any) -> None:
+        self._kept[strategy] = cookie
+
+    def lookup(self, strategy: str) -> dict[str, Any] | None:
+        cookie = self._kept.get(strategy)
+        try:
+            # yfinance reads just this of it, and would trip over any other cookie.
+            [domain] = cookie
+            known = cookie[domain]["/"]["A3"].expires is not None
+        except (KeyError, TypeError, ValueError):
+            known = False
+        return {"cookie": cookie} if known else None
+
+
+def _open_cache(cache: Path) -> None:
+    """Make the time zone cache, alone among the processes; a broken one is thrown away.
+
+    Without a folder to write to, yfinance does without a cache.
+    """
+    import filelock
+    import peewee
+    from yfinance.cache import get_tz_cache
+
+    try:
+        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with filelock.FileLock(cache / "open.lock"):
+            try:
+                get_tz_cache().lookup("")
+            except peewee.DatabaseError:
+                for path in cache.glob("tkr-tz.db*"):
+                    path.unlink()
+                _use_cache(cache)
+                get_tz_cache().lookup("")
+    except OSError:
+        pass
+
+
+def _as_error(ticker: str, fault: Fault) -> SourceError:
+    """The fault as the error that the user sees."""
+    if fault.kind is UnknownTicker:
+        return UnknownTicker(
+            f"{ticker}: a ticker must be one that Yahoo has. Received: {fault.message}.",
+            hint="look the ticker up on https://finance.yahoo.com",
+        )
+    if fault.kind is RateLimited:
+        after = f", to be asked again in {fault.retry_after:.0f} s" if fault.retry_after else ""
+        return RateLimited(
+            f"{ticker}: Yahoo must accept the request. Received: {fault.message}{after}.",
+            hint=f"forecast fetch {ticker}, later",
+        )
+    if fault.kind is MalformedData:
+        return MalformedData(
+            f"{ticker}: Yahoo must answer with daily bars. Received: {fault.message}.",
+            hint=f"forecast fetch {ticker}, later",
+        )
+    return SourceUnavailable(
+        f"{ticker}: Yahoo must be reachable. Received: {fault.message}.",
+        hint="check the network, HTTPS_PROXY and CURL_CA_BUNDLE, or use --source sample",
+    )

@@ -1,0 +1,157 @@
+"""Yahoo's chart answer, checked before yfinance parses it.
+
+yfinance sorts, drops duplicates, fills volumes and zips arrays of unequal length without a word;
+so what must hold is checked on the answer itself. What the prices say (a NaN, a negative open)
+is left to the quality pass.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from forecast.errors import (
+    MalformedData,
+    RateLimited,
+    SourceError,
+    SourceUnavailable,
+    UnknownTicker,
+)
+
+_ARRAYS = ["open", "high", "low", "close", "volume"]
+
+
+class Fault(Exception):  # noqa: N818
+    """What went wrong with one request, before it is known whether another try helps.
+
+    Not an OSError: yfinance swallows those while it fetches its cookie.
+    """
+
+    def __init__(
+        self,
+        kind: type[SourceError],
+        message: str,
+        *,
+        again: bool = True,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.again, self.retry_after = kind, message, again, retry_after
+
+
+class NoBars(Exception):  # noqa: N818
+    """Yahoo knows the ticker and has no bar in the range."""
+
+
+def read_chart(status: int, body: bytes, *, retry_after: str | None) -> dict[str, Any]:
+    """The one result of a chart answer.
+
+    Args:
+        status: HTTP status.
+        body: As received.
+        retry_after: The header of that name.
+
+    Raises:
+        Fault: if it is anything but a chart.
+        NoBars: if Yahoo says that the range has none.
+    """
+    if status == 429:
+        raise Fault(RateLimited, "Too Many Requests (429)", retry_after=_seconds(retry_after))
+    if status >= 500:
+        raise Fault(SourceUnavailable, f"HTTP status {status}", retry_after=_seconds(retry_after))
+    try:
+        document = json.loads(body)
+    except ValueError as error:
+        if status == 404:
+            raise Fault(UnknownTicker, "not found (404)", again=False) from error
+        if b"Will be right back" in body:
+            raise Fault(SourceUnavailable, "Yahoo says 'Will be right back'") from error
+        what = "HTML" if body.lstrip()[:1] == b"<" else "text"
+        raise Fault(MalformedData, f"{what} instead of JSON (status {status})") from error
+    chart = document.get("chart") if isinstance(document, dict) else None
+    complaint = _complaint(chart)
+    if status == 404 or "not found" in complaint.lower():
+        raise Fault(UnknownTicker, complaint or "not found (404)", again=False)
+    if "Data doesn't exist" in complaint:
+        raise NoBars(complaint)
+    if status >= 400 or complaint:
+        raise Fault(MalformedData, f"{complaint or 'an error'} (status {status})")
+    result = chart.get("result") if isinstance(chart, dict) else None
+    if not isinstance(result, list) or not result or not isinstance(result[0], dict):
+        raise Fault(MalformedData, "a chart without a result")
+    return result[0]
+
+
+def check_meta(result: dict[str, Any]) -> dict[str, Any]:
+    """The chart's `meta`, if it names a time zone that exists.
+
+    Raises:
+        Fault: if not.
+    """
+    meta = result.get("meta")
+    zone = meta.get("exchangeTimezoneName") if isinstance(meta, dict) else None
+    try:
+        ZoneInfo(zone)
+    except (TypeError, ValueError, OSError) as error:
+        raise Fault(MalformedData, f"{zone!r} as the exchange's time zone") from error
+    return meta
+
+
+def check_rows(result: dict[str, Any]) -> None:
+    """Hold the chart's arrays to their form: equal lengths, numbers, stamps that increase.
+
+    Raises:
+        Fault: naming the first rule broken.
+        NoBars: if there are no rows.
+    """
+    indicators = result.get("indicators")
+    quote = _first(indicators, "quote")
+    stamps = result.get("timestamp")
+    if not stamps and not any(quote.get(name) for name in _ARRAYS):
+        raise NoBars("no rows")
+    columns = {name: quote.get(name) for name in _ARRAYS}
+    if isinstance(indicators, dict) and "adjclose" in indicators:
+        columns["adjclose"] = _first(indicators, "adjclose").get("adjclose")
+    lengths = {
+        name: len(values) if isinstance(values, list) else None
+        for name, values in [("timestamp", stamps), *columns.items()]
+    }
+    if None in lengths.values() or len(set(lengths.values())) > 1:
+        told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise Fault(MalformedData, f"arrays of unequal length ({told})")
+    if any(type(stamp) is not int for stamp in stamps):
+        raise Fault(MalformedData, "a time stamp that is not a whole number")
+    if any(later <= earlier for earlier, later in pairwise(stamps)):
+        raise Fault(MalformedData, "time stamps that repeat or run backwards")
+    for name, values in columns.items():
+        for row, value in enumerate(values):
+            if value is not None and type(value) not in (int, float):
+                raise Fault(MalformedData, f"{value!r} as '{name}' in row {row}")
+
+
+def _complaint(chart: Any) -> str:
+    error = chart.get("error") if isinstance(chart, dict) else None
+    if not error:
+        return ""
+    if isinstance(error, dict):
+        return ": ".join(str(error[key]) for key in ("code", "description") if error.get(key))
+    return str(error)
+
+
+def _first(parent: Any, name: str) -> dict[str, Any]:
+    entries = parent.get(name) if isinstance(parent, dict) else None
+    if isinstance(entries, list) and entries and isinstance(entries[0], dict):
+        return entries[0]
+    if entries in (None, [], [None]) and name == "quote":
+        return {}
+    raise Fault(MalformedData, f"indicators without '{name}'")
+
+
+def _seconds(header: str | None) -> float | None:
+    """`Retry-After` in seconds; its date form is not used by Yahoo and counts as absent."""
+    try:
+        return max(0.0, float(header)) if header else None
+    except ValueError:
+        return None
