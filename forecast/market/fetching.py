@@ -1,0 +1,416 @@
+"""The `fetch` verb: a ticker's bars, brought into the store and served from it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cached_property, partial
+from pathlib import Path
+
+import pandas as pd
+
+from forecast.errors import ConfigError, ForecastError, NotEnoughBars, SourceUnavailable
+from forecast.market.bars import History, check_bars, check_ticker, derive_bars
+from forecast.market.overlap import compare
+from forecast.market.quality import Finding, Thresholds
+from forecast.market.sessions import WEEKDAYS, check_exchange, last_completed
+from forecast.market.sources import csv_files, sample, yahoo
+from forecast.market.store import Manifest, Marks, Store, decode
+from forecast.market.updating import Rules, Served, readable, update
+
+_WORKERS = 8
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """One ticker's bars, served from a verified snapshot.
+
+    Attributes:
+        ticker: Checked ticker.
+        status: `updated` if a snapshot was added to the store, else `current`.
+        manifest: Of the snapshot served.
+        change: What the overlap with the stored history showed: `split`, `dividend`,
+            `correction`, `truncation`, or None.
+        notice: Something the user must be told, or None.
+        content: The snapshot's Parquet file.
+        start: First session wanted, or None.
+        end: Last session wanted, or None.
+    """
+
+    ticker: str
+    status: str
+    manifest: Manifest
+    change: str | None
+    notice: str | None
+    content: bytes
+    start: date | None = None
+    end: date | None = None
+
+    def __repr__(self) -> str:
+        return f"Fetched({self.ticker!r}, {self.status!r}, snapshot={self.snapshot!r})"
+
+    @property
+    def source(self) -> str:
+        """Where the bars came from: `yahoo`, `sample` or `csv`."""
+        return self.manifest.source
+
+    @property
+    def snapshot(self) -> str:
+        """The id that `as_of` takes."""
+        return self.manifest.snapshot
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Everything odd about the snapshot."""
+        return [Finding(**finding) for finding in self.manifest.findings]
+
+    @cached_property
+    def history(self) -> History:
+        """The quotes from `start` to `end`; `exchange` is always a known one."""
+        quotes = decode(self.content)
+        first, last = (None if day is None else pd.Timestamp(day) for day in (self.start, self.end))
+        manifest = self.manifest
+        return History(
+            self.ticker,
+            quotes.loc[first:last],
+            source=manifest.source,
+            exchange=manifest.exchange,
+            currency=manifest.currency,
+            timezone=manifest.timezone,
+        )
+
+    @cached_property
+    def bars(self) -> pd.DataFrame:
+        """Bars from `start` to `end`, checked; completed sessions only."""
+        return check_bars(derive_bars(self.history.quotes), ticker=self.ticker)
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions from `start` to `end`."""
+        return len(self.history.quotes) if self._is_part else self.manifest.rows
+
+    @property
+    def first(self) -> str:
+        """First session, ISO date."""
+        return f"{self.history.quotes.index[0]:%Y-%m-%d}" if self._is_part else self.manifest.first
+
+    @property
+    def last(self) -> str:
+        """Last session, ISO date."""
+        return f"{self.history.quotes.index[-1]:%Y-%m-%d}" if self._is_part else self.manifest.last
+
+    @property
+    def _is_part(self) -> bool:
+        return self.start is not None or self.end is not None
+
+
+@dataclass(frozen=True)
+class Failed:
+    """One ticker that could not be fetched, and why."""
+
+    ticker: str
+    error: ForecastError
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What is the same for every ticker of one fetch."""
+
+    store: Store
+    data: str | Path
+    kind: str
+    folder: Path | None
+    rules: Rules
+    start: date | None
+    end: date | None
+    refresh: bool
+
+
+def fetch_one(
+    ticker: str,
+    *,
+    data: str | Path,
+    source: str = "auto",
+    start: date | None = None,
+    end: date | None = None,
+    refresh: bool = False,
+    now: datetime | None = None,
+    as_of: str | None = None,
+    exchange: str | None = None,
+    thresholds: Thresholds | None = None,
+) -> Fetched:
+    """The bars of one ticker, brought into the store if they are not there yet.
+
+    Args:
+        ticker: Such as `AAPL`.
+        data: The data folder, or an fsspec address such as `s3://bucket/data`.
+        source: `auto`, `yahoo`, `sample` or `csv:DIR`; see `docs/data.md`.
+        start: First session wanted, or None for all.
+        end: Last session wanted (inclusive), or None for all.
+        refresh: Fetch the whole history again even if nothing new can exist.
+        now: The clock; None for the real one. Sessions not completed by then are left out.
+        as_of: Serve exactly this snapshot, and ask no source.
+        exchange: Overrides the source's exchange; see `forecast.market.sessions`.
+        thresholds: Of the quality pass.
+
+    Raises:
+        ConfigError: if `source` or `exchange` is not known.
+        SourceError: if the bars cannot be brought; the store is as it was.
+        NotEnoughBars: if there is no session from `start` to `end`.
+        ArtifactError: if the store is damaged or cannot be written.
+        BusyError: if another process holds the ticker for too long.
+    """
+    wanted = _wanted(data, source, start, end, refresh, now, exchange, thresholds)
+    return _fetch(check_ticker(ticker), wanted, as_of)
+
+
+def fetch_many(
+    tickers: Iterable[str],
+    *,
+    data: str | Path,
+    source: str = "auto",
+    start: date | None = None,
+    end: date | None = None,
+    refresh: bool = False,
+    now: datetime | None = None,
+    as_of: Mapping[str, str] | None = None,
+    exchange: str | None = None,
+    thresholds: Thresholds | None = None,
+    on_done: Callable[[Fetched | Failed], None] | None = None,
+) -> list[Fetched | Failed]:
+    """The bars of many tickers, several at once; one that fails never fails the others.
+
+    Args:
+        tickers: One repeated is fetched once.
+        data: As in `fetch_one`, and so are the others.
+        source: Same.
+        start: Same.
+        end: Same.
+        refresh: Same.
+        now: Same.
+        as_of: Ticker → snapshot to serve.
+        exchange: Same.
+        thresholds: Same.
+        on_done: Called in this thread as each ticker ends, in no particular order.
+
+    Returns:
+        One result a ticker, in the order given.
+
+    Raises:
+        ConfigError: if `source` or `exchange` is not known.
+    """
+    wanted = _wanted(data, source, start, end, refresh, now, exchange, thresholds)
+    snapshots = as_of or {}
+    distinct = list(dict.fromkeys(ticker.strip().upper() for ticker in tickers))
+    results: dict[str, Fetched | Failed] = {}
+    pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="fetch")
+    try:
+        waiting = {
+            pool.submit(_attempt, ticker, wanted, snapshots.get(ticker)): ticker
+            for ticker in distinct
+        }
+        for future in as_completed(waiting):
+            results[waiting[future]] = future.result()
+            if on_done is not None:
+                on_done(future.result())
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return [results[ticker] for ticker in distinct]
+
+
+def _attempt(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched | Failed:
+    try:
+        return _fetch(check_ticker(ticker), wanted, as_of)
+    except ForecastError as error:
+        return Failed(ticker, error)
+
+
+def _wanted(
+    data: str | Path,
+    source: str,
+    start: date | None,
+    end: date | None,
+    refresh: bool,
+    now: datetime | None,
+    exchange: str | None,
+    thresholds: Thresholds | None,
+) -> _Wanted:
+    kind, _, folder = source.partition(":")
+    if kind not in ("auto", "yahoo", "sample", "csv") or (kind == "csv") != bool(folder):
+        raise ConfigError(
+            f"the source must be auto, yahoo, sample or csv:DIR. Received {source!r}.",
+            hint="--source csv:DIR, where DIR holds TICKER.csv"
+            if kind == "csv"
+            else "--source auto",
+        )
+    if exchange is not None:
+        check_exchange(exchange)
+    clock = pd.Timestamp.now("UTC") if now is None else pd.Timestamp(now)
+    if clock.tz is None:
+        clock = clock.tz_localize("UTC")
+    return _Wanted(
+        store=Store.open(data),
+        data=data,
+        kind=kind,
+        folder=Path(folder) if folder else None,
+        rules=Rules(clock, exchange, thresholds or Thresholds()),
+        start=start,
+        end=end,
+        refresh=refresh,
+    )
+
+
+def _fetch(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched:
+    if as_of is not None:
+        manifest = wanted.store.manifest(ticker, as_of)
+        served = Served(manifest, wanted.store.payload(manifest))
+    elif wanted.kind in ("sample", "csv"):
+        served = _from_files(ticker, wanted, wanted.kind)
+    elif wanted.kind == "yahoo":
+        served = _from_yahoo(ticker, wanted)
+    else:
+        served = _from_any(ticker, wanted)
+    fetched = Fetched(
+        ticker,
+        served.status,
+        served.manifest,
+        served.change,
+        served.notice,
+        served.content,
+        wanted.start,
+        wanted.end,
+    )
+    if fetched.sessions == 0:
+        raise NotEnoughBars(
+            f"{ticker}: there must be sessions from {wanted.start or 'the first'} to "
+            f"{wanted.end or 'the last'}. The bars go from {served.manifest.first} to "
+            f"{served.manifest.last}.",
+            hint="another --start or --end",
+        )
+    return fetched
+
+
+def _from_any(ticker: str, wanted: _Wanted) -> Served:
+    """Yahoo; where it cannot be reached its stored bars, else the sample, and say so."""
+    try:
+        return _from_yahoo(ticker, wanted)
+    except SourceUnavailable as error:
+        stored, _ = readable(wanted.store, ticker, "yahoo")
+        if stored is not None:
+            notice = (
+                f"{ticker}: Yahoo cannot be reached, so the stored bars to "
+                f"{stored.manifest.last} are used. {error.message}"
+            )
+            return replace(stored, notice=notice)
+        if ticker in sample.TICKERS:
+            served = _from_files(ticker, wanted, "sample")
+            notice = (
+                f"{ticker}: Yahoo cannot be reached, so the committed SAMPLE is used: "
+                f"{served.manifest.first} to {served.manifest.last}, not today's prices. "
+                f"{error.message}"
+            )
+            return replace(served, notice=notice)
+        raise SourceUnavailable(
+            error.message,
+            hint=f"again later, --source csv:DIR with DIR/{ticker}.csv, "
+            f"or --source sample with one of {', '.join(sample.TICKERS)}",
+        ) from error
+
+
+def _from_yahoo(ticker: str, wanted: _Wanted) -> Served:
+    return update(
+        wanted.store,
+        ticker,
+        partial(_ask_yahoo, ticker, _cache_folder(wanted.store)),
+        source="yahoo",
+        rules=wanted.rules,
+        start=wanted.start,
+        end=wanted.end,
+        refresh=wanted.refresh,
+    )
+
+
+def _ask_yahoo(ticker: str, cache: Path, first: date | None) -> History | None:
+    return yahoo.fetch(ticker, first, cache=cache)
+
+
+def _cache_folder(store: Store) -> Path:
+    if store.locks is not None:
+        return store.locks.parent / "yfinance"
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(home) / "forecast" / "yfinance"
+
+
+def _from_files(ticker: str, wanted: _Wanted, kind: str) -> Served:
+    """From the sample or a folder of CSV files: read afresh unless the file is the very same."""
+    store, rules = wanted.store, wanted.rules
+    fingerprint = _fingerprint(_files(ticker, kind, wanted.folder), rules)
+    newest = store.newest(ticker, kind)
+    stored, damage = readable(store, ticker, kind)
+    if (
+        newest is not None
+        and stored is not None
+        and damage is None
+        and not wanted.refresh
+        and newest.marks is not None
+        and newest.marks.fingerprint == fingerprint
+        and _is_completed(newest.manifest, rules.now)
+    ):
+        return stored
+    history, findings = rules.check(
+        _read_files(ticker, kind, wanted.folder),
+        lenient=False,
+        hint=f"correct the file {_files(ticker, kind, wanted.folder)[0]}",
+    )
+    # Sessions left out today may be wanted tomorrow from the same file.
+    whole = not any(finding.kind in ("partial", "future") for finding in findings)
+    now = rules.now.tz_convert("UTC").isoformat(timespec="seconds")
+    marks = Marks(None, now, fingerprint if whole else None)
+    with store.lock(ticker):
+        stored, damage = readable(store, ticker, kind)
+        quotes = decode(stored.content) if stored else None
+        if stored is not None and damage is None and history.quotes.equals(quotes):
+            store.point(stored.manifest, marks)
+            return stored
+        change = None if quotes is None else compare(quotes, history.quotes, whole=True).change
+        newest = store.newest(ticker, kind)
+        manifest, content = store.add(
+            history,
+            findings=[finding.as_document() for finding in findings],
+            change=change,
+            parent=newest.manifest if newest else None,
+            now=rules.now,
+            marks=marks,
+        )
+    notice = f"{damage} It was written again." if damage else None
+    return Served(manifest, content, "updated", change, notice)
+
+
+def _is_completed(manifest: Manifest, now: pd.Timestamp) -> bool:
+    return pd.Timestamp(manifest.last) <= last_completed(manifest.exchange or WEEKDAYS, now)
+
+
+def _files(ticker: str, kind: str, folder: Path | None) -> list[Path]:
+    if folder is not None and kind == "csv":
+        return [csv_files.find_file(folder, ticker)]
+    if ticker not in sample.TICKERS:
+        sample.fetch(ticker)
+    root = sample.sample_folder()
+    return [root / f"{ticker}.csv.gz", root / "splits.csv"]
+
+
+def _read_files(ticker: str, kind: str, folder: Path | None) -> History:
+    if folder is not None and kind == "csv":
+        return csv_files.fetch(ticker, folder=folder)
+    return sample.fetch(ticker)
+
+
+def _fingerprint(files: Iterable[Path], rules: Rules) -> str:
+    digest = hashlib.sha256(repr((rules.exchange, rules.thresholds)).encode())
+    for path in files:
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()

@@ -1,0 +1,107 @@
+"""What became of the part that was known before: the new answer against the stored one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from forecast.market.bars import QUOTE_COLUMNS
+from forecast.market.quality import MOST_LISTED, Finding
+
+# Sessions fetched again at each update. A dividend or split moves all of them; a vendor's late
+# correction moves the last few.
+OVERLAP = 20
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How a new answer differs from the stored quotes over the sessions it should hold.
+
+    Attributes:
+        change: `split`, `dividend`, `correction`, `truncation`, or None where all are equal.
+        changed: Sessions whose values differ.
+        absent: Stored sessions that the answer lacks.
+        ratio: For a split, new prices over old; for a dividend, new adjusted close over old.
+    """
+
+    change: str | None
+    changed: pd.DatetimeIndex
+    absent: pd.DatetimeIndex
+    ratio: float = 1.0
+
+    def finding(self, did: str) -> list[Finding]:
+        """The change as a finding that says what was done; none where nothing changed."""
+        if self.change is None:
+            return []
+        sessions = self.absent if self.change == "truncation" else self.changed
+        what = {
+            "split": f"a split: earlier prices times {self.ratio:.6g}",
+            "dividend": f"a dividend: earlier adjusted closes times {self.ratio:.6g}",
+            "correction": "the vendor changed stored sessions",
+            "truncation": "the vendor left out stored sessions",
+        }[self.change]
+        dates = [f"{session:%Y-%m-%d}" for session in sessions[-MOST_LISTED:]]
+        return [Finding("warn", self.change, dates, f"{len(sessions)} sessions: {what}; {did}")]
+
+
+def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, whole: bool) -> Comparison:
+    """Classify how `answer` differs from `stored`.
+
+    Args:
+        stored: Quotes known before, checked.
+        answer: New quotes, checked; not empty.
+        whole: The answer stands for the whole history, so it should hold every stored session;
+            else those from its first session on.
+    """
+    known = stored if whole else stored.loc[answer.index[0] :]
+    common = known.index.intersection(answer.index)
+    absent = pd.DatetimeIndex(known.index.difference(answer.index))
+    old, new = known.loc[common, QUOTE_COLUMNS], answer.loc[common, QUOTE_COLUMNS]
+    differs = (old.to_numpy() != new.to_numpy()).any(axis=1)
+    changed = pd.DatetimeIndex(common[differs])
+    # A split or dividend is one that the stored quotes do not know yet.
+    fresh = answer[answer.index > stored.index[-1]]
+    split = (fresh["splits"] > 0).any() or (old["splits"] != new["splits"]).any()
+    dividend = (fresh["dividends"] > 0).any() or (old["dividends"] != new["dividends"]).any()
+    prices = _ratio(old["close"], new["close"])
+    adjusted = _ratio(old["adj_close"], new["adj_close"])
+    if len(absent):
+        return Comparison("truncation", changed, absent)
+    if split and not np.isclose(prices, 1.0, rtol=1e-4):
+        return Comparison("split", changed, absent, prices)
+    if dividend and len(changed):
+        return Comparison("dividend", changed, absent, adjusted)
+    if len(changed):
+        return Comparison("correction", changed, absent)
+    if split or dividend:
+        return Comparison("split" if split else "dividend", changed, absent)
+    return Comparison(None, changed, absent)
+
+
+def confined(stored: pd.DataFrame, answer: pd.DataFrame, comparison: Comparison) -> bool:
+    """Whether the older history can be taken as unchanged, so that the answer need only be joined.
+
+    That is so where nothing differs, and for a correction of the last few sessions alone: the
+    older half of the overlap must be equal.
+    """
+    if comparison.change is None:
+        return True
+    middle = answer.index[min(OVERLAP // 2, len(answer) - 1)]
+    return comparison.change == "correction" and bool(comparison.changed[0] >= middle)
+
+
+def join(stored: pd.DataFrame, answer: pd.DataFrame) -> pd.DataFrame:
+    """Stored quotes up to the answer's first session, then the answer."""
+    return pd.concat([stored.loc[: answer.index[0]].drop(answer.index[0], errors="ignore"), answer])
+
+
+def union(stored: pd.DataFrame, answer: pd.DataFrame) -> pd.DataFrame:
+    """All sessions of both; the two must agree where they meet."""
+    kept = stored.loc[stored.index.difference(answer.index)]
+    return pd.concat([kept, answer]).sort_index()
+
+
+def _ratio(old: pd.Series, new: pd.Series) -> float:
+    return float((new / old).iloc[0]) if len(old) else 1.0

@@ -1,0 +1,231 @@
+"""When an exchange trades: the last completed session, the coming ones, the gaps.
+
+A session is a tz-naive date. `exchange` is, everywhere, a code of Yahoo (`NMS`, `LSE`, `CCC` …),
+a calendar of exchange_calendars (`XNYS`, `XTKS` …), `weekdays` or `every_day`.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from forecast.errors import ConfigError
+
+if TYPE_CHECKING:
+    from exchange_calendars import ExchangeCalendar
+
+WEEKDAYS = "weekdays"
+EVERY_DAY = "every_day"
+
+# Yahoo's exchange code → calendar. Venues of one country that keep the same days share one.
+CALENDARS = {
+    **dict.fromkeys(["NMS", "NGM", "NCM", "NAS", "NIM", "NYQ", "NYS", "ASE", "PCX", "BTS"], "XNYS"),
+    **dict.fromkeys(["PNK", "OQB", "OQX", "OEM", "OBB", "SNP", "DJI", "CXI", "WCB"], "XNYS"),
+    **dict.fromkeys(["CME", "CBT", "CMX", "NYM"], "CMES"),
+    **dict.fromkeys(["TOR", "VAN", "CNQ", "NEO"], "XTSE"),
+    **dict.fromkeys(["LSE", "IOB", "AQS", "FGI"], "XLON"),
+    **dict.fromkeys(["GER", "HAN"], "XETR"),
+    **dict.fromkeys(["JPX", "TYO", "OSA", "FKA", "SAP"], "XTKS"),
+    **dict.fromkeys(["SHH", "SHZ"], "XSHG"),
+    **dict.fromkeys(["NSI", "BSE"], "XBOM"),
+    **dict.fromkeys(["KSC", "KOE"], "XKRX"),
+    **dict.fromkeys(["TAI", "TWO"], "XTAI"),
+    **dict.fromkeys(["EBS", "VTX"], "XSWX"),
+    "FRA": "XFRA", "BER": "XFRA", "MUN": "XFRA", "STU": "XSTU", "DUS": "XDUS", "HAM": "XHAM",
+    "PAR": "XPAR", "AMS": "XAMS", "BRU": "XBRU", "LIS": "XLIS", "MIL": "XMIL", "MCE": "XMAD",
+    "ISE": "XDUB", "VIE": "XWBO", "CPH": "XCSE", "HEL": "XHEL", "STO": "XSTO",
+    "OSL": "XOSL", "WSE": "XWAR", "PRA": "XPRA", "BUD": "XBUD", "IST": "XIST",
+    "SAU": "XSAU", "JNB": "XJSE", "HKG": "XHKG", "SES": "XSES", "JKT": "XIDX", "KLS": "XKLS",
+    "SET": "XBKK", "PHS": "XPHS", "PHP": "XPHS", "ASX": "XASX", "NZE": "XNZE", "SAO": "BVMF",
+    "MEX": "XMEX", "BUE": "XBUE", "SGO": "XSGO",
+    # exchange_calendars 4.13 cannot build those of Athens and Tel Aviv.
+    "ATH": WEEKDAYS,
+    "CCY": WEEKDAYS,
+    "CCC": EVERY_DAY,
+}  # fmt: skip
+
+LAG = pd.Timedelta(minutes=30)
+_FIRST_YEAR = 1970
+_BUILDING = threading.Lock()
+
+
+def calendar_name(exchange: str | None) -> str | None:
+    """The calendar an exchange keeps, or None when the code is not known.
+
+    Args:
+        exchange: As this module's docstring says, in any case.
+    """
+    if exchange is None:
+        return None
+    if exchange.lower() in (WEEKDAYS, EVERY_DAY):
+        return exchange.lower()
+    code = exchange.upper()
+    if code in CALENDARS:
+        return CALENDARS[code]
+    return code if code in CALENDARS.values() else None
+
+
+def check_exchange(exchange: str) -> str:
+    """The same exchange, if its calendar is known: for a setting.
+
+    Raises:
+        ConfigError: if it is not; names the choices.
+    """
+    if calendar_name(exchange) is None:
+        choices = sorted(set(CALENDARS.values()) - {WEEKDAYS, EVERY_DAY})
+        raise ConfigError(
+            f"the exchange must be a known code. Received {exchange!r}.",
+            hint=f"{', '.join(choices)}, {WEEKDAYS}, {EVERY_DAY}, or a code of Yahoo such as NMS",
+        )
+    return exchange
+
+
+def infer_calendar(sessions: pd.DatetimeIndex) -> str:
+    """The calendar that bars without an exchange seem to keep.
+
+    `every_day` where at least one bar in ten is a Saturday's and one in ten a Sunday's; `XNYS`
+    where at most 1 % of the bars lie outside its sessions and at least 80 % of its sessions have
+    one; else `weekdays`.
+
+    Args:
+        sessions: Index of the bars, increasing, shape (n,), n >= 1.
+    """
+    weekday = sessions.day_of_week.to_numpy()
+    if (weekday == 5).mean() >= 0.1 and (weekday == 6).mean() >= 0.1:
+        return EVERY_DAY
+    kept = _sessions("XNYS", sessions[-1].year + 1)
+    kept = kept[(kept >= sessions[0]) & (kept <= sessions[-1])]
+    inside = sessions[sessions >= pd.Timestamp(_FIRST_YEAR, 1, 1)]
+    if len(inside) and len(kept):
+        hits = int(inside.isin(kept).sum())
+        if hits >= 0.99 * len(inside) and hits >= 0.8 * len(kept):
+            return "XNYS"
+    return WEEKDAYS
+
+
+def last_completed(exchange: str, now: pd.Timestamp, *, lag: pd.Timedelta = LAG) -> pd.Timestamp:
+    """The newest session whose close, plus a settlement lag, is past.
+
+    Half days, holidays and daylight saving are the calendar's. `weekdays` and `every_day` sessions
+    close at midnight UTC.
+
+    Args:
+        exchange: A known exchange.
+        now: tz-aware.
+        lag: Time after the close until the bar counts as settled.
+
+    Raises:
+        ValueError: if the exchange is not known.
+    """
+    moment = now.tz_convert("UTC").tz_localize(None) - lag
+    name = _known(exchange)
+    if name not in (WEEKDAYS, EVERY_DAY):
+        sessions, closes = _closes(name, moment.year)
+        if len(closes) and closes[0] <= moment.to_datetime64():
+            place = int(np.searchsorted(closes, moment.to_datetime64(), side="right")) - 1
+            if moment <= sessions[-1]:
+                return sessions[place]
+    day = moment.normalize() - pd.Timedelta(days=1)
+    if name != EVERY_DAY and day.day_of_week >= 5:
+        day -= pd.Timedelta(days=day.day_of_week - 4)
+    return day
+
+
+def next_sessions(exchange: str, after: pd.Timestamp, count: int) -> pd.DatetimeIndex:
+    """The `count` sessions that follow `after`.
+
+    Past the calendar's end (see `known_until`) every weekday counts as a session.
+
+    Args:
+        exchange: A known exchange.
+        after: A session, usually the newest bar's.
+        count: How many, >= 1.
+
+    Raises:
+        ValueError: if the exchange is not known or `count` < 1.
+    """
+    if count < 1:
+        raise ValueError(f"count must be at least 1. Received {count}.")
+    # A year has more than 235 sessions on every exchange.
+    last = after + pd.Timedelta(days=30 + count * 366 // 235)
+    return expected_sessions(exchange, after + pd.Timedelta(days=1), last)[:count]
+
+
+def known_until(exchange: str, year: int) -> pd.Timestamp | None:
+    """The last session that the calendar itself names, or None where every such day is one.
+
+    Args:
+        exchange: A known exchange.
+        year: The calendar is asked for up to the end of this year; some end sooner.
+    """
+    name = _known(exchange)
+    return None if name in (WEEKDAYS, EVERY_DAY) else _sessions(name, year)[-1]
+
+
+def expected_sessions(exchange: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:
+    """All sessions from `first` to `last`, both included.
+
+    None are expected before the calendar's beginning; past its end every weekday is one.
+
+    Raises:
+        ValueError: if the exchange is not known.
+    """
+    name = _known(exchange)
+    if name == EVERY_DAY:
+        return pd.date_range(first, last, freq="D", name="session", unit="us")
+    if name == WEEKDAYS:
+        return pd.bdate_range(first, last, name="session").as_unit("us")
+    kept = _sessions(name, last.year)
+    inside = kept[kept.searchsorted(first) : kept.searchsorted(last, side="right")]
+    beyond = max(kept[-1] + pd.Timedelta(days=1), first)
+    if last < beyond:
+        return inside
+    return inside.append(pd.bdate_range(beyond, last).as_unit("us")).rename("session")
+
+
+def _known(exchange: str) -> str:
+    name = calendar_name(exchange)
+    if name is None:
+        raise ValueError(f"the exchange must be a known one. Received {exchange!r}.")
+    return name
+
+
+@lru_cache(maxsize=256)
+def _sessions(name: str, until_year: int) -> pd.DatetimeIndex:
+    return _calendar(name, until_year).sessions.as_unit("us").rename("session")
+
+
+@lru_cache(maxsize=256)
+def _closes(name: str, until_year: int) -> tuple[pd.DatetimeIndex, np.ndarray]:
+    closes = _calendar(name, until_year).closes.dt.tz_localize(None).to_numpy()
+    return _sessions(name, until_year), closes
+
+
+def _calendar(name: str, until_year: int) -> ExchangeCalendar:
+    # Two years from now at least, so that nearly every caller shares one calendar.
+    year = max(until_year, pd.Timestamp.now().year + 1)
+    with _BUILDING:
+        return _build(name, year)
+
+
+@lru_cache(maxsize=64)
+def _build(name: str, year: int) -> ExchangeCalendar:
+    from exchange_calendars import get_calendar
+
+    first, last = pd.Timestamp(_FIRST_YEAR, 1, 1), pd.Timestamp(year, 12, 31)
+    with warnings.catch_warnings():
+        # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            return get_calendar(name, start=first, end=last)
+        except ValueError:
+            usual = get_calendar(name)  # the last 20 years, to the end of what it knows
+        earliest, latest = usual.bound_min(), usual.bound_max()
+        first = first if earliest is None else max(first, earliest)
+        last = last if latest is None else min(last, latest)
+        return get_calendar(name, start=first, end=last)
