@@ -164,7 +164,16 @@ def fetch_one(
         ArtifactError: if the store is damaged or cannot be written.
         BusyError: if another process holds the ticker for too long.
     """
-    wanted = _wanted(data, source, start, end, refresh, now, exchange, thresholds)
+    wanted = _wanted(
+        data,
+        source,
+        start=start,
+        end=end,
+        refresh=refresh,
+        now=now,
+        exchange=exchange,
+        thresholds=thresholds,
+    )
     return _fetch(check_ticker(ticker), wanted, as_of)
 
 
@@ -203,7 +212,16 @@ def fetch_many(
     Raises:
         ConfigError: if `source` or `exchange` is not known.
     """
-    wanted = _wanted(data, source, start, end, refresh, now, exchange, thresholds)
+    wanted = _wanted(
+        data,
+        source,
+        start=start,
+        end=end,
+        refresh=refresh,
+        now=now,
+        exchange=exchange,
+        thresholds=thresholds,
+    )
     snapshots = as_of or {}
     distinct = list(dict.fromkeys(ticker.strip().upper() for ticker in tickers))
     results: dict[str, Fetched | Failed] = {}
@@ -232,6 +250,7 @@ def _attempt(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched | Faile
 def _wanted(
     data: str | Path,
     source: str,
+    *,
     start: date | None,
     end: date | None,
     refresh: bool,
@@ -372,11 +391,13 @@ def _from_files(ticker: str, wanted: _Wanted, kind: str) -> Served:
     marks = Marks(None, now, fingerprint if whole else None)
     with store.lock(ticker):
         stored, damage = readable(store, ticker, kind)
-        quotes = decode(stored.content) if stored else None
-        if stored is not None and damage is None and history.quotes.equals(quotes):
-            store.point(stored.manifest, marks)
-            return stored
-        change = None if quotes is None else compare(quotes, history.quotes, whole=True).change
+        change = None
+        if stored is not None:
+            quotes = decode(stored.content)
+            if damage is None and history.quotes.equals(quotes):
+                store.point(stored.manifest, marks)
+                return stored
+            change = compare(quotes, history.quotes, whole=True).change
         newest = store.newest(ticker, kind)
         manifest, content = store.add(
             history,

@@ -392,7 +392,7 @@ class Store:
 
     def _damaged(self, ticker: str, name: str) -> ArtifactError:
         return ArtifactError(
-            f"{self._path(ticker, name)} must have the checksum it was written with. It is damaged.",
+            f"{self._path(ticker, name)} must be as it was written. It is damaged.",
             hint=f"forecast fetch {ticker} --refresh",
         )
 

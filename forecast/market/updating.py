@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from functools import partial
 
 import pandas as pd
 
@@ -140,22 +140,38 @@ def update(
         ArtifactError: if the store cannot be written.
         BusyError: if another process holds the ticker for too long.
     """
-    served = None if refresh else _unless_new(store, ticker, source, rules, start, end)
+    unless_new = partial(_unless_new, store, ticker, source, start=start, end=end, now=rules.now)
+    served = None if refresh else unless_new()
     if served is not None:
         return served
     with store.lock(ticker):
         # Another process may have fetched it while this one waited.
-        served = None if refresh else _unless_new(store, ticker, source, rules, start, end)
+        served = None if refresh else unless_new()
         if served is not None:
             return served
-        return _Update(store, ticker, bring, source, rules, start, refresh=refresh).run()
+        known = _look_up(store, ticker, source, start=start, now=rules.now)
+        seen = None
+        if known.partly and not refresh:
+            outcome = _update_partly(known, bring, store=store, rules=rules)
+            if isinstance(outcome, Served):
+                return outcome
+            seen = outcome
+        return _update_whole(
+            known, bring, seen, store=store, rules=rules, ticker=ticker, refresh=refresh
+        )
 
 
 def _unless_new(
-    store: Store, ticker: str, source: str, rules: Rules, start: date | None, end: date | None
+    store: Store,
+    ticker: str,
+    source: str,
+    *,
+    start: date | None,
+    end: date | None,
+    now: pd.Timestamp,
 ) -> Served | None:
     newest = store.newest(ticker, source)
-    if newest is None or not is_current(newest, start, end, rules.now):
+    if newest is None or not is_current(newest, start, end, now):
         return None
     try:
         return Served(newest.manifest, store.payload(newest.manifest))
@@ -163,136 +179,159 @@ def _unless_new(
         return None
 
 
-class _Update:
-    """One update under the lock: what is stored, what comes, what is kept."""
+@dataclass(frozen=True)
+class _Known:
+    """What the store knows of a ticker, under its lock.
 
-    def __init__(
-        self,
-        store: Store,
-        ticker: str,
-        bring: Bring,
-        source: str,
-        rules: Rules,
-        start: date | None,
-        *,
-        refresh: bool,
-    ) -> None:
-        self.store, self.ticker, self.bring, self.rules = store, ticker, bring, rules
-        self.refresh = refresh
-        self.base, self.damage = readable(store, ticker, source)
-        self.stored = decode(self.base.content) if self.base else None
-        newest = store.newest(ticker, source)
-        self.marks = newest.marks if newest else None
-        self.parent = newest.manifest if newest else None
-        known = newest is not None and covers(newest, start)
-        self.asked = (
-            self.marks.asked_from if known and self.marks else start.isoformat() if start else None
+    Attributes:
+        served: The newest snapshot that is whole, or None.
+        quotes: Its quotes.
+        damage: The message about a newer one that is not whole, or None.
+        parent: The newest manifest, of a damaged snapshot too.
+        marks: The pointer's; None where there is none or it was damaged.
+        asked: First session that the next snapshot stands for; None for all there is.
+        partly: Fetching the overlap and what is missing can be enough.
+    """
+
+    served: Served | None
+    quotes: pd.DataFrame
+    damage: str | None
+    parent: Manifest | None
+    marks: Marks | None
+    asked: date | None
+    partly: bool
+
+
+def _look_up(
+    store: Store, ticker: str, source: str, *, start: date | None, now: pd.Timestamp
+) -> _Known:
+    newest = store.newest(ticker, source)
+    served, damage = readable(store, ticker, source)
+    marks = newest.marks if newest else None
+    asked, partly = start, False
+    if newest is not None and marks is not None and covers(newest, start):
+        asked = date.fromisoformat(marks.asked_from) if marks.asked_from else None
+        due = now - pd.Timestamp(marks.whole_at) >= WHOLE_EVERY
+        partly = served is not None and damage is None and not due
+    return _Known(
+        served,
+        decode(served.content) if served else pd.DataFrame(columns=QUOTE_COLUMNS),
+        damage,
+        newest.manifest if newest else None,
+        marks,
+        asked,
+        partly,
+    )
+
+
+def _ask(
+    bring: Bring, first: date | None, rules: Rules, known: _Known
+) -> tuple[History, list[Finding]] | None:
+    history = bring(first)
+    if history is None or history.quotes.empty:
+        return None
+    if calendar_name(history.exchange) is None and known.served is not None:
+        # A few sessions are too few to infer it from.
+        history = replace(history, exchange=known.served.manifest.exchange)
+    return rules.check(history, lenient=True, hint="again later: the source may mend it")
+
+
+def _update_partly(
+    known: _Known, bring: Bring, *, store: Store, rules: Rules
+) -> Served | Comparison:
+    """The stored history with the answer joined; or why that would not be the whole truth."""
+    assert known.served is not None
+    first = known.quotes.index[-OVERLAP:][0]
+    answer = _ask(bring, first.date(), rules, known)
+    if answer is None:
+        return known.served
+    history, findings = answer
+    change = compare(known.quotes, history.quotes, whole=False)
+    if not confined(known.quotes, history.quotes, change):
+        return change
+    joined = replace(history, quotes=join(known.quotes, history.quotes))
+    joined, odd = rules.check(joined, lenient=True, hint=f"forecast fetch {history.ticker}")
+    earlier = [
+        Finding(**finding)
+        for finding in known.served.manifest.findings
+        if finding["severity"] == "repair"
+        and finding["kind"] not in _PASSING
+        and finding["sessions"][0] < f"{history.quotes.index[0]:%Y-%m-%d}"
+    ]
+    mended = [finding for finding in findings if finding.severity == "repair"]
+    said = change.finding("the new values are kept, the old snapshot too")
+    found = [*earlier, *mended, *said, *odd]
+    return _keep(known, joined, found, change.change, store=store, rules=rules, whole=False)
+
+
+def _update_whole(
+    known: _Known,
+    bring: Bring,
+    seen: Comparison | None,
+    *,
+    store: Store,
+    rules: Rules,
+    ticker: str,
+    refresh: bool,
+) -> Served:
+    """The whole history, fetched again; with what it left out, where that still agrees."""
+    answer = _ask(bring, known.asked, rules, known)
+    if answer is None:
+        if known.served is not None:
+            return replace(known.served, notice=known.damage)
+        raise MalformedData(
+            f"{ticker}: there must be bars from {known.asked} on. The source has none.",
+            hint="an earlier --start",
         )
-        self.whole = refresh or self.damage is not None or not known or self._is_due()
-
-    def _is_due(self) -> bool:
-        return self.marks is None or (
-            self.rules.now - pd.Timestamp(self.marks.whole_at) >= WHOLE_EVERY
-        )
-
-    def run(self) -> Served:
-        change = None
-        if self.base is not None and self.stored is not None and not self.whole:
-            answer = self._ask(self.stored.index[-OVERLAP:][0].date())
-            if answer is None:
-                return self.base
-            history, findings = answer
-            change = compare(self.stored, history.quotes, whole=False)
-            if confined(self.stored, history.quotes, change):
-                return self._keep_joined(history, findings, change)
-        return self._fetch_whole(change)
-
-    def _ask(self, first: date | None) -> tuple[History, list[Finding]] | None:
-        history = self.bring(first)
-        if history is None or history.quotes.empty:
-            return None
-        exchange = self.rules.exchange
-        if exchange is None and calendar_name(history.exchange) is None and self.base is not None:
-            # A few sessions are too few to infer it from.
-            history = replace(history, exchange=self.base.manifest.exchange)
-        return self.rules.check(history, lenient=True, hint="again later: the source may mend it")
-
-    def _keep_joined(self, history: History, findings: list[Finding], change: Comparison) -> Served:
-        assert self.base is not None and self.stored is not None
-        first = f"{history.quotes.index[0]:%Y-%m-%d}"
-        joined = replace(history, quotes=join(self.stored, history.quotes))
-        joined, odd = self.rules.check(joined, lenient=True, hint="--refresh")
-        earlier = [
-            finding
-            for finding in self.base.manifest.findings
-            if finding["severity"] == "repair"
-            and finding["kind"] not in _PASSING
-            and finding["sessions"][0] < first
-        ]
-        mended = [finding for finding in findings if finding.severity == "repair"]
-        said = change.finding("the new values are kept, the old snapshot too")
-        return self._keep(joined, [*mended, *said, *odd], earlier, change.change, whole=False)
-
-    def _fetch_whole(self, seen: Comparison | None) -> Served:
-        answer = self._ask(date.fromisoformat(self.asked) if self.asked else None)
-        if answer is None:
-            if self.base is not None:
-                return replace(self.base, notice=self.damage)
-            raise MalformedData(
-                f"{self.ticker}: there must be bars from {self.asked} on. The source has none.",
-                hint="an earlier --start",
+    keep = partial(_keep, known, store=store, rules=rules, whole=True)
+    history, findings = answer
+    if known.served is None:
+        return keep(history, findings, None)
+    change = compare(known.quotes, history.quotes, whole=True)
+    did = "the whole history was fetched again, the old snapshot is kept"
+    if change.change == "truncation":
+        if not len(change.changed):
+            history = replace(history, quotes=union(known.quotes, history.quotes))
+            did = "they are kept as they were stored"
+        elif not refresh:
+            notice = (
+                f"{ticker}: the source left out {len(change.absent)} stored sessions and changed "
+                f"others; the stored bars to {known.served.manifest.last} are used. "
+                f"To take its answer all the same: forecast fetch {ticker} --refresh"
             )
-        history, findings = answer
-        if self.base is None or self.stored is None:
-            return self._keep(history, findings, [], None, whole=True)
-        change = compare(self.stored, history.quotes, whole=True)
-        did = "the whole history was fetched again, the old snapshot is kept"
-        if change.change == "truncation":
-            if not len(change.changed):
-                history = replace(history, quotes=union(self.stored, history.quotes))
-                did = "they are kept as they were stored"
-            elif not self.refresh:
-                notice = (
-                    f"{self.ticker}: the source left out {len(change.absent)} stored sessions and "
-                    f"changed others; the stored bars to {self.base.manifest.last} are used. "
-                    f"To take its answer all the same: forecast fetch {self.ticker} --refresh"
-                )
-                return replace(self.base, change=change.change, notice=notice)
-        # The overlap alone may have shown an event that the whole history explains no further.
-        shown = change if change.change or seen is None else seen
-        return self._keep(history, [*findings, *shown.finding(did)], [], shown.change, whole=True)
+            return replace(known.served, change=change.change, notice=notice)
+    # The overlap may have shown an event that the whole history no longer differs by.
+    shown = change if change.change or seen is None else seen
+    return keep(history, [*findings, *shown.finding(did)], shown.change)
 
-    def _keep(
-        self,
-        history: History,
-        findings: list[Finding],
-        earlier: list[dict[str, Any]],
-        change: str | None,
-        *,
-        whole: bool,
-    ) -> Served:
-        now = self.rules.now.tz_convert("UTC").isoformat(timespec="seconds")
-        marks = Marks(
-            asked_from=self.asked,
-            whole_at=now if whole or self.marks is None else self.marks.whole_at,
-            fingerprint=None,
-        )
-        if (
-            self.base is not None
-            and self.stored is not None
-            and self.damage is None
-            and history.quotes.equals(self.stored)
-        ):
-            if marks != self.marks:
-                self.store.point(self.base.manifest, marks)
-            return replace(self.base, change=change)
-        manifest, content = self.store.add(
-            history,
-            findings=[*earlier, *(finding.as_document() for finding in findings)],
-            change=change,
-            parent=self.parent,
-            now=self.rules.now,
-            marks=marks,
-        )
-        notice = f"{self.damage} It was fetched again." if self.damage else None
-        return Served(manifest, content, "updated", change, notice)
+
+def _keep(
+    known: _Known,
+    history: History,
+    findings: list[Finding],
+    change: str | None,
+    *,
+    store: Store,
+    rules: Rules,
+    whole: bool,
+) -> Served:
+    now = rules.now.tz_convert("UTC").isoformat(timespec="seconds")
+    marks = Marks(
+        asked_from=known.asked.isoformat() if known.asked else None,
+        whole_at=now if whole or known.marks is None else known.marks.whole_at,
+        fingerprint=None,
+    )
+    if known.served is not None and known.damage is None and history.quotes.equals(known.quotes):
+        if marks != known.marks:
+            store.point(known.served.manifest, marks)
+        return replace(known.served, change=change)
+    manifest, content = store.add(
+        history,
+        findings=[finding.as_document() for finding in findings],
+        change=change,
+        parent=known.parent,
+        now=rules.now,
+        marks=marks,
+    )
+    notice = f"{known.damage} It was fetched again." if known.damage else None
+    return Served(manifest, content, "updated", change, notice)
