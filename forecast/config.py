@@ -5,13 +5,15 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from forecast.errors import ConfigError
+from forecast.features.targets import TARGETS
+from forecast.networks.recurrent import NETWORKS
 
 PREFIX = "FORECAST_"
 # Variables that belong to the command line, not to the settings.
@@ -21,6 +23,12 @@ _NOT_SETTINGS = {"FORECAST_HOME"}
 def _split(value: Any) -> Any:
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+def _one_of(value: str, choices: Iterable[str]) -> str:
+    if value not in choices:
+        raise ValueError(f"must be one of {', '.join(choices)}")
     return value
 
 
@@ -44,8 +52,23 @@ class Settings(_Table):
     horizon: int = Field(1, ge=1, le=250)
     target: str = "return"
     features: Annotated[tuple[str, ...] | None, BeforeValidator(_split)] = None
+    dropout: float = Field(0.1, ge=0, lt=1)
+    l2: float = Field(0.0, ge=0, le=10)
+    learning_rate: float = Field(3e-3, gt=0, le=1)
     epochs: int = Field(100, ge=1, le=100_000)
+    patience: int = Field(15, ge=1, le=100_000)
     seed: int = Field(7, ge=0, lt=2**32)
+    tensorboard: bool = False
+
+    @field_validator("network")
+    @classmethod
+    def _known_network(cls, value: str) -> str:
+        return _one_of(value, NETWORKS)
+
+    @field_validator("target")
+    @classmethod
+    def _known_target(cls, value: str) -> str:
+        return _one_of(value, TARGETS)
 
 
 def load_settings(home: Path, **flags: Any) -> Settings:
@@ -118,8 +141,9 @@ def _explain(error: ValidationError, where: Mapping[str, str]) -> ConfigError:
             f"every setting must be a known one. Received {name!r} from {origin}.",
             hint=f"{near[0]!r}, if that was meant" if near else "remove it",
         )
+    message = first["msg"].removeprefix("Value error, ")
     return ConfigError(
-        f"setting {name!r}: {first['msg'][0].lower()}{first['msg'][1:]}. "
+        f"setting {name!r}: {message[0].lower()}{message[1:]}. "
         f"Received {first['input']!r} from {origin}.",
         hint=f"another value for {path[0]!r}",
     )

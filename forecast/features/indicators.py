@@ -339,6 +339,7 @@ class Indicator:
 
 
 INDICATORS: dict[str, Indicator] = {
+    "close": Indicator(lambda b: b["close"], 0),
     "return_1": Indicator(lambda b: log_return(b["close"], span=1), 1),
     "return_2": Indicator(lambda b: log_return(b["close"], span=2), 2),
     "return_5": Indicator(lambda b: log_return(b["close"], span=5), 5),

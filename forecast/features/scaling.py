@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,8 +22,8 @@ class Scaler:
         clip: bound of the scaled values, or None.
     """
 
-    center: tuple[float, ...]
-    scale: tuple[float, ...]
+    center: Sequence[float]
+    scale: Sequence[float]
     clip: float | None = None
 
     def transform(self, features: np.ndarray) -> np.ndarray:
@@ -32,15 +32,6 @@ class Scaler:
         if self.clip is not None:
             scaled = np.clip(scaled, -self.clip, self.clip)
         return scaled.astype("float32")
-
-    def as_document(self) -> dict[str, Any]:
-        """As JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_document(cls, document: dict[str, Any]) -> Scaler:
-        """From what `as_document` gave."""
-        return cls(tuple(document["center"]), tuple(document["scale"]), document["clip"])
 
 
 def fit_standard(features: np.ndarray) -> Scaler:
@@ -52,7 +43,7 @@ def fit_standard(features: np.ndarray) -> Scaler:
     from sklearn.preprocessing import StandardScaler
 
     fitted = StandardScaler().fit(features)
-    return Scaler(tuple(fitted.mean_.tolist()), tuple(fitted.scale_.tolist()), _CLIP)
+    return Scaler(fitted.mean_.tolist(), fitted.scale_.tolist(), _CLIP)
 
 
 def fit_minmax(features: np.ndarray) -> Scaler:
@@ -64,4 +55,4 @@ def fit_minmax(features: np.ndarray) -> Scaler:
     from sklearn.preprocessing import MinMaxScaler
 
     fitted = MinMaxScaler().fit(features)
-    return Scaler(tuple(fitted.data_min_.tolist()), tuple((1.0 / fitted.scale_).tolist()))
+    return Scaler(fitted.data_min_.tolist(), (1.0 / fitted.scale_).tolist())

@@ -24,44 +24,39 @@ class Split:
     test: range
 
 
-def chronological(origins: int, *, horizon: int) -> Split:
+def chronological(origins: int, *, horizon: int, sessions: int, ticker: str) -> Split:
     """70 % training, 15 % validation, 15 % test, in time order, purged by the horizon.
 
     Args:
-        origins: Number of origins whose outcome is known, in time order.
+        origins: Number of origins whose outcome is known, in time order; may be negative.
         horizon: Sessions ahead, >= 1; so many origins are dropped before each boundary.
-
-    Raises:
-        ValueError: if a part would be empty.
-    """
-    first = round(origins * TRAIN_SHARE)
-    second = round(origins * (TRAIN_SHARE + VALIDATION_SHARE))
-    parts = range(first - horizon), range(first, second - horizon), range(second, origins)
-    if not all(parts):
-        raise ValueError(f"{origins} origins are too few for a horizon of {horizon}.")
-    return Split(*parts)
-
-
-def require_sessions(
-    sessions: int, *, warm_up: int, lookback: int, horizon: int, ticker: str
-) -> None:
-    """Refuse a history that is too short to train on and to score.
-
-    Args:
-        sessions: Bars at hand.
-        warm_up: Rows that the features use up.
-        lookback: Rows a window.
-        horizon: Sessions ahead.
+        sessions: Bars behind these origins, for the message.
         ticker: Named in the message.
 
     Raises:
-        NotEnoughBars: saying how many sessions are needed.
+        NotEnoughBars: if the test part would be too short, saying how many sessions are needed.
     """
-    needed = warm_up + lookback - 1 + horizon + max(MIN_ORIGINS, 20 * horizon)
+    least = max(MIN_ORIGINS, 20 * horizon)
+    needed = sessions - origins + least
+    require_sessions(sessions, needed=needed, ticker=ticker, why=f"{least} origins and their windows")
+    first = round(origins * TRAIN_SHARE)
+    second = round(origins * (TRAIN_SHARE + VALIDATION_SHARE))
+    return Split(
+        train=range(first - horizon),
+        validation=range(first, second - horizon),
+        test=range(second, origins),
+    )
+
+
+def require_sessions(sessions: int, *, needed: int, ticker: str, why: str) -> None:
+    """Refuse a history that is too short.
+
+    Raises:
+        NotEnoughBars: if `sessions` is below `needed`.
+    """
     if sessions < needed:
         raise NotEnoughBars(
-            f"{ticker}: a history must have at least {needed} sessions (warm-up {warm_up}, "
-            f"lookback {lookback}, horizon {horizon}, {max(MIN_ORIGINS, 20 * horizon)} origins). "
+            f"{ticker}: a history must have at least {needed} sessions (for {why}). "
             f"Received {sessions}.",
             hint="a longer history, or a smaller --lookback",
         )

@@ -7,9 +7,12 @@ the close at the origin.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:  # the command line reads TARGETS, and must start at once
+    import pandas as pd
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """Probabilities of the seven quantiles that every forecast gives."""

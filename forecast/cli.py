@@ -1,0 +1,277 @@
+"""The command line: parse, call one verb, print. Results on stdout, all else on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from forecast.errors import ForecastError
+from forecast.features.targets import TARGETS
+from forecast.networks.recurrent import NETWORKS
+
+if TYPE_CHECKING:
+    from forecast.config import Settings
+    from forecast.pipeline.train import Watch
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+@dataclass
+class Shared:
+    """What every command takes.
+
+    Attributes:
+        home: Folder with `data/`, `models/`, `reports/` and `forecast.toml`.
+        json: Print one JSON document.
+        quiet: No progress.
+        debug: Show tracebacks.
+    """
+
+    home: Path | None = None
+    json: bool = False
+    quiet: bool = False
+    debug: bool = False
+
+
+def _shared_options(command: Command) -> Command:
+    """The options that stand before or behind the command's name."""
+
+    def keep(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+        if value is not None and value is not False:
+            setattr(context.find_object(Shared), str(parameter.name), value)
+
+    options: list[Any] = [
+        click.option(
+            "--home",
+            type=click.Path(file_okay=False, path_type=Path),
+            expose_value=False,
+            callback=keep,
+            help="Folder with data/, models/, reports/ and forecast.toml "
+            "[variable FORECAST_HOME; default: the current folder].",
+        ),
+        click.option(
+            "--json", is_flag=True, expose_value=False, callback=keep, help="Print one JSON document."
+        ),
+        click.option(
+            "--quiet", is_flag=True, expose_value=False, callback=keep, help="No progress on stderr."
+        ),
+        click.option(
+            "--debug", is_flag=True, expose_value=False, callback=keep, help="Show tracebacks."
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+_SOURCE = click.option(
+    "--source",
+    metavar="SOURCE",
+    help="auto (store, Yahoo, else the sample), yahoo, sample or csv:DIR.",
+)
+_TICKERS = click.argument("tickers", nargs=-1, required=True, metavar="TICKER...")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="forecast")
+@_shared_options
+def cli() -> None:
+    """Forecast stock prices with recurrent networks, and say honestly what came of it.
+
+    The first thing to try: forecast train AAPL
+    """
+
+
+@cli.command()
+@_TICKERS
+@_SOURCE
+@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First session wanted.")
+@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session wanted.")
+@click.option("--refresh", is_flag=True, help="Fetch the whole history again.")
+@_shared_options
+@click.pass_obj
+def fetch(
+    shared: Shared,
+    tickers: tuple[str, ...],
+    source: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    refresh: bool,
+) -> int:
+    """Bring bars into the store and say what is odd about them."""
+    from forecast.market.fetching import Failed
+    from forecast.pipeline import fetch as verb
+    from forecast.report import text
+
+    home, settings = _settings(shared, source=source)
+    with _watching(shared) as watch:
+        results = verb.fetch(
+            tickers,
+            home=home,
+            settings=settings,
+            start=_day(start),
+            end=_day(end),
+            refresh=refresh,
+            watch=watch,
+        )
+    if shared.json:
+        _print_json({"tickers": [verb.as_document(result) for result in results]})
+    else:
+        _print(text.fetch_lines([verb.as_document(result) for result in results]))
+    return EXIT_ERROR if any(isinstance(result, Failed) for result in results) else 0
+
+
+@cli.command()
+@_TICKERS
+@_SOURCE
+@click.option("--network", type=click.Choice(list(NETWORKS)), help="Default: lstm.")
+@click.option("--units", metavar="64,64", help="Width of each layer.")
+@click.option("--lookback", type=int, help="Sessions a window [default: 60].")
+@click.option("--horizon", type=int, help="Sessions ahead [default: 1].")
+@click.option("--target", type=click.Choice(list(TARGETS)), help="Default: return.")
+@click.option("--epochs", type=int, help="At most so many; training stops early.")
+@click.option("--seed", type=int, help="Same seed, same network.")
+@click.option("--together", is_flag=True, help="One network over all tickers.")
+@_shared_options
+@click.pass_obj
+def train(shared: Shared, tickers: tuple[str, ...], together: bool, **flags: Any) -> int:
+    """Train a network, score it beside the baselines, write model and report."""
+    from forecast.pipeline import train as verb
+
+    home, settings = _settings(shared, **flags)
+    with _watching(shared) as watch:
+        results = verb.train(
+            tickers, home=home, settings=settings, together=together, watch=watch
+        )
+    runs = [result for result in results if isinstance(result, verb.Run)]
+    failed = [result for result in results if isinstance(result, verb.FailedRun)]
+    if shared.json:
+        _print_json({"runs": [run.document for run in runs], **_failures(failed)})
+    else:
+        _print("\n\n".join(str(run) for run in runs).splitlines())
+    return _report_failures(failed)
+
+
+@cli.command()
+@_TICKERS
+@_SOURCE
+@click.option("--model", metavar="RUN", help="Which run [default: the champion].")
+@_shared_options
+@click.pass_obj
+def predict(
+    shared: Shared, tickers: tuple[str, ...], source: str | None, model: str | None
+) -> int:
+    """Forecast the next sessions from the newest completed bar."""
+    from forecast.pipeline import predict as verb
+    from forecast.pipeline.train import FailedRun
+    from forecast.report import text
+
+    home, settings = _settings(shared, source=source)
+    with _watching(shared) as watch:
+        results = verb.predict(tickers, home=home, settings=settings, run=model, watch=watch)
+    failed = [result for result in results if isinstance(result, FailedRun)]
+    documents = [result for result in results if not isinstance(result, FailedRun)]
+    if shared.json:
+        _print_json({"forecasts": documents, **_failures(failed)})
+    else:
+        _print([line for document in documents for line in text.forecast_lines(document)])
+    return _report_failures(failed)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    shared = Shared()
+    # A document is promised even when the options cannot be parsed.
+    wants_json = "--json" in sys.argv[1:]
+    try:
+        status = cli.main(standalone_mode=False, obj=shared, prog_name="forecast")
+        sys.stdout.flush()
+    except click.UsageError as error:
+        status = EXIT_USAGE
+        if wants_json:
+            _print_json({"error": {"type": "UsageError", "message": error.format_message(),
+                                   "hint": "forecast --help"}})
+        else:
+            error.show()
+    except (KeyboardInterrupt, click.Abort):
+        status = EXIT_INTERRUPTED
+        click.echo("Interrupted: nothing was written for the ticker at hand.", err=True)
+    except BrokenPipeError:
+        # The reader (`| head`) has left; Python would complain again while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except (ForecastError, OSError) as error:
+        if shared.debug:
+            raise
+        status = EXIT_ERROR
+        known = error if isinstance(error, ForecastError) else _from_system(error)
+        if wants_json:
+            _print_json({"error": known.as_document()})
+        else:
+            click.echo(f"{type(known).__name__}: {known}", err=True)
+    sys.exit(status)
+
+
+def _from_system(error: OSError) -> ForecastError:
+    return ForecastError(
+        f"the system refused a file: {error.strerror or error} ({error.filename}).",
+        hint="check the folder's permissions and free space, or choose another --home",
+    )
+
+
+def _settings(shared: Shared, **flags: Any) -> tuple[Path, Settings]:
+    from forecast.config import load_settings
+
+    home = (shared.home or Path(os.environ.get("FORECAST_HOME") or ".")).absolute()
+    return home, load_settings(home, **flags)
+
+
+@contextmanager
+def _watching(shared: Shared) -> Iterator[Watch]:
+    from forecast.progress import silent, watching
+
+    if shared.quiet:
+        yield silent()
+    else:
+        with watching() as watch:
+            yield watch
+
+
+def _day(moment: datetime | None) -> date | None:
+    return None if moment is None else moment.date()
+
+
+def _failures(failed: list[Any]) -> dict[str, Any]:
+    """For several tickers of which some failed; a single failure is an `error` document."""
+    if not failed:
+        return {}
+    return {
+        "failed": [
+            {"ticker": one.ticker, "error": one.error.as_document()} for one in failed
+        ]
+    }
+
+
+def _report_failures(failed: list[Any]) -> int:
+    for one in failed:
+        click.echo(f"{type(one.error).__name__}: {one.error}", err=True)
+    return EXIT_ERROR if failed else 0
+
+
+def _print(lines: list[str]) -> None:
+    click.echo("\n".join(lines))
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))

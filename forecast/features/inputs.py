@@ -1,0 +1,230 @@
+"""From Bars to Windows and from network outputs back to log returns: one ticker's way in and out.
+
+`Inputs` holds all that was fitted on the training part; it is saved beside the network, so that
+`predict` prepares a new bar exactly as `train` did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.features.indicators import (
+    INDICATORS,
+    check_features,
+    compute_features,
+    ewma_volatility,
+)
+from forecast.features.scaling import Scaler, fit_minmax, fit_standard
+from forecast.features.splits import Split, chronological, require_sessions
+from forecast.features.targets import (
+    Prediction,
+    Target,
+    fit_target,
+    load_target,
+    log_returns_ahead,
+)
+from forecast.features.windows import Windows, make_windows
+
+DEFAULT_FEATURES: dict[str, tuple[str, ...]] = {
+    "return": (
+        "return_1",
+        "return_5",
+        "return_20",
+        "return_overnight",
+        "sma_20_ratio",
+        "ema_12_ratio",
+        "rsi_14",
+        "bollinger_20_b",
+        "bollinger_20_width",
+        "macd_ratio",
+        "atr_14_ratio",
+        "adx_14",
+        "stochastic_14",
+        "mfi_14",
+        "cci_20",
+        "williams_r_14",
+        "volatility_5",
+        "volatility_20",
+        "volatility_60",
+        "parkinson_5",
+        "range_1",
+        "volume_20_ratio",
+        "weekday_sin",
+        "weekday_cos",
+    ),
+    # As textbooks do: the scaled close and nothing else.
+    "price": ("close",),
+}
+
+_UNIT_WARM_UP = 20
+_SMALLEST_UNIT = 1e-4
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """How one ticker's bars become a network's windows, and its outputs log returns.
+
+    Attributes:
+        feature_names: Keys of `INDICATORS`, in the order of the network's inputs.
+        lookback: Rows a window.
+        horizon: Steps ahead.
+        scaler: Fitted on the training part.
+        target: Fitted on the training part.
+    """
+
+    feature_names: tuple[str, ...]
+    lookback: int
+    horizon: int
+    scaler: Scaler
+    target: Target
+
+    def windows(self, bars: pd.DataFrame, *, ticker: str) -> Windows:
+        """All windows whose outcome is known.
+
+        Raises:
+            NotEnoughBars: if the warm-up uses up all bars.
+        """
+        rows = feature_rows(bars, self.feature_names, ticker=ticker)
+        close = bars["close"].loc[rows.index]
+        targets = self.target.encode(
+            log_returns_ahead(close, horizon=self.horizon),
+            unit=unit_at(bars, rows.index),
+            close=close.to_numpy(),
+        )
+        return make_windows(
+            self.scaler.transform(rows.to_numpy()),
+            targets,
+            pd.DatetimeIndex(rows.index),
+            lookback=self.lookback,
+            feature_names=self.feature_names,
+        )
+
+    def newest(self, bars: pd.DataFrame, *, ticker: str) -> Windows:
+        """The one window that ends with the last bar; its outcome is not known yet.
+
+        Raises:
+            NotEnoughBars: if there are fewer bars than warm-up and window need.
+        """
+        needed = warm_up_of(self.feature_names) + self.lookback
+        require_sessions(len(bars), needed=needed, ticker=ticker, why="warm-up and lookback")
+        rows = feature_rows(bars, self.feature_names, ticker=ticker).iloc[-self.lookback :]
+        return Windows(
+            features=self.scaler.transform(rows.to_numpy()),
+            targets=np.full((len(rows), self.horizon), np.nan, dtype="float32"),
+            starts=np.array([0]),
+            lookback=self.lookback,
+            horizon=self.horizon,
+            origin=pd.DatetimeIndex(rows.index[-1:]),
+            feature_names=self.feature_names,
+        )
+
+    def decode(
+        self, outputs: np.ndarray, bars: pd.DataFrame, origins: pd.DatetimeIndex
+    ) -> Prediction:
+        """Log returns from network outputs.
+
+        Args:
+            outputs: Point and seven quantiles in the target's unit, shape (n, horizon, 8).
+            bars: With every origin among its sessions.
+            origins: Shape (n,).
+        """
+        decoded = self.target.decode(
+            outputs, unit=unit_at(bars, origins), close=bars["close"].loc[origins].to_numpy()
+        )
+        return Prediction(point=decoded[..., 0], quantiles=decoded[..., 1:])
+
+    def as_document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "feature_names": list(self.feature_names),
+            "lookback": self.lookback,
+            "horizon": self.horizon,
+            "scaler": asdict(self.scaler),
+            "target": self.target.as_document(),
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Inputs:
+        """From what `as_document` gave.
+
+        Raises:
+            ConfigError: if a feature is not known any more.
+        """
+        return cls(
+            check_features(document["feature_names"]),
+            document["lookback"],
+            document["horizon"],
+            Scaler(**document["scaler"]),
+            load_target(document["target"]),
+        )
+
+
+def fit_inputs(
+    bars: pd.DataFrame,
+    *,
+    ticker: str,
+    feature_names: Sequence[str],
+    lookback: int,
+    horizon: int,
+    target: str,
+) -> tuple[Inputs, Split]:
+    """Inputs fitted on the training part of a ticker's bars, and its parts.
+
+    The origins are split first; the scaler then sees the rows up to the last training origin.
+
+    Args:
+        bars: All bars.
+        ticker: Named in errors.
+        feature_names: Keys of `INDICATORS`.
+        lookback: Rows a window.
+        horizon: Steps ahead.
+        target: One of `TARGETS`.
+
+    Raises:
+        ConfigError: if a feature is unknown.
+        NotEnoughBars: saying how many sessions are needed.
+    """
+    names = check_features(feature_names)
+    origins = len(bars) - warm_up_of(names) - lookback - horizon + 1
+    split = chronological(
+        origins, horizon=horizon, sessions=len(bars), ticker=ticker
+    )
+    rows = feature_rows(bars, names, ticker=ticker)
+    training_rows = rows.iloc[: split.train.stop - 1 + lookback]
+    fit_scaler = fit_minmax if target == "price" else fit_standard
+    return (
+        Inputs(
+            names,
+            lookback,
+            horizon,
+            fit_scaler(training_rows.to_numpy()),
+            fit_target(target, bars["close"].loc[training_rows.index].to_numpy()),
+        ),
+        split,
+    )
+
+
+def feature_rows(bars: pd.DataFrame, names: Sequence[str], *, ticker: str) -> pd.DataFrame:
+    """Features without the rows that they, or the volatility unit, need to warm up.
+
+    Raises:
+        NotEnoughBars: if the warm-up uses up all bars.
+    """
+    features = compute_features(bars, names, ticker=ticker)
+    return features.loc[bars.index[min(warm_up_of(names), len(bars) - 1)] :]
+
+
+def warm_up_of(names: Sequence[str]) -> int:
+    """First rows that cannot be used with these features."""
+    return max(_UNIT_WARM_UP, *(INDICATORS[name].warm_up for name in names))
+
+
+def unit_at(bars: pd.DataFrame, sessions: pd.Index) -> np.ndarray:
+    """The volatility known at each session [log units a session], at least one basis point."""
+    volatility = ewma_volatility(bars["close"], warm_up=_UNIT_WARM_UP).loc[sessions]
+    return np.maximum(volatility.to_numpy(), _SMALLEST_UNIT)

@@ -1,0 +1,123 @@
+"""`predict`: the coming sessions from the newest completed bar, with a saved network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.errors import ArtifactError, ForecastError
+from forecast.evaluation.forecasts import QUANTILE_COLUMNS
+from forecast.evaluation.probability import probability_up
+from forecast.features.inputs import Inputs
+from forecast.features.targets import Prediction
+from forecast.files import inside, write_atomically
+from forecast.market.bars import check_ticker
+from forecast.market.fetching import Fetched, fetch_one
+from forecast.market.sessions import infer_calendar, next_sessions
+from forecast.networks.training import infer, load_model
+from forecast.pipeline.train import FailedRun
+from forecast.pipeline.watch import Watch
+from forecast.registry import SavedRun, load_run
+
+
+def predict(
+    tickers: Sequence[str],
+    *,
+    home: Path,
+    settings: Settings,
+    run: str | None = None,
+    watch: Watch | None = None,
+) -> list[dict[str, Any] | FailedRun]:
+    """Forecast the next sessions of each ticker.
+
+    Args:
+        tickers: Such as `AAPL`.
+        home: Where `data/`, `models/` and `reports/` are.
+        settings: Only the source is read; all else is the saved run's.
+        run: Which run; None means each ticker's champion.
+        watch: Told how it goes.
+
+    Returns:
+        One entry a ticker, as `predict --json` prints it.
+
+    Raises:
+        ForecastError: with a single ticker, whatever went wrong.
+    """
+    names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
+    watch = watch or Watch()
+    if len(names) == 1:
+        return [_predict(names[0], home=home, settings=settings, run=run, watch=watch)]
+    results: list[dict[str, Any] | FailedRun] = []
+    for name in names:
+        try:
+            results.append(_predict(name, home=home, settings=settings, run=run, watch=watch))
+        except ForecastError as error:
+            watch.notice(f"{name} failed: {error}")
+            results.append(FailedRun(name, error))
+    return results
+
+
+def _predict(
+    ticker: str, *, home: Path, settings: Settings, run: str | None, watch: Watch
+) -> dict[str, Any]:
+    saved = load_run(home, ticker, run)
+    if ticker not in saved.inputs:
+        raise ArtifactError(
+            f"{saved.folder.name} must have been trained on {ticker}. It knows "
+            f"{', '.join(saved.inputs)}.",
+            hint=f"forecast train {ticker}",
+        )
+    watch.stage(f"fetching {ticker}")
+    fetched = fetch_one(ticker, data=home / "data", source=settings.source)
+    if fetched.notice:
+        watch.notice(fetched.notice)
+    watch.stage("forecasting")
+    inputs = Inputs.from_document(saved.inputs[ticker])
+    window = inputs.newest(fetched.bars, ticker=ticker)
+    outputs = infer(load_model(saved.network), window)
+    prediction = inputs.decode(outputs, fetched.bars, window.origin)
+    return _document(fetched, saved, prediction, window.origin[0], home)
+
+
+def _document(
+    fetched: Fetched, saved: SavedRun, prediction: Prediction, origin: pd.Timestamp, home: Path
+) -> dict[str, Any]:
+    exchange = fetched.history.exchange or infer_calendar(pd.DatetimeIndex(fetched.bars.index))
+    # Today's money: what a person sees on a screen, not the dividend-adjusted close.
+    last_close = float(fetched.history.quotes["close"].loc[origin])
+    point, quantiles = prediction.point[0], prediction.quantiles[0]
+    sessions = next_sessions(exchange, origin, len(point))
+    steps = [
+        {
+            "step": number + 1,
+            "session": f"{session:%Y-%m-%d}",
+            "predicted": last_close * float(np.exp(point[number])),
+            **dict(
+                zip(QUANTILE_COLUMNS, (last_close * np.exp(quantiles[number])).tolist(), strict=True)
+            ),
+            "probability_up": probability_up(quantiles[number]),
+        }
+        for number, session in enumerate(sessions)
+    ]
+    run = saved.manifest["run"]
+    plot = inside(home / "reports", fetched.ticker, "predict", f"{origin:%Y-%m-%d}-{run}.png")
+    document = {
+        "ticker": fetched.ticker,
+        "run": run,
+        "network": saved.manifest["network"],
+        "source": fetched.source,
+        "origin": f"{origin:%Y-%m-%d}",
+        "last_close": last_close,
+        "steps": steps,
+        "plot": plot.relative_to(home).as_posix(),
+    }
+    from forecast.report.html import draw_fan
+
+    recent = fetched.history.quotes["close"].loc[:origin]
+    write_atomically(plot, draw_fan(document, close=recent, currency=fetched.history.currency))
+    return document

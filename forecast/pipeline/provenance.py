@@ -1,0 +1,74 @@
+"""What a run must remember so that it can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from forecast.config import PREFIX, Settings
+
+_LIBRARIES = ("forecast", "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "ta", "yfinance")
+_FLAGS = {"source", "network", "units", "lookback", "horizon", "target", "epochs", "seed"}
+
+
+def versions() -> dict[str, str]:
+    """Versions of this program and of the libraries that decide its figures."""
+    return {name: version(name) for name in _LIBRARIES}
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout this runs from, or None for an installed package."""
+    folder = Path(__file__).resolve().parents[2]
+    if not (folder / ".git").exists():
+        return None
+    try:
+        result = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() or None if result.returncode == 0 else None
+
+
+def data_hash(bars: pd.DataFrame) -> str:
+    """SHA-256 of the bars: sessions and float64 values."""
+    digest = hashlib.sha256()
+    digest.update(pd.DatetimeIndex(bars.index).as_unit("s").asi8.tobytes())
+    digest.update(bars.to_numpy("float64").tobytes())
+    return digest.hexdigest()
+
+
+def settings_document(settings: Settings) -> dict[str, Any]:
+    """The resolved settings as JSON."""
+    return settings.model_dump(mode="json")
+
+
+def command(verb: str, tickers: list[str], settings: Settings, *extra: str) -> str:
+    """The command line that does this again: variables for what has no flag, then flags."""
+    defaults = settings_document(type(settings)())
+    changed = {
+        name: _text(value)
+        for name, value in settings_document(settings).items()
+        if value != defaults[name]
+    }
+    variables = [
+        f"{PREFIX}{name.upper()}={shlex.quote(value)}"
+        for name, value in changed.items()
+        if name not in _FLAGS
+    ]
+    flags = [f"--{name}={value}" for name, value in changed.items() if name in _FLAGS]
+    return " ".join([*variables, shlex.join(["forecast", verb, *tickers, *flags, *extra])])
+
+
+def _text(value: Any) -> str:
+    return ",".join(str(part) for part in value) if isinstance(value, list) else str(value)
