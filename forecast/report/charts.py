@@ -1,0 +1,145 @@
+"""The market as a person looks at it: price with its indicators and volume."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib import dates as mdates
+from matplotlib import ticker as mticker
+
+from forecast.features.indicators import bollinger, rsi, sma
+from forecast.report import style
+from forecast.report.picture import Picture
+from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
+from forecast.report.wording import count, day, number, percent, price, shorten
+
+_SHOWN = 250
+_PAST = 75
+# Outer to inner: (lower, upper, opacity, share of outcomes).
+_FANS = (("p05", "p95", 0.16, 90), ("p10", "p90", 0.20, 80), ("p25", "p75", 0.30, 50))
+
+
+def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = None) -> Picture:
+    """Close with moving averages (20, 50) and Bollinger bands (20, 2), RSI (14) and volume.
+
+    Args:
+        bars: Bars, at least one; the last 250 sessions are drawn, the indicators see all.
+        ticker: Named in the title.
+        currency: Quote currency, or None.
+    """
+    close = bars["close"]
+    lines = {
+        "sma20": sma(close, period=20) if len(bars) >= 20 else close * np.nan,
+        "sma50": sma(close, period=50) if len(bars) >= 50 else close * np.nan,
+    }
+    none = pd.DataFrame(np.nan, index=bars.index, columns=["lower", "upper"])
+    bands = bollinger(close) if len(bars) >= 20 else none
+    strength = rsi(close) if len(bars) >= 15 else close * np.nan
+    shown = bars.index[-_SHOWN:]
+    days = mdates.date2num(shown.to_numpy())
+    last = close.iloc[-1]
+    title = f"{ticker} closed at {price(last)} on {day(shown[-1])}{_standing(last, lines['sma50'])}"
+    figure = style.new_figure(
+        title, f"The last {count(len(shown), 'session')} · adjusted prices and volume"
+    )
+    grid = figure.add_gridspec(
+        3,
+        1,
+        left=style.LEFT,
+        right=style.RIGHT,
+        bottom=style.BOTTOM,
+        top=style.TOP,
+        height_ratios=[3.4, 1, 0.9],
+        hspace=0.14,
+    )
+    top, middle, bottom = (figure.add_subplot(grid[row]) for row in range(3))
+    style.dress(top, ylabel=f"price [{shorten(currency or 'quote currency', 16)}]")
+    recent = bands.loc[shown]
+    top.fill_between(
+        days,
+        recent["lower"],
+        recent["upper"],
+        color=BLUE,
+        alpha=0.14,
+        linewidth=0,
+        label="Bollinger band (20, 2)",
+    )
+    top.plot(
+        days,
+        lines["sma50"].loc[shown],
+        color=ORANGE,
+        linewidth=1.7,
+        linestyle=(0, (6, 2)),
+        label="SMA 50",
+    )
+    top.plot(days, lines["sma20"].loc[shown], color=BLUE, linewidth=1.5, label="SMA 20")
+    top.plot(
+        days,
+        close.loc[shown],
+        color=INK,
+        linewidth=1.7,
+        label="close",
+        marker="o",
+        markersize=0 if len(shown) > 1 else 5,
+    )
+    style.price_axis(
+        top, np.r_[close.loc[shown], recent["lower"].fillna(last), recent["upper"].fillna(last)]
+    )
+    style.dress(middle, ylabel="RSI 14")
+    middle.axhspan(30, 70, color=RULE, alpha=0.18, linewidth=0)
+    middle.plot(days, strength.loc[shown], color=INK, linewidth=1.4, label="RSI 14")
+    middle.set_ylim(0, 100)
+    middle.set_yticks([30, 50, 70])
+    style.dress(bottom, ylabel="volume")
+    up = (bars["close"].diff() >= 0).loc[shown].to_numpy()
+    volume = bars["volume"].loc[shown].to_numpy(dtype=float)
+    width = max(0.6, min(3.0, 420 / max(len(shown), 1)))
+    for mask, colour, label in ((up, MUTED, "up"), (~up, RULE, "down")):
+        bottom.vlines(days[mask], 0, volume[mask], color=colour, linewidth=width, label=label)
+    bottom.set_ylim(0, max(float(volume.max()) * 1.05, 1.0))
+    bottom.yaxis.set_major_locator(mticker.MaxNLocator(nbins=2))
+    bottom.yaxis.set_major_formatter(mticker.FuncFormatter(_volume))
+    for axes in (top, middle, bottom):
+        axes.set_xlim(days[0] - 2, days[-1] + 2)
+        style.date_axis(axes, labels=axes is bottom)
+    style.label_ends(
+        top,
+        [
+            (last, f"close {price(last)}", INK),
+            (_end(lines["sma20"]), f"SMA 20 {price(_end(lines['sma20']))}", BLUE),
+            (_end(lines["sma50"]), f"SMA 50 {price(_end(lines['sma50']))}", ORANGE),
+            (_end(recent["upper"]), "±2 σ band", BLUE),
+        ],
+    )
+    now = _end(strength)
+    style.label_ends(middle, [(now, number(now, 2), INK)])
+    style.label_ends(bottom, [(float(volume[-1]), _volume(volume[-1]), MUTED)])
+    alt = (
+        f"Price chart of {ticker} over {count(len(shown), 'session')} to {day(shown[-1])}: close "
+        f"{price(last)}, 20-session average {price(_end(lines['sma20']))}, 50-session average "
+        f"{price(_end(lines['sma50']))}, RSI {number(now, 2)}; volume below."
+    )
+    reading = (
+        "Averages and bands describe the past alone. The RSI leaves its grey zone (30–70) after a "
+        "run in one direction; dark volume bars are sessions that closed up."
+    )
+    return Picture("indicator_chart", figure, title, alt, reading)
+
+
+def _standing(last: float, average: pd.Series) -> str:
+    mean = _end(average)
+    if not np.isfinite(mean):
+        return ""
+    side = "above" if last >= mean else "below"
+    return f", {percent(abs(last / mean - 1))} {side} its 50-session average"
+
+
+def _end(series: pd.Series) -> float:
+    return float(series.iloc[-1]) if len(series) else np.nan
+
+
+def _volume(value: float, _position: int = 0) -> str:
+    for size, unit in ((1e9, " bn"), (1e6, " M"), (1e3, " k")):
+        if abs(value) >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"

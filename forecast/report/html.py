@@ -1,0 +1,286 @@
+"""The report of one run: five pictures or more as PNG files and one page that holds everything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from forecast.files import write_atomically
+from forecast.report import plots, tables, wording
+from forecast.report.charts import indicator_chart
+from forecast.report.picture import Picture
+from forecast.report.style import PALETTE
+from forecast.report.training import training_curve
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_OUTCOMES = {
+    "beats": ("up", "▲", "beats"),
+    "ties": ("even", "●", "ties with"),
+    "loses": ("down", "▼", "loses to"),
+}
+
+
+def write_report(
+    folder: Path,
+    *,
+    document: Mapping[str, Any],
+    forecasts: pd.DataFrame,
+    bars: pd.DataFrame,
+    history: Mapping[str, Any],
+) -> list[Path]:
+    """Draw a run's pictures and write its page.
+
+    Args:
+        folder: Exists; the pipeline makes it whole or not at all.
+        document: One entry of `train --json`, and where known `settings`, `findings`, `notice`,
+            `command`, `versions`, `snapshot`, `currency`, `by_year`, `by_regime`, `lag`,
+            `calibration`, `audit`: a section is written only where its key is there.
+        forecasts: Forecast frame of the test part; adjusted prices [quote currency].
+        bars: Bars of the ticker.
+        history: `loss`, `val_loss`, `learning_rate` by epoch, and `kept_epoch` (1-based).
+
+    Returns:
+        The PNG files in the order of the page, then `index.html`.
+
+    Raises:
+        ArtifactError: if the folder cannot be written.
+    """
+    pictures = draw_pictures(document, forecasts, bars, history)
+    paths = [folder / f"{picture.name}.png" for picture in pictures]
+    for path, picture in zip(paths, pictures, strict=True):
+        write_atomically(path, picture.png())
+    page = folder / "index.html"
+    write_atomically(page, render_page(document, pictures).encode())
+    return [*paths, page]
+
+
+def draw_pictures(
+    document: Mapping[str, Any],
+    forecasts: pd.DataFrame,
+    bars: pd.DataFrame,
+    history: Mapping[str, Any],
+) -> list[Picture]:
+    """The pictures of a run, in the order of its page; arguments as `write_report`."""
+    ticker, model = wording.shorten(document.get("ticker"), 20), str(document.get("network"))
+    currency = document.get("currency")
+    steps = sorted(set(forecasts["step"]))
+    drawn = []
+    if steps:
+        # The last step is the horizon that was asked for; the verdict speaks of it.
+        last = int(steps[-1])
+        named = [(last, "price_forecast")]
+        named += [(int(steps[0]), "price_forecast_step_1")] if len(steps) > 1 else []
+        for step, name in named:
+            drawn.append(
+                plots.price_forecast(
+                    forecasts,
+                    ticker=ticker,
+                    model=model,
+                    step=step,
+                    currency=currency,
+                    lag=_text(document.get("lag")),
+                    name=name,
+                )
+            )
+        drawn.append(plots.return_scatter(forecasts, bars, ticker=ticker, model=model, step=last))
+    drawn.append(training_curve(history, ticker=ticker, model=model))
+    if len(bars):
+        drawn.append(indicator_chart(bars, ticker=ticker, currency=currency))
+    return drawn
+
+
+def render_page(document: Mapping[str, Any], pictures: Sequence[Picture]) -> str:
+    """The page as text: self-contained, no script, no address outside it.
+
+    Args:
+        document: As `write_report`.
+        pictures: Drawn on the page in this order.
+    """
+    # StrictUndefined: a misspelt name in the template fails the tests, not the reader.
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(_filters())
+    scores = [row for row in document.get("scores") or [] if isinstance(row, Mapping)]
+    network, currency = str(document.get("network")), str(document.get("currency") or "currency")
+    own = _own_scores(scores, network)
+    return environment.get_template("report.html").render(
+        run=_Lenient(document),
+        palette=PALETTE,
+        verdict=_verdict(document.get("verdict")),
+        figures=_figures(own),
+        tables=[
+            table
+            for make in (tables.price_table, tables.spread_table)
+            if (table := make(scores, network=network, currency=currency))
+        ],
+        every=tables.every_figure(scores, network=network, currency=currency),
+        breakdowns=_breakdowns(document, network, currency),
+        pictures=[(picture, Markup(picture.svg())) for picture in pictures],
+        split=_split(document.get("split")),
+        findings=[
+            _Lenient(one) for one in document.get("findings") or [] if isinstance(one, Mapping)
+        ],
+        sections=[
+            (title, _text(document[key]), _rows(document[key], title, currency, key))
+            for key, title in (
+                ("calibration", "Calibration"),
+                ("lag", "Is it only yesterday’s price?"),
+                ("audit", "Does anything see the future?"),
+            )
+            if document.get(key)
+        ],
+    )
+
+
+class _Lenient(dict[str, Any]):
+    """A mapping whose missing keys are None: every key of the run's document may be absent."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+def _filters() -> dict[str, Callable[..., str]]:
+    return {
+        "number": wording.number,
+        "whole": wording.whole,
+        "price": wording.price,
+        "day": wording.day,
+        "known": _known,
+        "ahead": wording.ahead,
+        "months": wording.span,
+    }
+
+
+def _known(value: Any) -> str:
+    """Any setting's value as text; nothing is an en dash."""
+    if value is None or value in ("", [], {}, ()):
+        return wording.NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return wording.number(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(str(part) for part in value)
+    return str(value)
+
+
+def _own_scores(scores: Sequence[Mapping[str, Any]], network: str) -> _Lenient:
+    own = [row for row in scores if row.get("model") == network]
+    return _Lenient(max(own, key=lambda row: row.get("step") or 0) if own else {})
+
+
+def _verdict(verdict: Any) -> dict[str, Any]:
+    """The sentence, and a badge for the price and one for the spread."""
+    known = verdict if isinstance(verdict, Mapping) else {}
+    badges = []
+    for key, what, rival in (
+        ("price", "Price", "last close"),
+        ("uncertainty", "Spread", "the better of EWMA and GARCH"),
+    ):
+        if known.get(key) in _OUTCOMES:
+            standing, symbol, verb = _OUTCOMES[known[key]]
+            badges.append(
+                {"what": what, "standing": standing, "symbol": symbol, "words": f"{verb} {rival}"}
+            )
+    return {"text": known.get("text"), "badges": badges}
+
+
+def _figures(own: _Lenient) -> list[tuple[str, str, str]]:
+    """The four figures to take away: `(value, what, note)`."""
+    if not own:
+        return []
+    rival = own["pinball_reference"] or "EWMA and GARCH"
+    return [
+        (
+            wording.percent(own["skill_mse"], signed=True),
+            "skill, price",
+            f"squared error saved against last close, p {_equals(own['dm_p_mse'])}",
+        ),
+        (
+            wording.percent(own["skill_pinball"], signed=True),
+            "skill, spread",
+            f"pinball loss saved against {rival}, p {_equals(own['dm_p_pinball'])}",
+        ),
+        (wording.percent(own["coverage_80"]), "of closes in the 80 % band", "80 % would be right"),
+        (wording.percent(own["direction_accuracy"]), "of directions right", "a coin gets 50 %"),
+    ]
+
+
+def _equals(p: Any) -> str:
+    text = wording.p_value(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
+def _breakdowns(document: Mapping[str, Any], network: str, currency: str) -> list[tables.Table]:
+    """The network's scores by year and by how stormy the market was, at the last step."""
+    found = []
+    for key, first, caption in (
+        ("by_year", "year", "By year"),
+        ("by_regime", "regime", "By how stormy the market was"),
+    ):
+        rows = [row for row in document.get(key) or [] if isinstance(row, Mapping)]
+        last = max((row.get("step") or 1 for row in rows), default=1)
+        own = [
+            {
+                name: row.get(name)
+                for name in (
+                    first,
+                    "origins",
+                    "mae_price",
+                    "direction_accuracy",
+                    "skill_mse",
+                    "pinball",
+                    "coverage_80",
+                    "skill_pinball",
+                )
+            }
+            for row in rows
+            if row.get("model", network) == network and (row.get("step") or 1) == last
+        ]
+        table = tables.plain_table(own, caption=caption, currency=currency, ident=key)
+        found += [table] if table else []
+    return found
+
+
+def _split(split: Any) -> list[dict[str, Any]]:
+    """The parts of the history with the width each takes of a bar."""
+    parts = [
+        {"name": name, **_Lenient(split[name])}
+        for name in ("train", "validation", "test")
+        if isinstance(split, Mapping) and isinstance(split.get(name), Mapping)
+    ]
+    whole = sum(wording.finite(part.get("origins")) or 0 for part in parts) or 1
+    return [
+        {
+            "first": None,
+            "last": None,
+            "origins": None,
+            **part,
+            "share": max((wording.finite(part.get("origins")) or 0) / whole, 0.06),
+        }
+        for part in parts
+    ]
+
+
+def _text(section: Any) -> str | None:
+    """The words of a section that is a text, or a mapping with a `text`."""
+    words = section.get("text") if isinstance(section, Mapping) else section
+    return words if isinstance(words, str) else None
+
+
+def _rows(section: Any, caption: str, currency: str, ident: str) -> tables.Table | None:
+    """The table of a section that is a list of rows, or a mapping with `rows`."""
+    rows = section.get("rows") if isinstance(section, Mapping) else section
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        return None
+    return tables.plain_table(rows, caption=caption, currency=currency, ident=ident)

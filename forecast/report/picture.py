@@ -1,0 +1,98 @@
+"""A drawn figure with the words that go with it, written as PNG or as SVG for the page."""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+import threading
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from forecast.report.style import DPI, PALETTE
+
+# The SVG writer takes two of its settings from matplotlib's process-wide rcParams.
+_RC_LOCK = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One figure of a report.
+
+    Attributes:
+        name: Stem of its file, `price_forecast`.
+        figure: 1600 × 900 pixels.
+        title: The finding, as drawn.
+        alt: The finding for somebody who cannot see the picture.
+        reading: One line on how to read it.
+    """
+
+    name: str
+    figure: Figure
+    title: str
+    alt: str
+    reading: str
+
+    def png(self) -> bytes:
+        """The picture on white paper, for a slide or a README."""
+        canvas = FigureCanvasAgg(self.figure)
+        canvas.draw()
+        words = PngInfo()
+        words.add_itxt("Title", self.title)
+        words.add_itxt("Description", self.alt)
+        buffer = io.BytesIO()
+        # 128 colours are all that the palette and its blends need: a third of the size.
+        image = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128).save(
+            buffer, "png", pnginfo=words, dpi=(DPI, DPI)
+        )
+        return buffer.getvalue()
+
+    def svg(self) -> str:
+        """An `<svg>` element for the page: colours are CSS variables, text stays text.
+
+        Nothing in it collides with another picture on the same page or points outside it.
+        """
+        buffer = io.StringIO()
+        with _RC_LOCK, mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": self.name}):
+            FigureCanvasSVG(self.figure).print_svg(
+                buffer, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
+            )
+        return _for_page(buffer.getvalue(), self.name, self.alt)
+
+
+def _for_page(text: str, name: str, alt: str) -> str:
+    """The written SVG without what a page has no use for; only its tags are touched, no text."""
+    body = text[text.index("<svg") :]
+    # A style element would apply to the whole page; the page's own sheet says the same.
+    body = re.sub(r"<(metadata|style)\b.*?</\1>", "", body, flags=re.DOTALL)
+    opening, closing = body.split(">", 1)
+    view = re.search(r'viewBox="[^"]*"', opening)
+    wanted = {
+        part for pair in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', closing) for part in pair
+    }
+
+    def adapt(match: re.Match[str]) -> str:
+        tag = match[0]
+        tag = re.sub(r"font-family:[^;\"]*;?\s*", "", tag)
+        tag = re.sub(
+            r' id="([^"]+)"',
+            lambda found: f' id="{name}-{found[1]}"' if found[1] in wanted else "",
+            tag,
+        )
+        tag = tag.replace('xlink:href="#', f'href="#{name}-').replace("url(#", f"url(#{name}-")
+        for role, (light, _) in PALETTE.items():
+            tag = tag.replace(light, f"var(--{role})")
+        # A hundredth of a point is enough, and halves the page.
+        return re.sub(r"(\d\.\d{2})\d+", r"\1", tag)
+
+    drawn = re.sub(r"<[^>]+>", adapt, closing)
+    drawn = re.sub(r">\s+<", "><", drawn).strip()
+    return f'<svg {view[0] if view else ""} role="img" aria-label="{html.escape(alt)}">{drawn}'

@@ -1,0 +1,172 @@
+"""One look for every picture: palette, page size, axes, direct labels.
+
+The colours are roles. A PNG file uses their light value; on the page each becomes a CSS variable
+with a light and a dark value. They follow Okabe and Ito (2008), "Color Universal Design", darkened
+where text needs a contrast of 4.5 : 1, and differ in lightness so that they survive a grey printer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib import dates as mdates
+from matplotlib import ticker as mticker
+from matplotlib.figure import Figure
+
+from forecast.report.wording import shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# role: (light, dark). Each light value is unique: the page finds a role by it.
+PALETTE = {
+    "paper": ("#ffffff", "#14181d"),
+    "ink": ("#1b2430", "#e8ebef"),
+    "muted": ("#5a6573", "#a3adb9"),
+    "rule": ("#b3bbc5", "#4d5763"),
+    "grid": ("#e4e8ed", "#2a3139"),
+    "blue": ("#0072b2", "#5bb8ee"),
+    "orange": ("#c25400", "#f59a4e"),
+    "green": ("#007a5a", "#36c99c"),
+    "purple": ("#9c4f80", "#dd9ac4"),
+}
+PAPER, INK, MUTED, RULE, GRID, BLUE, ORANGE, GREEN, PURPLE = (
+    light for light, _ in PALETTE.values()
+)
+
+WIDTH, HEIGHT = 32 / 3, 6.0  # inches; 1600 × 900 pixels
+DPI = 150
+TITLE, BODY, SMALL = 16.5, 12.5, 11.5  # points; still legible at half size
+LEFT, RIGHT, BOTTOM, TOP = 0.09, 0.872, 0.075, 0.835
+LINE = 1.5
+
+
+def new_figure(title: str, subtitle: str) -> Figure:
+    """An empty 1600 × 900 page with its finding as title; no pyplot, so safe in any thread."""
+    figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor=PAPER, edgecolor=PAPER)
+    # Text from outside may hold a dollar sign; it must not start a formula.
+    figure.text(
+        0.025, 0.935, shorten(title, 84), size=TITLE, weight="bold", color=INK, parse_math=False
+    )
+    figure.text(0.025, 0.885, shorten(subtitle, 116), size=BODY, color=MUTED, parse_math=False)
+    return figure
+
+
+def dress(axes: Axes, *, ylabel: str | None = None, heading: str | None = None) -> None:
+    """Quiet axes: no box, a light horizontal grid, muted ticks; nothing is left to rcParams."""
+    axes.set_facecolor("none")
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set(visible=True, color=RULE, linewidth=0.8)
+    axes.tick_params(
+        axis="both", colors=MUTED, labelcolor=MUTED, labelsize=SMALL, length=3.5, width=0.8, pad=4
+    )
+    axes.tick_params(axis="y", length=0)
+    axes.minorticks_off()
+    axes.set_axisbelow(True)
+    axes.grid(visible=True, axis="y", color=GRID, linewidth=0.8, linestyle="-")
+    axes.grid(visible=False, axis="x")
+    axes.margins(x=0.01)
+    axes.yaxis.set_major_formatter(mticker.FuncFormatter(tick_text))
+    if ylabel:
+        axes.set_ylabel(ylabel, size=SMALL, color=MUTED, parse_math=False)
+        # The same place in every panel, whatever the width of its numbers.
+        box = axes.get_position()
+        axes.yaxis.set_label_coords(-0.068 / box.width, 0.5)
+    if heading:
+        axes.set_title(
+            heading, loc="left", size=BODY, color=INK, pad=6, weight="bold", parse_math=False
+        )
+
+
+def date_axis(axes: Axes, *, labels: bool = True) -> None:
+    """Concise dates; without `labels` only the ticks (a panel above one that has them)."""
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=9)
+    locator.intervald[mdates.DAILY] = [1, 2, 7, 14]
+    axes.xaxis.set_major_locator(locator)
+    formatter = mdates.ConciseDateFormatter(
+        locator,
+        formats=["%Y", "%b", "%-d %b", "%H:%M", "%H:%M", "%S.%f"],
+        zero_formats=["", "%Y", "%-d %b", "%-d %b", "%H:%M", "%H:%M"],
+        show_offset=False,
+    )
+    axes.xaxis.set_major_formatter(formatter)
+    axes.tick_params(axis="x", labelbottom=labels)
+
+
+def price_axis(axes: Axes, values: np.ndarray, *, ticks: int = 6) -> None:
+    """Round prices, at most `ticks` + 1; logarithmic where they span a factor of five."""
+    known = values[np.isfinite(values) & (values > 0)]
+    if known.size and known.max() / known.min() >= 5:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(mticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_minor_locator(mticker.NullLocator())
+    else:
+        axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]))
+    axes.yaxis.set_major_formatter(mticker.FuncFormatter(tick_text))
+
+
+def tick_text(value: float, _position: int = 0) -> str:
+    """A tick's number: `400,000`, `0.0001`, `−2.5`."""
+    size = abs(value)
+    text = f"{value:,.0f}" if size >= 1000 else f"{value:.6g}" if size >= 1e-4 else f"{value:.3g}"
+    return text.replace("-", "−")
+
+
+def label_ends(
+    axes: Axes, labels: Iterable[tuple[float, str, str]], *, x: float = 1.022, gap: float = 15.0
+) -> None:
+    """Texts right of the axes at the height of their lines, pushed apart until none overlap.
+
+    Args:
+        axes: Final position and limits must be set.
+        labels: `(y in data units, text, colour)`; one with a NaN is left out.
+        x: Where, as a fraction of the axes' width.
+        gap: Least distance between two lines of text [points].
+    """
+    known = [(y, text, colour) for y, text, colour in labels if np.isfinite(y)]
+    if not known:
+        return
+    box = axes.get_window_extent()
+    pixels = gap * axes.get_figure(root=True).dpi / 72.0  # type: ignore[union-attr]
+    low, high = axes.get_ylim()
+    wanted = axes.transData.transform([(0.0, min(max(y, low), high)) for y, _, _ in known])[:, 1]
+    order = np.argsort(wanted, kind="stable")
+    lines = [pixels * (text.count("\n") + 1) for _, text, _ in known]
+    placed = wanted[order].astype(float)
+    for _ in range(200):
+        moved = False
+        for below in range(len(order) - 1):
+            need = (lines[order[below]] + lines[order[below + 1]]) / 2
+            lack = need - (placed[below + 1] - placed[below])
+            if lack > 0.5:
+                placed[below] -= lack / 2
+                placed[below + 1] += lack / 2
+                moved = True
+        if not moved:
+            break
+    for position, index in zip(placed, order, strict=True):
+        _, text, colour = known[index]
+        if abs(position - wanted[index]) > pixels / 3:
+            axes.plot(
+                (1.002, x - 0.003),
+                [(at - box.y0) / box.height for at in (wanted[index], position)],
+                transform=axes.transAxes,
+                color=RULE,
+                linewidth=0.8,
+                clip_on=False,
+            )
+        axes.text(
+            x,
+            (position - box.y0) / box.height,
+            text,
+            transform=axes.transAxes,
+            va="center",
+            ha="left",
+            size=SMALL,
+            color=colour,
+            linespacing=1.15,
+            parse_math=False,
+        )

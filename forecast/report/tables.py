@@ -1,0 +1,255 @@
+"""Scores as tables that a person reads: which figures, in which unit, in which words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from forecast.report.wording import ahead, finite, number, p_value, percent, whole
+
+_SURE = 0.05
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How one figure of the scores is shown: heading, unit, and the text of a value."""
+
+    label: str
+    unit: str
+    show: Callable[[Any], str]
+
+
+def _percent(digits: int) -> Callable[[Any], str]:
+    return lambda value: percent(value, digits).removesuffix(" %")
+
+
+def _signed(digits: int) -> Callable[[Any], str]:
+    return lambda value: percent(value, digits, signed=True).removesuffix(" %")
+
+
+def _hundredfold(value: Any) -> str:
+    known = finite(value)
+    return number(None if known is None else known * 100)
+
+
+METRICS: dict[str, Metric] = {
+    "origins": Metric("Forecasts", "", whole),
+    "mse_price": Metric("MSE", "¤²", number),
+    "rmse_price": Metric("RMSE", "¤", number),
+    "mae_price": Metric("MAE", "¤", number),
+    "mape": Metric("MAPE", "%", lambda value: number(value, 3)),
+    "mase": Metric("MASE", "", number),
+    "mse_return": Metric("MSE of returns", "log²", number),
+    "mae_return": Metric("MAE of returns", "%", _hundredfold),
+    "r2_return": Metric("R² of returns", "%", _signed(2)),
+    "direction_accuracy": Metric("Direction right", "%", _percent(1)),
+    "pt_p": Metric("p of direction", "", p_value),
+    "pinball": Metric("Pinball", "% of price", _hundredfold),
+    "crps": Metric("CRPS", "% of price", _hundredfold),
+    "winkler_80": Metric("Winkler 80", "% of price", _hundredfold),
+    "coverage_50": Metric("In 50 % band", "%", _percent(1)),
+    "coverage_80": Metric("In 80 % band", "%", _percent(1)),
+    "coverage_90": Metric("In 90 % band", "%", _percent(1)),
+    "coverage_95": Metric("In 95 % band", "%", _percent(1)),
+    "skill_mse": Metric("Skill, price", "%", _signed(2)),
+    "skill_mse_low": Metric("from", "%", _signed(2)),
+    "skill_mse_high": Metric("to", "%", _signed(2)),
+    "dm_p_mse": Metric("p, price", "", p_value),
+    "mcs_p_mse": Metric("Model set p, price", "", p_value),
+    "skill_pinball": Metric("Skill, spread", "%", _signed(2)),
+    "skill_pinball_low": Metric("from", "%", _signed(2)),
+    "skill_pinball_high": Metric("to", "%", _signed(2)),
+    "dm_p_pinball": Metric("p, spread", "", p_value),
+    "mcs_p_pinball": Metric("Model set p, spread", "", p_value),
+}
+
+MODELS = {
+    "last_close": "stays at the last close",
+    "drift": "goes on growing as it has",
+    "ewma": "exponentially weighted spread",
+    "garch": "GARCH(1,1), Student t",
+    "har": "daily, weekly, monthly range",
+    "ridge": "linear, the same features",
+}
+
+_PRICE = ("mse_price", "rmse_price", "mae_price", "mape", "direction_accuracy")
+_SPREAD = ("pinball", "crps", "winkler_80", "coverage_50", "coverage_80", "coverage_90")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: its text, a smaller second line, its standing (`up`, `down`, `even`, none)."""
+
+    text: str
+    note: str = ""
+    standing: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model's row."""
+
+    name: str
+    note: str
+    own: bool
+    cells: list[Cell]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with a caption; `groups` are `(heading, rows)`, a single one without heading."""
+
+    caption: str
+    columns: list[tuple[str, str]]
+    groups: list[tuple[str, list[Row]]]
+    note: str = ""
+    ident: str = field(default="")
+
+
+def price_table(
+    scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
+) -> Table | None:
+    """Errors of the point forecast, with the skill against `last_close`."""
+    return _score_table(
+        scores,
+        network,
+        currency,
+        _PRICE,
+        "mse",
+        caption="Price: how near the point forecast came",
+        note="Skill: by how much the mean squared error is below that of last_close.",
+    )
+
+
+def spread_table(
+    scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
+) -> Table | None:
+    """Losses of the quantiles and coverage, with the skill against the better of ewma and garch."""
+    return _score_table(
+        scores,
+        network,
+        currency,
+        _SPREAD,
+        "pinball",
+        caption="Spread: how well the band fitted",
+        note="Skill: by how much the pinball loss is below that of the better of ewma and garch.",
+    )
+
+
+def _score_table(
+    scores: Sequence[Mapping[str, Any]],
+    network: str,
+    currency: str,
+    metrics: Iterable[str],
+    loss: str,
+    *,
+    caption: str,
+    note: str,
+) -> Table | None:
+    keys = [key for key in metrics if any(finite(row.get(key)) is not None for row in scores)]
+    if not keys:
+        return None
+    groups = []
+    for step in _ends(scores):
+        rows = [
+            Row(
+                str(row.get("model")),
+                MODELS.get(
+                    str(row.get("model")), "the network" if row.get("model") == network else ""
+                ),
+                row.get("model") == network,
+                [*(Cell(METRICS[key].show(row.get(key))) for key in keys), *_skill(row, loss)],
+            )
+            for row in _ordered(scores, network)
+            if row.get("step") == step and any(finite(row.get(key)) is not None for key in keys)
+        ]
+        groups.append((ahead(step).capitalize() if len(_ends(scores)) > 1 else "", rows))
+    columns = [(METRICS[key].label, METRICS[key].unit.replace("¤", currency)) for key in keys]
+    return Table(caption, [*columns, ("Skill", "%"), ("p-value", "")], groups, note, loss)
+
+
+def _skill(row: Mapping[str, Any], loss: str) -> list[Cell]:
+    if row.get("model") == (row.get("pinball_reference") if loss == "pinball" else "last_close"):
+        return [Cell("reference"), Cell("–")]
+    skill, p = finite(row.get(f"skill_{loss}")), finite(row.get(f"dm_p_{loss}"))
+    if skill is None:
+        return [Cell("–"), Cell("–")]
+    standing = "even" if p is None or p >= _SURE else "up" if skill > 0 else "down"
+    low, high = (finite(row.get(f"skill_{loss}_{end}")) for end in ("low", "high"))
+    note = (
+        f"{_signed(1)(low)} to {_signed(1)(high)}" if low is not None and high is not None else ""
+    )
+    return [Cell(_signed(2)(skill), note, standing), Cell(p_value(p))]
+
+
+def every_figure(
+    scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
+) -> Table | None:
+    """All metrics of all models and steps."""
+    keys = [key for key in METRICS if any(key in row for row in scores)]
+    keys += sorted(
+        {key for row in scores for key, value in row.items() if finite(value) is not None}
+        - {"step"}
+        - set(keys)
+    )
+    if not keys:
+        return None
+    groups = []
+    for step in sorted({row.get("step") or 0 for row in scores}):
+        rows = [
+            Row(
+                str(row.get("model")),
+                "",
+                row.get("model") == network,
+                [Cell(_show(key, row.get(key))) for key in keys],
+            )
+            for row in _ordered(scores, network)
+            if (row.get("step") or 0) == step
+        ]
+        groups.append((ahead(step).capitalize(), rows))
+    columns = [
+        (METRICS[key].label, METRICS[key].unit.replace("¤", currency))
+        if key in METRICS
+        else (key, "")
+        for key in keys
+    ]
+    return Table("Every figure, by step", columns, groups, "", "all")
+
+
+def plain_table(
+    rows: Sequence[Mapping[str, Any]], *, caption: str, currency: str, ident: str
+) -> Table | None:
+    """A table of equal mappings, such as one a year; the first key heads each row."""
+    if not rows:
+        return None
+    first, *keys = list(rows[0])
+    columns = [
+        (METRICS[key].label, METRICS[key].unit.replace("¤", currency))
+        if key in METRICS
+        else (key.replace("_", " "), "")
+        for key in keys
+    ]
+    body = [
+        Row(str(row.get(first)), "", False, [Cell(_show(key, row.get(key))) for key in keys])
+        for row in rows
+    ]
+    return Table(caption, columns, [("", body)], "", ident)
+
+
+def _show(key: str, value: Any) -> str:
+    if key in METRICS:
+        return METRICS[key].show(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if value is None or finite(value) is not None else str(value)
+
+
+def _ends(scores: Sequence[Mapping[str, Any]]) -> list[int]:
+    """The first and the last step."""
+    steps = sorted({int(row["step"]) for row in scores if finite(row.get("step")) is not None})
+    return sorted({steps[0], steps[-1]}) if steps else []
+
+
+def _ordered(scores: Sequence[Mapping[str, Any]], network: str) -> list[Mapping[str, Any]]:
+    return sorted(scores, key=lambda row: row.get("model") != network)

@@ -1,0 +1,106 @@
+"""Numbers and dates as a person reads them; a figure that is not there is an en dash."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+NOTHING = "–"
+_MINUS = "−"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def finite(value: Any) -> float | None:
+    """`value` as a float, or None where it is missing, not a number or infinite."""
+    if isinstance(value, str | bytes):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """Significant digits with thousands separators: `1,234`, `0.01235`, `1.2 × 10⁻⁶`."""
+    known = finite(value)
+    if known is None:
+        return NOTHING
+    if known == 0:
+        return "0"
+    if abs(known) < 1e-4:
+        mantissa, _, exponent = f"{known:.{digits - 2}e}".partition("e")
+        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}".replace("-", _MINUS)
+    whole = math.floor(math.log10(abs(known))) + 1
+    return f"{known:,.{max(digits - whole, 0)}f}".replace("-", _MINUS)
+
+
+def whole(value: Any) -> str:
+    """A count with thousands separators: `2,100`."""
+    known = finite(value)
+    return NOTHING if known is None else f"{known:,.0f}".replace("-", _MINUS)
+
+
+def price(value: Any) -> str:
+    """A price with the decimals that its size calls for: `430.47`, `0.01235`, `412,345`."""
+    known = finite(value)
+    if known is None:
+        return NOTHING
+    if 1 <= abs(known) < 10_000:
+        return f"{known:,.2f}".replace("-", _MINUS)
+    return number(known)
+
+
+def percent(value: Any, digits: int = 1, *, signed: bool = False) -> str:
+    """A fraction in percent: `0.791` → `79.1 %`; with `signed` also `+2.0 %`."""
+    known = finite(value)
+    if known is None:
+        return NOTHING
+    if round(known * 100, digits) == 0:
+        known = 0.0
+    sign = "+" if signed and known > 0 else ""
+    return f"{sign}{known * 100:,.{digits}f} %".replace("-", _MINUS)
+
+
+def p_value(value: Any) -> str:
+    """A p-value: two digits, `< 0.001` below that."""
+    known = finite(value)
+    if known is None:
+        return NOTHING
+    return "< 0.001" if known < 0.001 else f"{known:.3f}" if known < 0.1 else f"{known:.2f}"
+
+
+def count(many: int, what: str) -> str:
+    """`1 forecast`, `1,483 forecasts`."""
+    return f"{many:,} {what}" if many == 1 else f"{many:,} {what}s"
+
+
+def day(value: Any) -> str:
+    """A date as `1 Mar 2013`."""
+    stamp = pd.to_datetime(value, errors="coerce") if value is not None else pd.NaT
+    return NOTHING if pd.isna(stamp) else f"{stamp.day} {stamp:%b %Y}"
+
+
+def span(first: Any, last: Any) -> str:
+    """A range of dates as `Apr 2011 – Mar 2013`, to the day where it is within one month."""
+    start, end = (pd.to_datetime(value, errors="coerce") for value in (first, last))
+    if pd.isna(start) or pd.isna(end):
+        return NOTHING
+    if start == end:
+        return day(start)
+    if (start.year, start.month) == (end.year, end.month):
+        return f"{start.day} – {day(end)}"
+    return f"{start:%b %Y} – {end:%b %Y}"
+
+
+def ahead(step: int) -> str:
+    """`one session ahead`, `5 sessions ahead`."""
+    return "one session ahead" if step == 1 else f"{step} sessions ahead"
+
+
+def shorten(text: Any, most: int = 40) -> str:
+    """`text` on one line, cut with an ellipsis after `most` characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= most else line[: most - 1] + "…"
