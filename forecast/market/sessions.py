@@ -177,15 +177,20 @@ def expected_sessions(exchange: str, first: pd.Timestamp, last: pd.Timestamp) ->
     """
     name = _known(exchange)
     if name == EVERY_DAY:
-        return pd.date_range(first, last, freq="D", name="session", unit="us")
+        return _plain(pd.date_range(first, last))
     if name == WEEKDAYS:
-        return pd.bdate_range(first, last, name="session").as_unit("us")
+        return _plain(pd.bdate_range(first, last))
     kept = _sessions(name, last.year)
     inside = kept[kept.searchsorted(first) : kept.searchsorted(last, side="right")]
     beyond = max(kept[-1] + pd.Timedelta(days=1), first)
     if last < beyond:
         return inside
-    return inside.append(pd.bdate_range(beyond, last).as_unit("us")).rename("session")
+    return inside.append(_plain(pd.bdate_range(beyond, last)))
+
+
+def _plain(dates: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """In the unit of every source's index, and without a frequency to compare."""
+    return pd.DatetimeIndex(dates.as_unit("us").to_numpy(), name="session")
 
 
 def _known(exchange: str) -> str:
@@ -197,7 +202,7 @@ def _known(exchange: str) -> str:
 
 @lru_cache(maxsize=256)
 def _sessions(name: str, until_year: int) -> pd.DatetimeIndex:
-    return _calendar(name, until_year).sessions.as_unit("us").rename("session")
+    return _plain(_calendar(name, until_year).sessions)
 
 
 @lru_cache(maxsize=256)
