@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 import os
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,12 +73,12 @@ def prepare_backend(seed: int) -> None:
 
     On the CPU a run is then the same bit for bit, in one process or another.
     """
-    # Before TensorFlow is imported: its start-up lines say nothing to a user.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import keras
+    with _silence():
+        import keras
 
-    if keras.backend.backend() == "tensorflow":
-        _prepare_tensorflow()
+        if keras.backend.backend() == "tensorflow":
+            _prepare_tensorflow()
     keras.utils.set_random_seed(seed)
 
 
@@ -193,6 +196,27 @@ def load_model(path: Path) -> Any:
     import keras
 
     return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep TensorFlow's start-up lines off stderr, unless starting fails.
+
+    They come from C++ before any log level counts, and say nothing to a user.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
 
 def _prepare_tensorflow() -> None:

@@ -15,10 +15,10 @@ from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.evaluation.probability import probability_up
 from forecast.features.inputs import Inputs
 from forecast.features.targets import Prediction
-from forecast.files import inside, write_atomically
+from forecast.files import inside
 from forecast.market.bars import check_ticker
 from forecast.market.fetching import Fetched, fetch_one
-from forecast.market.sessions import infer_calendar, next_sessions
+from forecast.market.sessions import next_sessions
 from forecast.networks.training import infer, load_model
 from forecast.pipeline.train import FailedRun
 from forecast.pipeline.watch import Watch
@@ -87,7 +87,9 @@ def _predict(
 def _document(
     fetched: Fetched, saved: SavedRun, prediction: Prediction, origin: pd.Timestamp, home: Path
 ) -> dict[str, Any]:
-    exchange = fetched.history.exchange or infer_calendar(pd.DatetimeIndex(fetched.bars.index))
+    exchange = fetched.history.exchange
+    if exchange is None:
+        raise ValueError(f"{fetched.ticker}: a fetched history names its exchange.")
     # Today's money: what a person sees on a screen, not the dividend-adjusted close.
     last_close = float(fetched.history.quotes["close"].loc[origin])
     point, quantiles = prediction.point[0], prediction.quantiles[0]
@@ -116,8 +118,14 @@ def _document(
         "steps": steps,
         "plot": plot.relative_to(home).as_posix(),
     }
-    from forecast.report.html import draw_fan
+    from forecast.report.fan import draw_fan
 
-    recent = fetched.history.quotes["close"].loc[:origin]
-    write_atomically(plot, draw_fan(document, close=recent, currency=fetched.history.currency))
+    draw_fan(
+        plot,
+        fetched.history.quotes["close"].loc[:origin],
+        steps,
+        ticker=fetched.ticker,
+        model=saved.manifest["network"],
+        currency=fetched.history.currency,
+    )
     return document

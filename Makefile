@@ -1,0 +1,73 @@
+# Everything a user or a contributor does, one verb a line. `make` alone lists them.
+TICKER ?= AAPL
+SOURCE ?= auto
+ARGS   ?=
+PYTHON ?= python3
+
+VENV     := .venv
+BIN      := $(VENV)/bin
+CORE     := $(VENV)/.core
+DEV      := $(VENV)/.dev
+INSTALL  := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
+FORECAST := $(BIN)/forecast
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## List the verbs
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo
+	@echo "Settings: TICKER=$(TICKER) (several: TICKER=\"AAPL IBM\")  SOURCE=$(SOURCE)  ARGS=\"--network gru …\""
+
+.PHONY: train
+train: $(CORE)  ## Train TICKER, score it beside last close, draw the report
+	@$(FORECAST) train $(TICKER) --source $(SOURCE) $(ARGS)
+
+.PHONY: predict
+predict: $(CORE)  ## Forecast the next sessions of TICKER with its trained network
+	@$(FORECAST) predict $(TICKER) --source $(SOURCE) $(ARGS)
+
+.PHONY: fetch
+fetch: $(CORE)  ## Bring the bars of TICKER and say what is odd about them
+	@$(FORECAST) fetch $(TICKER) --source $(SOURCE) $(ARGS)
+
+.PHONY: install
+install: $(CORE)  ## Make the virtual environment with what a user needs
+
+.PHONY: test
+test: $(DEV)  ## Run the test suite
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-all
+test-all: $(DEV)  ## Run the test suite with the long trials
+	@$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+
+.PHONY: check
+check: $(DEV)  ## Lint, format, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: bench
+bench: $(DEV)  ## Time this program beside the textbook script
+	@$(BIN)/python benchmarks/textbook.py $(ARGS)
+
+.PHONY: clean
+clean:  ## Remove the environment and caches; data, models and reports stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=python3.11 …")'
+	@$(PYTHON) -m venv $(VENV)
+
+# Rebuilt when the dependencies change.
+$(CORE): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) (once; about a minute) …" >&2
+	@$(INSTALL) .
+	@touch $@
+
+$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing into $(VENV) with the test tools (once; about a minute) …" >&2
+	@$(INSTALL) '.[dev]'
+	@touch $(CORE) $@
