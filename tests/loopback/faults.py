@@ -18,9 +18,10 @@ def too_many_requests(retry_after: str | None = None) -> Fault:
     return lambda _: Answer(429, b"Too Many Requests\r\n", headers)
 
 
-def broken(status: int = 503) -> Fault:
+def broken(status: int = 503, retry_after: str | None = None) -> Fault:
     """A fault of the server's own."""
-    return lambda _: Answer(status, b"<html><body>Service Unavailable</body></html>")
+    headers = {"Retry-After": retry_after} if retry_after is not None else {}
+    return lambda _: Answer(status, b"<html><body>Service Unavailable</body></html>", headers)
 
 
 def html(_: Answer) -> Answer:
@@ -137,7 +138,7 @@ def repeated_session(row: int) -> Fault:
     )
 
 
-def unsorted(_: int = 0) -> Fault:
+def unsorted() -> Fault:
     """The rows' stamps in reverse."""
     return on_rows(lambda _, columns: columns["timestamp"].reverse())
 

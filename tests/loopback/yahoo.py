@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import time, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 import pandas as pd
@@ -110,11 +110,9 @@ class Yahoo:
     def __init__(self) -> None:
         self.listings: dict[str, Listing] = {}
         self.requests: list[str] = []
-        self.closing = threading.Event()
         self._faults: dict[str, list[tuple[Fault, list[int]]]] = defaultdict(list)
         self._lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.server.daemon_threads = True
+        self.server = _Server(("127.0.0.1", 0), _handler(self))
 
     @property
     def address(self) -> str:
@@ -125,7 +123,6 @@ class Yahoo:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.closing.set()
         self.server.shutdown()
         self.server.server_close()
 
@@ -151,7 +148,7 @@ class Yahoo:
         return [
             {name: values[0] for name, values in parse_qs(path.query).items()}
             for path in asked
-            if path.path == CHART + ticker
+            if unquote(path.path) == CHART + ticker
         ]
 
     def answer(self, path: str) -> Answer:
@@ -164,7 +161,7 @@ class Yahoo:
             return self._spoilt("crumb", Answer(200, b"loop.back"))
         if not url.path.startswith(CHART):
             return Answer(404, b"<html>not here</html>")
-        ticker = url.path.removeprefix(CHART)
+        ticker = unquote(url.path).removeprefix(CHART)
         return self._spoilt(ticker, self._chart(ticker, query))
 
     def _chart(self, ticker: str, query: dict[str, str]) -> Answer:
@@ -189,6 +186,14 @@ class Yahoo:
         for fault in due:
             answer = fault(answer)
         return answer
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, *_: object) -> None:
+        pass  # a client that gave up waiting
 
 
 def _handler(yahoo: Yahoo) -> type[BaseHTTPRequestHandler]:

@@ -76,12 +76,12 @@ class Gate:
 
     Attributes:
         bucket: 20 requests a second, 60 at once.
-        circuit: Opens for 60 s when 8 tickers in a row were given up.
+        circuit: Opens for 60 s when 10 tickers in a row were given up.
         reached: Whether a connection was made once.
         lock: Held by the one thread that makes it.
     """
 
     bucket: TokenBucket = field(default_factory=lambda: TokenBucket(rate=20, burst=60))
-    circuit: Circuit = field(default_factory=lambda: Circuit(threshold=8, cooling=60))
+    circuit: Circuit = field(default_factory=lambda: Circuit(threshold=10, cooling=60))
     reached: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)

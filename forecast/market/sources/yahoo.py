@@ -49,11 +49,11 @@ class Patience:
         connect: To reach Yahoo: name, proxy, TLS.
         answer: For one answer after that.
         total: For the ticker, with all tries and waits.
-        tries: How often it is asked for at most.
+        tries: How often it is asked for at most; twice at most while the answer is malformed.
         pause: The first wait between tries; doubles, plus up to as much again by chance.
     """
 
-    connect: float = 4.0
+    connect: float = 3.0
     answer: float = 10.0
     total: float = 30.0
     tries: int = 4
@@ -170,17 +170,24 @@ def _fetch(  # noqa: PLR0917
             CALL.reset(token)
 
     def wait(state: tenacity.RetryCallState) -> float:
-        fault = state.outcome.exception() if state.outcome else None
-        return max(getattr(fault, "retry_after", None) or 0.0, backoff(state))
+        return max(_fault(state).retry_after or 0.0, backoff(state))
 
-    tries = tenacity.Retrying(
+    def stop(state: tenacity.RetryCallState) -> bool:
+        # What is malformed twice is so for good.
+        tries = min(2, patience.tries) if _fault(state).kind is MalformedData else patience.tries
+        return state.attempt_number >= tries or time.monotonic() + state.upcoming_sleep >= ends
+
+    def _fault(state: tenacity.RetryCallState) -> Fault:
+        error = state.outcome.exception() if state.outcome else None
+        assert isinstance(error, Fault)
+        return error
+
+    return tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, Fault) and error.again),
-        stop=tenacity.stop_after_attempt(patience.tries)
-        | tenacity.stop_before_delay(patience.total),
         wait=wait,
+        stop=stop,
         reraise=True,
-    )
-    return tries(ask)
+    )(ask)
 
 
 def _ask(
@@ -262,8 +269,8 @@ def _quotes(table: pd.DataFrame, chart: dict[str, Any]) -> pd.DataFrame:
     return quotes
 
 
-def _sessions(stamps: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    dates = stamps.tz_localize(None).normalize()
+def _sessions(stamps: pd.Index[Any]) -> pd.DatetimeIndex:
+    dates = pd.DatetimeIndex(stamps).tz_localize(None).normalize()
     # The unit in which pandas reads dates from a file, so that every source's index is alike.
     return pd.DatetimeIndex(dates.as_unit("us"), name="session")
 
@@ -315,7 +322,7 @@ class _CookieMemory:
         self._kept[strategy] = cookie
 
     def lookup(self, strategy: str) -> dict[str, Any] | None:
-        cookie = self._kept.get(strategy)
+        cookie: Any = self._kept.get(strategy)
         try:
             # yfinance reads just this of it, and would trip over any other cookie.
             [domain] = cookie
@@ -367,6 +374,6 @@ def _as_error(ticker: str, fault: Fault) -> SourceError:
             hint=f"forecast fetch {ticker}, later",
         )
     return SourceUnavailable(
-        f"{ticker}: Yahoo must be reachable. Received: {fault.message}.",
+        f"{ticker}: Yahoo must be reachable and in order. Received: {fault.message}.",
         hint="check the network, HTTPS_PROXY and CURL_CA_BUNDLE, or use --source sample",
     )

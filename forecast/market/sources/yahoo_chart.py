@@ -8,7 +8,10 @@ is left to the quality pass.
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import pairwise
+from types import NoneType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -61,6 +64,8 @@ def read_chart(status: int, body: bytes, *, retry_after: str | None) -> dict[str
         raise Fault(RateLimited, "Too Many Requests (429)", retry_after=_seconds(retry_after))
     if status >= 500:
         raise Fault(SourceUnavailable, f"HTTP status {status}", retry_after=_seconds(retry_after))
+    if status in (401, 403):
+        raise Fault(SourceUnavailable, f"access denied (status {status})")
     try:
         document = json.loads(body)
     except ValueError as error:
@@ -84,19 +89,18 @@ def read_chart(status: int, body: bytes, *, retry_after: str | None) -> dict[str
     return result[0]
 
 
-def check_meta(result: dict[str, Any]) -> dict[str, Any]:
-    """The chart's `meta`, if it names a time zone that exists.
+def check_meta(result: dict[str, Any]) -> None:
+    """Hold the chart's `meta` to a time zone that exists.
 
     Raises:
-        Fault: if not.
+        Fault: if it names none.
     """
     meta = result.get("meta")
     zone = meta.get("exchangeTimezoneName") if isinstance(meta, dict) else None
     try:
-        ZoneInfo(zone)
+        ZoneInfo(zone or "")
     except (TypeError, ValueError, OSError) as error:
         raise Fault(MalformedData, f"{zone!r} as the exchange's time zone") from error
-    return meta
 
 
 def check_rows(result: dict[str, Any]) -> None:
@@ -108,27 +112,25 @@ def check_rows(result: dict[str, Any]) -> None:
     """
     indicators = result.get("indicators")
     quote = _first(indicators, "quote")
-    stamps = result.get("timestamp")
+    stamps: Any = result.get("timestamp")
     if not stamps and not any(quote.get(name) for name in _ARRAYS):
         raise NoBars("no rows")
-    columns = {name: quote.get(name) for name in _ARRAYS}
+    columns = {"timestamp": stamps, **{name: quote.get(name) for name in _ARRAYS}}
     if isinstance(indicators, dict) and "adjclose" in indicators:
         columns["adjclose"] = _first(indicators, "adjclose").get("adjclose")
     lengths = {
-        name: len(values) if isinstance(values, list) else None
-        for name, values in [("timestamp", stamps), *columns.items()]
+        name: len(values) if isinstance(values, list) else None for name, values in columns.items()
     }
     if None in lengths.values() or len(set(lengths.values())) > 1:
         told = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise Fault(MalformedData, f"arrays of unequal length ({told})")
-    if any(type(stamp) is not int for stamp in stamps):
-        raise Fault(MalformedData, "a time stamp that is not a whole number")
-    if any(later <= earlier for earlier, later in pairwise(stamps)):
-        raise Fault(MalformedData, "time stamps that repeat or run backwards")
     for name, values in columns.items():
-        for row, value in enumerate(values):
-            if value is not None and type(value) not in (int, float):
-                raise Fault(MalformedData, f"{value!r} as '{name}' in row {row}")
+        kinds = {int} if name == "timestamp" else {int, float, NoneType}
+        if set(map(type, values)) - kinds:
+            odd = next(value for value in values if type(value) not in kinds)
+            raise Fault(MalformedData, f"{odd!r} in '{name}'")
+    if any(later <= earlier for earlier, later in pairwise(columns["timestamp"])):
+        raise Fault(MalformedData, "time stamps that repeat or run backwards")
 
 
 def _complaint(chart: Any) -> str:
@@ -150,8 +152,12 @@ def _first(parent: Any, name: str) -> dict[str, Any]:
 
 
 def _seconds(header: str | None) -> float | None:
-    """`Retry-After` in seconds; its date form is not used by Yahoo and counts as absent."""
+    """`Retry-After`, in seconds or as a date (RFC 9110, 10.2.3); None if absent or neither."""
+    if not header:
+        return None
     try:
-        return max(0.0, float(header)) if header else None
-    except ValueError:
+        if header.isdecimal():
+            return float(header)
+        return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
         return None

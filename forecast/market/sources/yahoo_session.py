@@ -31,7 +31,7 @@ from forecast.market.sources.yahoo_chart import Fault, check_meta, check_rows, r
 CHARTS = "https://query2.finance.yahoo.com"
 _CHART_PATH = "/v8/finance/chart/"
 # Cookie and crumb: the chart is served without them, so they get little time.
-_EXTRA_TIMEOUT = (1.5, 1.5)
+_EXTRA_TIMEOUT = 1.5
 _EXTRA_PAUSE = 300.0
 
 
@@ -62,7 +62,7 @@ class Call:
             Fault: if there is none.
         """
         left = self.ends - time.monotonic()
-        if left <= 0:
+        if left < 0.01:  # a time-out of 0 would mean none
             raise Fault(SourceUnavailable, "no whole answer in time", again=False)
         return left
 
@@ -70,11 +70,11 @@ class Call:
 CALL: ContextVar[Call] = ContextVar("CALL")
 
 
-class YahooSession(Session[Any]):
+class YahooSession(Session[Any]):  # type: ignore[misc]
     """Session for yfinance; what it needs to know of the ticker is in `CALL`."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(impersonate="chrome", **options)
+        super().__init__(**{"impersonate": "chrome", **options})
         self._no_extras_until = 0.0
 
     def reach(self, *, within: float) -> None:
@@ -83,7 +83,9 @@ class YahooSession(Session[Any]):
         Raises:
             Fault: if that fails; another try is not worth its time.
         """
-        with self.alike(curl_options={CurlOpt.CONNECT_ONLY: 1}) as probe:
+        # QUICK_EXIT: closing must not wait for a name server that does not answer.
+        only_connect = {CurlOpt.CONNECT_ONLY: 1, CurlOpt.QUICK_EXIT: 1}
+        with self.alike(curl_options=only_connect) as probe:
             try:
                 probe.send("GET", CHARTS, timeout=within)
             except RequestException as error:
@@ -97,13 +99,15 @@ class YahooSession(Session[Any]):
         """One request over the wire; the place where a test points it elsewhere."""
         return super().request(method, url, **options)
 
-    def request(self, method: str, url: str, **options: Any) -> Any:  # type: ignore[override]
+    def request(self, method: str, url: str, **options: Any) -> Any:
         """As curl_cffi's, within the limits of the current call.
 
         Raises:
             Fault: if a chart request fails or answers with anything but a chart.
         """
-        call = CALL.get()
+        call = CALL.get(None)
+        if call is None:  # yfinance keeps the session, and its user may ask it other things
+            return self.send(method, url, **options)
         if urlsplit(url).path.startswith(_CHART_PATH):
             return self._request_chart(call, method, url, options)
         return self._request_extra(call, method, url, options)
@@ -136,8 +140,10 @@ class YahooSession(Session[Any]):
         if time.monotonic() < self._no_extras_until:
             raise Timeout("cookie and crumb failed a moment ago")
         left = call.left()
-        connect, answer = _EXTRA_TIMEOUT
-        options["timeout"] = (min(connect, left), min(answer, left))
+        options["timeout"] = (
+            min(_EXTRA_TIMEOUT, call.connect, left),
+            min(_EXTRA_TIMEOUT, call.answer, left),
+        )
         try:
             response = self.send(method, url, **options)
             if url.endswith("/getcrumb") and response.status_code >= 400:
@@ -151,10 +157,12 @@ class YahooSession(Session[Any]):
 
 def explain(error: RequestException) -> str:
     """What a person can do something about, in a few words."""
-    told = str(error).split(". See https://", maxsplit=1)[0]
+    told = str(error).removeprefix("Failed to perform, ").split(". See https://", maxsplit=1)[0]
+    if "CONNECT tunnel failed" in told:  # curl counts it among the failed connections
+        return f"the proxy refused ({told})"
     for kind, what in (
         (CertificateVerifyError, "its certificate could not be verified"),
-        (ProxyError, "the proxy refused"),
+        (ProxyError, "no proxy"),
         (DNSError, "its name could not be resolved"),
         (SSLError, "no secure connection"),
         (Timeout, "no answer in time"),
