@@ -85,7 +85,7 @@ def lag_test(frame: pd.DataFrame, *, model: str, step: int = 1) -> LagTest:
     at_lag, in_time = float(by_lag[step]), float(by_lag[0])
     sessions = "1 session" if step == 1 else f"{step} sessions"
     numbers = (
-        f"its line correlates {at_lag:.2f} with the price {sessions} before and {in_time:.2f} with "
+        f"its line correlates {at_lag:z.2f} with the price {sessions} before and {in_time:z.2f} with "
         f"the price it forecasts; the last close explains {100 * r2:.1f} % of the predicted price"
     )
     if np.isnan(at_lag) or np.isnan(in_time):
@@ -99,7 +99,7 @@ def lag_test(frame: pd.DataFrame, *, model: str, step: int = 1) -> LagTest:
             f"This is persistence: {model} repeats the last close, {sessions} late; {numbers}. "
             "A plot of it looks good and foretells nothing."
         )
-    return LagTest(correlations, slope, intercept, r2, shifted and not adds, text)
+    return LagTest(correlations, slope, intercept, r2, bool(shifted and not adds), text)
 
 
 def _correlation(ours: np.ndarray, price: np.ndarray, lag: int) -> float:
