@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib import dates as mdates
 from matplotlib import ticker as mticker
+from matplotlib.axes import Axes
 
 from forecast.features.indicators import bollinger, rsi, sma
 from forecast.report import style
 from forecast.report.picture import Picture
-from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
+from forecast.report.style import BLUE, GRID, INK, MUTED, ORANGE, RULE
 from forecast.report.wording import count, day, number, percent, price, shorten
 
 _SHOWN = 250
-_PAST = 75
-# Outer to inner: (lower, upper, opacity, share of outcomes).
-_FANS = (("p05", "p95", 0.16, 90), ("p10", "p90", 0.20, 80), ("p25", "p75", 0.30, 50))
+# severity: row of the strip, colour, marker
+FINDINGS = {"warn": (0, MUTED, "o"), "repair": (1, BLUE, "D"), "reject": (2, ORANGE, "X")}
 
 
 def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = None) -> Picture:
@@ -143,3 +146,101 @@ def _volume(value: float, _position: int = 0) -> str:
         if abs(value) >= size:
             return f"{value / size:.3g}{unit}"
     return f"{value:.3g}"
+
+
+def history_strip(
+    bars: pd.DataFrame,
+    findings: Sequence[Mapping[str, Any]],
+    split: Mapping[str, Any],
+    *,
+    ticker: str,
+    currency: str | None = None,
+) -> Picture:
+    """The whole history with its three parts, and the findings about its bars as a strip below.
+
+    Args:
+        bars: Bars, at least one.
+        findings: As in `fetch --json`: `severity`, `kind`, `sessions`.
+        split: `train`, `validation`, `test`, each with its `first` and `last` origin.
+        ticker: Named in the title.
+        currency: Quote currency, or None.
+    """
+    marks = [
+        (FINDINGS[str(one.get("severity"))], pd.to_datetime(list(one.get("sessions") or [])))
+        for one in findings
+        if one.get("severity") in FINDINGS
+    ]
+    marked = len({session for _, sessions in marks for session in sessions})
+    title = f"{ticker}: {count(len(bars), 'session')}, {count(marked, 'session')} with a finding"
+    figure = style.new_figure(
+        title, f"{day(bars.index[0])} to {day(bars.index[-1])} · adjusted close"
+    )
+    grid = figure.add_gridspec(
+        2,
+        1,
+        left=style.LEFT,
+        right=style.RIGHT,
+        bottom=style.BOTTOM,
+        top=0.80,
+        height_ratios=[5, 1],
+        hspace=0.08,
+    )
+    top, strip = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+    days = mdates.date2num(bars.index.to_numpy())
+    style.dress(top, ylabel=f"price [{shorten(currency or 'quote currency', 16)}]")
+    top.plot(
+        days,
+        bars["close"],
+        color=INK,
+        linewidth=1.3,
+        label="close",
+        marker="o",
+        markersize=0 if len(days) > 1 else 5,
+    )
+    style.price_axis(top, bars["close"].to_numpy(dtype=float))
+    for axes in (top, strip):
+        axes.set_xlim(days[0] - 0.01 * np.ptp(days) - 1, days[-1] + 0.01 * np.ptp(days) + 1)
+    _mark_parts(top, split)
+    style.dress(strip)
+    strip.set_ylim(-0.6, len(FINDINGS) - 0.4)
+    strip.set_yticks([row for row, _, _ in FINDINGS.values()], list(FINDINGS))
+    strip.grid(visible=True, axis="y", color=GRID)
+    for (row, colour, marker), sessions in marks:
+        strip.plot(
+            mdates.date2num(sessions.to_numpy()),
+            np.full(len(sessions), row),
+            linestyle="none",
+            marker=marker,
+            markersize=7,
+            color=colour,
+            alpha=0.8,
+        )
+    style.date_axis(top, labels=False)
+    style.date_axis(strip)
+    alt = f"Line chart of the whole history, split into training, validation and test. {title}."
+    reading = (
+        "The network learnt from the first part, was stopped on the second and is judged on the "
+        "third. Marks below are sessions whose bars were refused, repaired or worth a second look."
+    )
+    return Picture("history", figure, title, alt, reading)
+
+
+def _mark_parts(axes: Axes, split: Mapping[str, Any]) -> None:
+    """The parts as shades with their names on top."""
+    for name, opacity in (("train", 0.0), ("validation", 0.25), ("test", 0.4)):
+        part = split.get(name) or {}
+        ends = pd.to_datetime(pd.Series([part.get("first"), part.get("last")]), errors="coerce")
+        if ends.isna().any():
+            continue
+        first, last = mdates.date2num(ends.to_numpy())
+        axes.axvspan(first, last, color=RULE, alpha=opacity, linewidth=0)
+        axes.text(
+            (first + last) / 2,
+            1.015,
+            name,
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            va="bottom",
+            size=style.SMALL,
+            color=MUTED,
+        )

@@ -15,8 +15,9 @@ from forecast.report.picture import Picture
 from forecast.report.style import BLUE, INK, MUTED, RULE
 from forecast.report.wording import count, day, number, percent, price, shorten
 
-_SHOWN = 250
 _PAST = 75
+_RIGHT = 0.843  # the labels at the fan hold a share and a price
+_QUANTILES = ("p05", "p10", "p25", "p50", "p75", "p90", "p95")
 # Outer to inner: (lower, upper, opacity, share of outcomes).
 _FANS = (("p05", "p95", 0.16, 90), ("p10", "p90", 0.20, 80), ("p25", "p75", 0.30, 50))
 
@@ -45,14 +46,14 @@ def fan_chart(
     """
     past = past.dropna().tail(_PAST)
     ahead = pd.DataFrame(list(steps))
-    for name in {"predicted", "p05", "p10", "p25", "p50", "p75", "p90", "p95"} & set(ahead.columns):
+    for name in {"predicted", *_QUANTILES} & set(ahead.columns):
         ahead[name] = pd.to_numeric(ahead[name], errors="coerce")
     origin, close = past.index[-1], float(past.iloc[-1])
     final = ahead.iloc[-1]
     many = len(ahead)
     title = (
-        f"{ticker} on {day(final['session'])}: {price(final['predicted'])}, "
-        f"and 80 % between {price(final.get('p10'))} and {price(final.get('p90'))}"
+        f"{ticker} on {day(final['session'])}: {price(final['predicted'])}; "
+        f"four times in five {price(final.get('p10'))} to {price(final.get('p90'))}"
     )
     wide = max(1.0, 0.42 * len(past) / many)
     figure = style.new_figure(
@@ -61,7 +62,7 @@ def fan_chart(
         + (f" · the future is drawn {number(wide, 2)} times wider" if wide > 1 else ""),
     )
     axes = figure.add_axes(
-        (style.LEFT, style.BOTTOM, style.RIGHT - style.LEFT, style.TOP - style.BOTTOM)
+        (style.LEFT, style.BOTTOM, _RIGHT - style.LEFT, style.TOP - style.BOTTOM)
     )
     style.dress(
         axes, ylabel=f"price in today’s money [{shorten(currency or 'quote currency', 16)}]"
@@ -88,7 +89,7 @@ def fan_chart(
         linewidth=2.2,
         label="predicted",
         marker="o",
-        markersize=5 if many <= 30 else 0,
+        markersize=5 if many <= 10 else 0,
         markevery=slice(1, None),
     )
     axes.plot(
@@ -101,11 +102,8 @@ def fan_chart(
     )
     axes.plot(0, close, marker="o", markersize=6, color=INK)
     axes.set_xlim(behind[0] - 0.5, before[-1] + 0.01 * (before[-1] - behind[0]))
-    values = np.r_[
-        past,
-        ahead[[c for c in ahead if c[:1] == "p" and c != "probability_up"]].to_numpy(float).ravel(),
-    ]
-    style.price_axis(axes, values)
+    prices = [name for name in ("predicted", *_QUANTILES) if name in ahead]
+    style.price_axis(axes, np.r_[past, ahead[prices].to_numpy(dtype=float).ravel()])
     places, labels = _session_ticks(
         pd.DatetimeIndex(past.index), ahead["session"], behind, before[1:]
     )
@@ -116,9 +114,9 @@ def fan_chart(
     style.label_ends(
         axes,
         [
-            (float(final["predicted"]), f"{price(final['predicted'])} point", BLUE),
+            (float(final["predicted"]), f"point: {price(final['predicted'])}", BLUE),
             *(
-                (float(final[edge]), f"{price(final[edge])} {share} %", MUTED)
+                (float(final[edge]), f"{share} %: {price(final[edge])}", MUTED)
                 for edge, share in edges
             ),
         ],
@@ -163,7 +161,12 @@ def _session_ticks(
     ]
     places = [float(behind[at]) for at in starts]
     labels = [f"{past[at].day} {past[at]:%b}" for at in starts]
-    picks = sorted({round(at) for at in np.linspace(0, len(before) - 1, min(len(before), 4))})
+    # From the last session back, each label with a twelfth of the width to itself.
+    room = (before[-1] - behind[0]) / 12
+    picks: list[int] = []
+    for at in range(len(before) - 1, -1, -max(1, len(before) // 4)):
+        if before[at] >= room and (not picks or before[picks[0]] - before[at] >= room):
+            picks.insert(0, at)
     dates = pd.to_datetime(coming, errors="coerce")
     places += [0.0, *(float(before[at]) for at in picks)]
     labels += [f"{past[-1].day} {past[-1]:%b %Y}"]

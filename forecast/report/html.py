@@ -12,8 +12,10 @@ from markupsafe import Markup
 
 from forecast.files import write_atomically
 from forecast.report import plots, tables, wording
-from forecast.report.charts import indicator_chart
+from forecast.report.calibration import coverage_plot
+from forecast.report.charts import history_strip, indicator_chart
 from forecast.report.picture import Picture
+from forecast.report.returns import lag_plot, return_scatter
 from forecast.report.style import PALETTE
 from forecast.report.training import training_curve
 
@@ -72,9 +74,11 @@ def draw_pictures(
     drawn = []
     if steps:
         # The last step is the horizon that was asked for; the verdict speaks of it.
-        last = int(steps[-1])
+        first, last = int(steps[0]), int(steps[-1])
+        lag = _mapping(document.get("lag"))
+        late = bool(lag.get("persistence"))
         named = [(last, "price_forecast")]
-        named += [(int(steps[0]), "price_forecast_step_1")] if len(steps) > 1 else []
+        named += [(first, "price_forecast_step_1")] if first < last else []
         for step, name in named:
             drawn.append(
                 plots.price_forecast(
@@ -83,14 +87,36 @@ def draw_pictures(
                     model=model,
                     step=step,
                     currency=currency,
-                    lag=_text(document.get("lag")),
+                    late=late and step == last,
                     name=name,
                 )
             )
-        drawn.append(plots.return_scatter(forecasts, bars, ticker=ticker, model=model, step=last))
+        drawn.append(return_scatter(forecasts, bars, ticker=ticker, model=model, step=last))
+        if lag.get("correlations"):
+            drawn.append(
+                lag_plot(
+                    lag["correlations"],
+                    late=late,
+                    origins=int((forecasts["step"] == last).sum() / forecasts["model"].nunique()),
+                    ticker=ticker,
+                    model=model,
+                    step=last,
+                )
+            )
+        held = coverage_plot(forecasts, ticker=ticker, model=model, step=last)
+        drawn += [held] if held else []
     drawn.append(training_curve(history, ticker=ticker, model=model))
     if len(bars):
         drawn.append(indicator_chart(bars, ticker=ticker, currency=currency))
+        drawn.append(
+            history_strip(
+                bars,
+                [one for one in document.get("findings") or [] if isinstance(one, Mapping)],
+                _mapping(document.get("split")),
+                ticker=ticker,
+                currency=currency,
+            )
+        )
     return drawn
 
 
@@ -142,6 +168,10 @@ def render_page(document: Mapping[str, Any], pictures: Sequence[Picture]) -> str
     )
 
 
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
 class _Lenient(dict[str, Any]):
     """A mapping whose missing keys are None: every key of the run's document may be absent."""
 
@@ -176,7 +206,8 @@ def _known(value: Any) -> str:
 
 def _own_scores(scores: Sequence[Mapping[str, Any]], network: str) -> _Lenient:
     own = [row for row in scores if row.get("model") == network]
-    return _Lenient(max(own, key=lambda row: row.get("step") or 0) if own else {})
+    last: Mapping[str, Any] = max(own, key=lambda row: row.get("step") or 0) if own else {}
+    return _Lenient(last)
 
 
 def _verdict(verdict: Any) -> dict[str, Any]:

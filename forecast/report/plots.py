@@ -1,18 +1,16 @@
-"""What a run's forecasts came to: prices with their band, and returns."""
+"""Forecasts beside what came: the price over the test part, and its last sessions."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib import dates as mdates
-from matplotlib import ticker as mticker
+from matplotlib.axes import Axes
 
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, INK, LINE, MUTED, ORANGE, RULE
-from forecast.report.wording import ahead, count, number, percent, shorten, span
+from forecast.report.wording import ahead, count, percent, shorten, span
 
 _ZOOM = 60
 _PRICES = ("predicted", "p10", "p90", "actual")
@@ -42,7 +40,7 @@ def price_forecast(
     model: str,
     step: int = 1,
     currency: str | None = None,
-    lag: str | None = None,
+    late: bool = False,
     name: str = "price_forecast",
 ) -> Picture:
     """Actual and predicted price over the test part with the 80 % band, and its last 60 sessions.
@@ -53,7 +51,7 @@ def price_forecast(
         model: The network.
         step: Which step to draw.
         currency: Quote currency, or None.
-        lag: What the lag test found, marked on the zoom.
+        late: The lag test called it persistence: the zoom says so and marks the largest move.
         name: Stem of the file.
     """
     own = forecasts_of(forecasts, model, step)
@@ -80,18 +78,18 @@ def price_forecast(
     whole, zoom = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     last = own.tail(_ZOOM)
     style.dress(whole, ylabel=None, heading="The whole test part")
-    style.dress(zoom, ylabel=None, heading=_zoom_heading(last, naive, step))
+    style.dress(zoom, ylabel=None, heading=_zoom_heading(last, naive, step, late=late))
     for axes, part in ((whole, own), (zoom, last)):
         _draw_prices(axes, part, zoomed=axes is zoom)
     figure.text(
-        0.018, 0.44, unit, rotation=90, va="center", size=style.SMALL, color=MUTED, parse_math=False
+        0.032, 0.44, unit, rotation=90, va="center", size=style.SMALL, color=MUTED, parse_math=False
     )
     if len(own) > len(last):
-        whole.axvspan(*_days(last["session"].iloc[[0, -1]]), color=RULE, alpha=0.25, linewidth=0)
+        whole.axvspan(*days_of(last["session"].iloc[[0, -1]]), color=RULE, alpha=0.25, linewidth=0)
     near = naive[naive["session"].isin(last["session"])]
     if not near.empty:
         zoom.plot(
-            _days(near["session"]),
+            days_of(near["session"]),
             near["predicted"],
             linestyle="none",
             marker="o",
@@ -113,22 +111,13 @@ def price_forecast(
                 (near["predicted"].iloc[-1] if len(near) else np.nan, "○ last close", MUTED),
             ],
         )
-    if lag:
-        zoom.text(
-            0.0,
-            -0.21,
-            shorten(lag, 120),
-            transform=zoom.transAxes,
-            size=style.SMALL,
-            color=ORANGE,
-            va="top",
-            parse_math=False,
-        )
+    if late:
+        _mark_delay(zoom, last, step)
     alt = (
         f"Two line charts of the actual and predicted adjusted close of {ticker}, {ahead(step)}, "
         f"{span(own['session'].min(), own['session'].max())}, with the 80 % band. "
         + (f"The band held {percent(covered, 1)} of {known:,} closes. " if known else "")
-        + _zoom_heading(last, naive, step)
+        + _zoom_heading(last, naive, step, late=late)
         + "."
     )
     reading = (
@@ -147,8 +136,41 @@ def _coverage(own: pd.DataFrame) -> tuple[float, int]:
     return (float(inside.mean()) if len(rows) else np.nan), len(rows)
 
 
-def _zoom_heading(last: pd.DataFrame, naive: pd.DataFrame, step: int) -> str:
-    heading = f"The last {len(last)} sessions" if len(last) > 1 else "The last session"
+def _mark_delay(axes: Axes, last: pd.DataFrame, step: int) -> None:
+    """An arrow from the largest move of the price to where the forecast repeats it."""
+    actual, said = last["actual"].to_numpy(), last["predicted"].to_numpy()
+    moves = np.abs(np.diff(np.log(actual), prepend=np.nan))
+    # Left of the move must be room for the words, right of it for the repetition.
+    moves[: len(moves) // 4] = np.nan
+    moves[max(len(moves) - step, 0) :] = np.nan
+    if not np.isfinite(moves).any():
+        return
+    at = int(np.nanargmax(moves))
+    days = days_of(last["session"])
+    axes.annotate(
+        "",
+        (days[at + step], said[at + step]),
+        xytext=(days[at], actual[at]),
+        arrowprops={"arrowstyle": "-|>", "color": ORANGE, "linewidth": 2, "mutation_scale": 16},
+        zorder=5,
+    )
+    axes.annotate(
+        f"{count(step, 'session')} late",
+        (days[at], actual[at]),
+        xytext=(-9, 0),
+        textcoords="offset points",
+        ha="right",
+        va="center",
+        size=style.BODY,
+        weight="bold",
+        color=ORANGE,
+    )
+
+
+def _zoom_heading(last: pd.DataFrame, naive: pd.DataFrame, step: int, *, late: bool) -> str:
+    heading = f"Last {len(last)} sessions" if len(last) > 1 else "The last session"
+    if late:
+        heading += ", persistence"
     both = last.merge(naive[["origin", "predicted"]], on="origin", suffixes=("", "_naive"))
     moved = (both["actual"] / both["predicted_naive"] - 1).abs().mean()
     said = (both["predicted"] / both["predicted_naive"] - 1).abs().mean()
@@ -160,10 +182,10 @@ def _zoom_heading(last: pd.DataFrame, naive: pd.DataFrame, step: int) -> str:
     return heading
 
 
-def _draw_prices(axes: Any, part: pd.DataFrame, *, zoomed: bool) -> None:
-    days = _days(part["session"])
+def _draw_prices(axes: Axes, part: pd.DataFrame, *, zoomed: bool) -> None:
+    days = days_of(part["session"])
     many = len(part) > 1
-    marker = {"marker": "o", "markersize": 3.2 if zoomed else 2.0} if zoomed or not many else {}
+    dot = (3.2 if zoomed else 0) if many else 5.0
     if {"p10", "p90"} <= set(part.columns):
         if many:
             axes.fill_between(
@@ -184,7 +206,8 @@ def _draw_prices(axes: Any, part: pd.DataFrame, *, zoomed: bool) -> None:
         linewidth=LINE if zoomed else 1.2,
         label="actual",
         zorder=3,
-        **marker,
+        marker="o",
+        markersize=dot,
     )
     axes.plot(
         days,
@@ -194,121 +217,14 @@ def _draw_prices(axes: Any, part: pd.DataFrame, *, zoomed: bool) -> None:
         label="predicted",
         zorder=3.5,
         solid_capstyle="round",
-        **({} if many else {"marker": "D", "markersize": 6}),
+        marker="D",
+        markersize=0 if many else 6,
     )
     drawn = [name for name in _PRICES if name in part.columns]
     style.price_axis(axes, part[drawn].to_numpy(dtype=float).ravel(), ticks=7 if zoomed else 4)
     style.date_axis(axes)
 
 
-def return_scatter(
-    forecasts: pd.DataFrame, bars: pd.DataFrame, *, ticker: str, model: str, step: int = 1
-) -> Picture:
-    """Actual against predicted return, once to the same scale and once with the forecast stretched.
-
-    Args:
-        forecasts: As in `forecasts_of`.
-        bars: Bars; their close at the origin turns a price into a return.
-        ticker: Named in the title.
-        model: The network.
-        step: Which step to draw.
-    """
-    own = forecasts_of(forecasts, model, step)
-    base = bars["close"].reindex(own["origin"]).to_numpy(dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        said = 100 * np.log(own["predicted"].to_numpy(dtype=float) / base)
-        came = 100 * np.log(own["actual"].to_numpy(dtype=float) / base)
-    known = np.isfinite(said) & np.isfinite(came)
-    said, came = said[known], came[known]
-    slope, cut, r = _fit(said, came)
-    right = float(np.mean(np.sign(said) == np.sign(came))) if len(said) else np.nan
-    title = f"{ticker}: too few different returns to correlate"
-    if np.isfinite(r):
-        # Returns over `step` sessions overlap, so that only every `step`-th is news.
-        chance = abs(r) < 1.96 / np.sqrt(len(said) / step)
-        title = (
-            f"{ticker}: predicted and actual returns correlate at {number(r, 2)}, "
-            f"{'no more than chance' if chance else 'more than chance'}"
-        )
-    figure = style.new_figure(
-        title,
-        f"{model} · {ahead(step)} · {count(len(said), 'forecast')}, "
-        f"{span(own['session'].min(), own['session'].max())} · direction right {percent(right)}",
-    )
-    grid = figure.add_gridspec(
-        1, 2, left=style.LEFT, right=0.965, bottom=0.125, top=0.785, wspace=0.22
-    )
-    reach = max(float(np.abs(np.r_[said, came]).max(initial=0.0)) * 1.06, 1e-3)
-    narrow = max(float(np.abs(said).max(initial=0.0)) * 1.12, reach / 1000)
-    for place, width in enumerate((reach, narrow)):
-        axes = figure.add_subplot(grid[place])
-        stretched = place == 1
-        times = reach / narrow
-        heading = (
-            f"Forecast axis stretched {number(times, 2)} times"
-            if stretched
-            else "Both axes to the same scale"
-        )
-        style.dress(
-            axes, ylabel="actual return [%, log]" if not stretched else None, heading=heading
-        )
-        axes.set_xlabel("predicted return [%, log]", size=style.SMALL, color=MUTED)
-        axes.set_xlim(-width, width)
-        axes.set_ylim(-reach, reach)
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(mticker.MaxNLocator(nbins=7, steps=[1, 2, 2.5, 5, 10]))
-            axis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
-        axes.axhline(0, color=RULE, linewidth=1)
-        axes.axvline(0, color=RULE, linewidth=1)
-        axes.scatter(
-            said, came, s=15, color=BLUE, alpha=0.45, linewidths=0, label="one forecast", zorder=2.5
-        )
-        ends = np.array([-width, width])
-        axes.plot(ends, ends, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)), label="identity")
-        if not stretched:
-            axes.text(
-                0.93 * reach,
-                0.78 * reach,
-                "predicted = actual",
-                rotation=0,
-                ha="right",
-                va="top",
-                size=style.SMALL,
-                color=MUTED,
-            )
-        if np.isfinite(slope):
-            axes.plot(ends, cut + slope * ends, color=ORANGE, linewidth=2, label="fitted", zorder=3)
-            if stretched:
-                axes.text(
-                    0.985,
-                    0.03,
-                    f"fitted slope {number(slope, 2)} (1 would be right)",
-                    transform=axes.transAxes,
-                    ha="right",
-                    size=style.SMALL,
-                    color=ORANGE,
-                )
-    alt = (
-        f"Two scatter plots of {count(len(said), 'actual return')} against the predicted one. "
-        f"Correlation {number(r, 2)}, fitted slope {number(slope, 2)}, direction right "
-        f"{percent(right)}."
-    )
-    reading = (
-        "Left, to the same scale, a useful forecast would lean along the dashed diagonal; an "
-        "upright cloud at zero says “nothing will happen”. Right, the same points stretched: the "
-        "orange line’s slope is what one unit of forecast was worth."
-    )
-    return Picture("return_scatter", figure, title, alt, reading)
-
-
-def _fit(said: np.ndarray, came: np.ndarray) -> tuple[float, float, float]:
-    """Least-squares slope and intercept of `came` on `said`, and their correlation."""
-    if len(said) < 3 or np.ptp(said) < 1e-12 or np.ptp(came) < 1e-12:
-        return np.nan, np.nan, np.nan
-    slope = float(np.cov(said, came)[0, 1] / np.var(said, ddof=1))
-    cut = float(came.mean() - slope * said.mean())
-    return slope, cut, float(np.corrcoef(said, came)[0, 1])
-
-
-def _days(sessions: pd.Series) -> np.ndarray:
+def days_of(sessions: pd.Series) -> np.ndarray:
+    """Sessions as matplotlib counts days, whatever converters are registered."""
     return np.asarray(mdates.date2num(pd.DatetimeIndex(sessions).to_numpy()), dtype=float)

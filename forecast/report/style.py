@@ -39,7 +39,7 @@ PAPER, INK, MUTED, RULE, GRID, BLUE, ORANGE, GREEN, PURPLE = (
 WIDTH, HEIGHT = 32 / 3, 6.0  # inches; 1600 × 900 pixels
 DPI = 150
 TITLE, BODY, SMALL = 16.5, 12.5, 11.5  # points; still legible at half size
-LEFT, RIGHT, BOTTOM, TOP = 0.09, 0.872, 0.075, 0.835
+LEFT, RIGHT, BOTTOM, TOP = 0.1, 0.872, 0.075, 0.835
 LINE = 1.5
 
 
@@ -47,10 +47,17 @@ def new_figure(title: str, subtitle: str) -> Figure:
     """An empty 1600 × 900 page with its finding as title; no pyplot, so safe in any thread."""
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI, facecolor=PAPER, edgecolor=PAPER)
     # Text from outside may hold a dollar sign; it must not start a formula.
+    title = shorten(title, 96)
     figure.text(
-        0.025, 0.935, shorten(title, 84), size=TITLE, weight="bold", color=INK, parse_math=False
+        0.025,
+        0.935,
+        title,
+        size=TITLE * min(1.0, 69 / max(len(title), 1)),
+        weight="bold",
+        color=INK,
+        parse_math=False,
     )
-    figure.text(0.025, 0.885, shorten(subtitle, 116), size=BODY, color=MUTED, parse_math=False)
+    figure.text(0.025, 0.885, shorten(subtitle, 104), size=BODY, color=MUTED, parse_math=False)
     return figure
 
 
@@ -147,9 +154,13 @@ def label_ends(
                 moved = True
         if not moved:
             break
+    # All moved alike, so that the lowest stays above the dates and the highest below the title.
+    placed += max(0.0, box.y0 + pixels / 2 - placed[0])
+    placed -= max(0.0, placed[-1] - box.y1)
+    apart = np.abs(placed - wanted[order]).max() > pixels / 3
     for position, index in zip(placed, order, strict=True):
         _, text, colour = known[index]
-        if abs(position - wanted[index]) > pixels / 3:
+        if apart:
             axes.plot(
                 (1.002, x - 0.003),
                 [(at - box.y0) / box.height for at in (wanted[index], position)],
