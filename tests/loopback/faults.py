@@ -122,15 +122,18 @@ def empty_row(row: int) -> Fault:
     return on_rows(clear)
 
 
-def repeated_stamp(row: int) -> Fault:
-    """A stamp as the one before it."""
-    return on_rows(
-        lambda _, columns: columns["timestamp"].__setitem__(row, columns["timestamp"][row - 1])
-    )
+def repeated_row(row: int) -> Fault:
+    """A row sent twice."""
+
+    def repeat(_: dict[str, Any], columns: dict[str, list[Any]]) -> None:
+        for values in columns.values():
+            values.insert(row, values[row])
+
+    return on_rows(repeat)
 
 
 def repeated_session(row: int) -> Fault:
-    """A stamp an hour after the one before it: two rows of one day."""
+    """A row with the stamp of the one before it, an hour later: two closes for one day."""
     return on_rows(
         lambda _, columns: columns["timestamp"].__setitem__(
             row, columns["timestamp"][row - 1] + 3600
@@ -139,8 +142,13 @@ def repeated_session(row: int) -> Fault:
 
 
 def unsorted() -> Fault:
-    """The rows' stamps in reverse."""
-    return on_rows(lambda _, columns: columns["timestamp"].reverse())
+    """All rows, the newest first."""
+
+    def reverse(_: dict[str, Any], columns: dict[str, list[Any]]) -> None:
+        for values in columns.values():
+            values.reverse()
+
+    return on_rows(reverse)
 
 
 def live_row(seconds: int, **values: float) -> Fault:

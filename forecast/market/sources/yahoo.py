@@ -20,7 +20,7 @@ from forecast.errors import (
     SourceUnavailable,
     UnknownTicker,
 )
-from forecast.market.bars import QUOTE_COLUMNS, History, check_ticker
+from forecast.market.bars import PRICE_COLUMNS, History, check_ticker
 from forecast.market.sources.throttle import Gate
 from forecast.market.sources.yahoo_chart import Fault, NoBars
 
@@ -29,16 +29,6 @@ if TYPE_CHECKING:
 
 # Yahoo's oldest bars are of 1962; yfinance's own 'max' starts 99 years ago.
 _FIRST = date(1927, 1, 1)
-_COLUMNS = {
-    "Open": "open",
-    "High": "high",
-    "Low": "low",
-    "Close": "close",
-    "Adj Close": "adj_close",
-    "Volume": "volume",
-    "Dividends": "dividends",
-    "Stock Splits": "splits",
-}
 
 
 @dataclass(frozen=True)
@@ -79,9 +69,9 @@ def fetch(
 ) -> History | None:
     """The history that Yahoo has of one ticker; may be called from many threads.
 
-    Prices are as Yahoo sends them, bit for bit: `close` adjusted for splits, `adj_close` for
-    dividends too. A number that Yahoo left out is NaN. The newest row may be that of a session
-    which is still open.
+    Rows are as Yahoo sends them, bit for bit and in its order: `close` adjusted for splits,
+    `adj_close` for dividends too, NaN where it left a number out. What is odd about them is for
+    the quality pass to find; the newest row may be that of a session which is still open.
 
     Args:
         ticker: Yahoo's spelling, such as `AAPL`, `7203.T`, `BTC-USD`.
@@ -207,7 +197,6 @@ def _ask(
             end=last + timedelta(days=1),
             auto_adjust=False,
             actions=True,
-            keepna=True,
         )
         quotes = _quotes(table, call.chart)
     except Fault:
@@ -223,7 +212,9 @@ def _ask(
         raise Fault(
             MalformedData, f"something yfinance cannot read ({type(error).__name__}: {error})"
         ) from error
-    quotes = quotes.loc[pd.Timestamp(start or _FIRST) : pd.Timestamp(last)]
+    # Yahoo may add its newest bar although it is not in the range.
+    wanted = (quotes.index >= pd.Timestamp(start or _FIRST)) & (quotes.index <= pd.Timestamp(last))
+    quotes = quotes[wanted]
     if quotes.empty:
         if start is None:
             raise Fault(UnknownTicker, "not one daily bar of it", again=False)
@@ -240,32 +231,26 @@ def _ask(
 
 
 def _quotes(table: pd.DataFrame, chart: dict[str, Any]) -> pd.DataFrame:
-    """Yfinance's table as quotes, with the volume as it was sent.
-
-    Raises:
-        Fault: if two rows are of one session, save the live row beside the day's own.
-    """
+    """The chart's rows as they were sent, in their order, with yfinance's dividends and splits."""
     from yfinance import utils
 
-    # yfinance turns volumes to whole numbers and a missing one to 0.
-    volume = pd.DataFrame(
-        {"volume": chart["indicators"]["quote"][0]["volume"]},
+    indicators = chart["indicators"]
+    sent = indicators["quote"][0]
+    # What is not adjusted (currencies, some indices) comes without adjusted closes.
+    adjusted = indicators["adjclose"][0]["adjclose"] if "adjclose" in indicators else sent["close"]
+    quotes = pd.DataFrame(
+        {name: sent[name] for name in PRICE_COLUMNS}
+        | {"adj_close": adjusted, "volume": sent["volume"]},
         index=pd.to_datetime(chart["timestamp"], unit="s", utc=True),
         dtype="float64",
     )
     zone = chart["meta"]["exchangeTimezoneName"]
-    volume = utils.fix_Yahoo_dst_issue(utils.set_df_tz(volume, "1d", zone), "1d")
-    volume.index = _sessions(volume.index)
-    if volume.index[:-1].has_duplicates:
-        twice = volume.index[:-1][volume.index[:-1].duplicated()][0]
-        raise Fault(MalformedData, f"two rows for session {twice:%Y-%m-%d}")
-    volume = volume[~volume.index.duplicated(keep="last")]
-
-    quotes = table.rename(columns=_COLUMNS)[QUOTE_COLUMNS].astype("float64")
-    quotes.index = _sessions(quotes.index)
-    # An event of a day without a row (tomorrow's dividend) gets an empty row from yfinance.
-    quotes = quotes[quotes.index.isin(volume.index)]
-    quotes["volume"] = volume["volume"].reindex(quotes.index)
+    quotes.index = _sessions(utils.fix_Yahoo_dst_issue(quotes.tz_convert(zone), "1d").index)
+    if len(quotes) > 1 and quotes.index[-1] == quotes.index[-2]:
+        # While the market is open, and for a while after, the live row follows the day's own.
+        quotes = quotes.iloc[[*range(len(quotes) - 2), -1]]
+    actions = table[["Dividends", "Stock Splits"]].set_axis(_sessions(table.index))
+    quotes[["dividends", "splits"]] = actions.reindex(quotes.index).fillna(0.0).to_numpy("float64")
     return quotes
 
 

@@ -1,8 +1,8 @@
 """Yahoo's chart answer, checked before yfinance parses it.
 
-yfinance sorts, drops duplicates, fills volumes and zips arrays of unequal length without a word;
-so what must hold is checked on the answer itself. What the prices say (a NaN, a negative open)
-is left to the quality pass.
+yfinance sorts, drops duplicates and empty rows, fills volumes and hides most errors without a word;
+so form is checked on the answer itself. What the rows say (a NaN, a negative open, a day told
+twice) is left to the quality pass.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from itertools import pairwise
 from types import NoneType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -104,7 +103,7 @@ def check_meta(result: dict[str, Any]) -> None:
 
 
 def check_rows(result: dict[str, Any]) -> None:
-    """Hold the chart's arrays to their form: equal lengths, numbers, stamps that increase.
+    """Hold the chart's arrays to their form: equal lengths, numbers or null, whole stamps.
 
     Raises:
         Fault: naming the first rule broken.
@@ -129,8 +128,6 @@ def check_rows(result: dict[str, Any]) -> None:
         if set(map(type, values)) - kinds:
             odd = next(value for value in values if type(value) not in kinds)
             raise Fault(MalformedData, f"{odd!r} in '{name}'")
-    if any(later <= earlier for earlier, later in pairwise(columns["timestamp"])):
-        raise Fault(MalformedData, "time stamps that repeat or run backwards")
 
 
 def _complaint(chart: Any) -> str:

@@ -13,7 +13,24 @@ from forecast.market.sources.yahoo_chart import Fault, NoBars, check_meta, check
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 KEYS = st.sampled_from(
-    ["chart", "result", "error", "code", "description", "meta", "exchangeTimezoneName", "timestamp", "indicators", "quote", "adjclose", "open", "high", "low", "close", "volume"]
+    [
+        "chart",
+        "result",
+        "error",
+        "code",
+        "description",
+        "meta",
+        "exchangeTimezoneName",
+        "timestamp",
+        "indicators",
+        "quote",
+        "adjclose",
+        "open",
+        "high",
+        "low",
+        "close",
+        "volume",
+    ]
 )
 JSON = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner), max_leaves=25

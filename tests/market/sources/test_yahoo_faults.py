@@ -38,9 +38,6 @@ FOR_EVER = {
     "ragged adjclose": (faults.ragged("adjclose"), MalformedData, "adjclose 29", 1 + 2),
     "text": (faults.cell("open", 4, "12.5"), MalformedData, "'12.5' in 'open'", 1 + 2),
     "null stamp": (faults.cell("timestamp", 4, None), MalformedData, "'timestamp'", 1 + 2),
-    "repeated stamp": (faults.repeated_stamp(5), MalformedData, "repeat", 1 + 2),
-    "repeated session": (faults.repeated_session(5), MalformedData, "2024-01-08", 1 + 2),
-    "unsorted": (faults.unsorted(), MalformedData, "backwards", 1 + 2),
 }
 
 
@@ -127,6 +124,26 @@ def test_an_odd_value_is_kept_for_the_quality_pass(yahoo: Yahoo, ask, name: str)
         expected.iloc[7, expected.columns.get_loc(column)] = value
     np.testing.assert_array_equal(received.to_numpy(), expected.to_numpy())
     assert received.index.equals(expected.index.as_unit("us"))
+
+
+def test_repeated_and_unsorted_rows_are_kept_as_sent(yahoo: Yahoo, ask) -> None:
+    quotes = made_up(30)
+    quotes.loc["2024-01-11", "dividends"] = 0.24
+    yahoo.add("AAPL", quotes)
+    for fault, expected in (
+        (faults.repeated_row(5), quotes.iloc[[*range(6), *range(5, 30)]]),
+        (faults.unsorted(), quotes.iloc[::-1]),
+    ):
+        yahoo.heal()
+        yahoo.inject("AAPL", fault)
+        received = ask("AAPL").quotes
+        np.testing.assert_array_equal(received, expected)
+        assert received.index.equals(expected.index.as_unit("us"))
+    yahoo.heal()
+    yahoo.inject("AAPL", faults.repeated_session(5))
+    received = ask("AAPL").quotes
+    np.testing.assert_array_equal(received, quotes)
+    assert received.index[5] == quotes.index[4]
 
 
 def test_truncated_rows_are_fewer_rows(yahoo: Yahoo, ask) -> None:
