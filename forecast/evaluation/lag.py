@@ -85,8 +85,9 @@ def lag_test(frame: pd.DataFrame, *, model: str, step: int = 1) -> LagTest:
     at_lag, in_time = float(by_lag[step]), float(by_lag[0])
     sessions = "1 session" if step == 1 else f"{step} sessions"
     numbers = (
-        f"its line correlates {at_lag:z.2f} with the price {sessions} before and {in_time:z.2f} with "
-        f"the price it forecasts; the last close explains {100 * r2:.1f} % of the predicted price"
+        f"its line correlates {at_lag:z.2f} with the price {sessions} before and {in_time:z.2f} "
+        f"with the price it forecasts; the last close explains {100 * r2:.1f} % of the predicted "
+        "price"
     )
     if np.isnan(at_lag) or np.isnan(in_time):
         text = f"The lag test needs {FEWEST_ORIGINS} outcomes and prices that move: no answer."
