@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import t as student
+from statsmodels.tsa.stattools import diebold_mariano_test
+
+from forecast.evaluation.significance import (
+    diebold_mariano,
+    model_confidence_set,
+    pesaran_timmermann,
+    skill,
+    skill_intervals,
+)
+
+RNG = np.random.default_rng(11)
+ACTUAL = RNG.normal(size=300)
+GOOD, BAD = ACTUAL + RNG.normal(0, 0.5, 300), ACTUAL + RNG.normal(0, 0.7, 300)
+
+
+@pytest.mark.parametrize("step", [1, 3, 12])
+def test_diebold_mariano_is_that_of_statsmodels(step):
+    direct = diebold_mariano_test(ACTUAL, GOOD, BAD, criterion="mse", harvey_adj=True, horizon=step)
+    ours = diebold_mariano((ACTUAL - GOOD) ** 2, (ACTUAL - BAD) ** 2, step=step)
+    assert ours == pytest.approx(direct.pvalue, abs=1e-12)
+
+
+def test_diebold_mariano_by_hand():
+    # n = 12: ceil(12 ** (1/3)) = 3 lags, Bartlett weights 3/4, 2/4, 1/4.
+    d = np.array([3, -1, 2, 0, 1, -2, 4, 1, 0, 2, -1, 3], dtype="float64")
+    away = d - d.mean()
+    long_run = sum(
+        (1 if lag == 0 else 2) * (1 - lag / 4) * (away[lag:] @ away[: 12 - lag]) / 12
+        for lag in range(4)
+    )
+    statistic = d.mean() / np.sqrt(long_run / 12)
+    for step in (1, 2):
+        harvey = np.sqrt((12 + 1 - 2 * step + step * (step - 1) / 12) / 12)
+        p = 2 * student.cdf(-abs(harvey * statistic), df=11)
+        assert diebold_mariano(d, np.zeros(12), step=step) == pytest.approx(p, abs=1e-12)
+
+
+def test_no_test_is_nan():
+    losses = RNG.random(40)
+    assert np.isnan(diebold_mariano(losses, losses, step=1))
+    assert np.isnan(diebold_mariano(losses[:9], losses[1:10], step=1))
+    assert np.isnan(diebold_mariano(losses, losses[::-1], step=20))
+    assert not np.isnan(diebold_mariano(losses, losses[::-1], step=19))
+
+
+def test_skill_by_hand():
+    assert skill(np.array([1.0, 2.0]), np.array([3.0, 3.0])) == pytest.approx(0.5)
+    assert np.isnan(skill(np.ones(2), np.zeros(2)))
+
+
+def test_intervals_hold_the_skill_and_are_seeded():
+    losses = np.column_stack([(ACTUAL - GOOD) ** 2, (ACTUAL - BAD) ** 2, np.ones(300)])
+    base = np.column_stack([losses[:, 1], losses[:, 1], np.zeros(300)])
+    bounds = skill_intervals(losses, base, step=1)
+    low, high = bounds[0]
+    assert 0 < low < skill(losses[:, 0], base[:, 0]) < high < 1
+    np.testing.assert_allclose(bounds[1], 0, atol=1e-15)
+    assert np.isnan(bounds[2]).all()
+    np.testing.assert_array_equal(bounds, skill_intervals(losses, base, step=1))
+    assert np.isnan(skill_intervals(losses[:9], base[:9], step=1)).all()
+
+
+def test_interval_of_independent_losses_has_the_textbook_width():
+    rng = np.random.default_rng(1)
+    losses = rng.exponential(size=(2000, 1))
+    low, high = skill_intervals(losses, np.ones((2000, 1)), step=1)[0]
+    assert high - low == pytest.approx(2 * 1.96 / np.sqrt(2000), rel=0.15)
+
+
+def test_model_confidence_set_keeps_the_better_and_its_twin():
+    good, bad = (ACTUAL - GOOD) ** 2, (ACTUAL - BAD) ** 2
+    losses = pd.DataFrame({"bad": bad, "good": good, "twin": good})
+    p = model_confidence_set(losses, step=1)
+    assert p["good"] == p["twin"] == 1.0
+    assert p["bad"] < 0.01
+    assert list(p.index) == ["bad", "good", "twin"]
+    assert model_confidence_set(losses[["good", "twin"]], step=1).tolist() == [1.0, 1.0]
+    assert model_confidence_set(losses.iloc[:9], step=1).isna().all()
+
+
+def test_pesaran_timmermann_by_hand():
+    # 20 origins: 8 rises called, 2 falls called up, 3 rises called down, 7 falls called.
+    actual = np.repeat([1.0, -1.0, 1.0, -1.0], [8, 2, 3, 7])
+    called = np.repeat([1.0, 1.0, -1.0, -1.0], [8, 2, 3, 7])
+    n, hits, up, said = 20, 15 / 20, 11 / 20, 10 / 20
+    chance = up * said + (1 - up) * (1 - said)
+    v = chance * (1 - chance) / n
+    w = (
+        (2 * up - 1) ** 2 * said * (1 - said) / n
+        + (2 * said - 1) ** 2 * up * (1 - up) / n
+        + 4 * up * said * (1 - up) * (1 - said) / n**2
+    )
+    statistic = (hits - chance) / np.sqrt(v - w)
+    from scipy.stats import norm
+
+    assert pesaran_timmermann(actual, called) == pytest.approx(norm.sf(statistic), abs=1e-12)
+    # Origins without a direction are left out.
+    padded = pesaran_timmermann(np.r_[actual, 0, 1], np.r_[called, 1, 0])
+    assert padded == pytest.approx(norm.sf(statistic), abs=1e-12)
+
+
+def test_pesaran_timmermann_has_its_size():
+    rng = np.random.default_rng(2)
+    p = [pesaran_timmermann(rng.normal(0.1, 1, 250), rng.normal(0.2, 1, 250)) for _ in range(400)]
+    assert 0.02 < np.mean(np.array(p) < 0.05) < 0.09
+
+
+def test_pesaran_timmermann_without_two_directions():
+    assert np.isnan(pesaran_timmermann(RNG.normal(size=50), np.ones(50)))
+    assert np.isnan(pesaran_timmermann(np.ones(50), RNG.normal(size=50)))
+    assert np.isnan(pesaran_timmermann(RNG.normal(size=50), np.zeros(50)))
