@@ -44,8 +44,8 @@ class Patience:
     """
 
     connect: float = 3.0
-    answer: float = 10.0
-    total: float = 30.0
+    answer: float = 8.0
+    total: float = 25.0
     tries: int = 4
     pause: float = 1.0
 
