@@ -17,10 +17,10 @@ from forecast.errors import ConfigError, ForecastError, NotEnoughBars, SourceUna
 from forecast.market.bars import History, check_bars, check_ticker, derive_bars
 from forecast.market.overlap import compare
 from forecast.market.quality import Finding, Thresholds
-from forecast.market.sessions import WEEKDAYS, check_exchange, last_completed
+from forecast.market.sessions import check_exchange, last_completed
 from forecast.market.sources import csv_files, sample, yahoo
 from forecast.market.store import Manifest, Marks, Store, decode
-from forecast.market.updating import Rules, Served, readable, update
+from forecast.market.updating import Rules, Served, readable, says_as_much, update
 
 _WORKERS = 8
 
@@ -293,10 +293,13 @@ def _fetch(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched:
         served = _from_yahoo(ticker, wanted)
     else:
         served = _from_any(ticker, wanted)
+    manifest = served.manifest
+    if wanted.rules.exchange is not None:
+        manifest = replace(manifest, exchange=wanted.rules.exchange)
     fetched = Fetched(
         ticker,
         served.status,
-        served.manifest,
+        manifest,
         served.change,
         served.notice,
         served.content,
@@ -394,7 +397,11 @@ def _from_files(ticker: str, wanted: _Wanted, kind: str) -> Served:
         change = None
         if stored is not None:
             quotes = decode(stored.content)
-            if damage is None and history.quotes.equals(quotes):
+            if (
+                damage is None
+                and history.quotes.equals(quotes)
+                and says_as_much(stored.manifest, findings)
+            ):
                 store.point(stored.manifest, marks)
                 return stored
             change = compare(quotes, history.quotes, whole=True).change
@@ -412,7 +419,7 @@ def _from_files(ticker: str, wanted: _Wanted, kind: str) -> Served:
 
 
 def _is_completed(manifest: Manifest, now: pd.Timestamp) -> bool:
-    return pd.Timestamp(manifest.last) <= last_completed(manifest.exchange or WEEKDAYS, now)
+    return pd.Timestamp(manifest.last) <= last_completed(manifest.exchange, now)
 
 
 def _files(ticker: str, kind: str, folder: Path | None) -> list[Path]:

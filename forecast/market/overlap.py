@@ -69,9 +69,10 @@ def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, whole: bool) -> Compa
     adjusted = _ratio(old["adj_close"], new["adj_close"])
     if len(absent):
         return Comparison("truncation", changed, absent)
-    if split and not np.isclose(prices, 1.0, rtol=1e-4):
+    # Yahoo adjusts the past from the morning of the event on, hours before its session is over.
+    if not np.isclose(prices, 1.0, rtol=1e-3) and (split or _moves_all(old, new, "close")):
         return Comparison("split", changed, absent, prices)
-    if dividend and len(changed):
+    if len(changed) and (dividend or _moves_all(old, new, "adj_close")):
         return Comparison("dividend", changed, absent, adjusted)
     if len(changed):
         return Comparison("correction", changed, absent)
@@ -105,3 +106,9 @@ def union(stored: pd.DataFrame, answer: pd.DataFrame) -> pd.DataFrame:
 
 def _ratio(old: pd.Series, new: pd.Series) -> float:
     return float((new / old).iloc[0]) if len(old) else 1.0
+
+
+def _moves_all(old: pd.DataFrame, new: pd.DataFrame, column: str) -> bool:
+    """Whether every value of the column moved by one and the same ratio, other than 1."""
+    ratio = (new[column] / old[column]).to_numpy()
+    return len(ratio) > 1 and ratio[0] != 1.0 and bool(np.allclose(ratio, ratio[0], rtol=1e-5))

@@ -322,7 +322,7 @@ def _lengths(
         newest, done = quotes.index[-1], last_completed(calendar, now)
         behind = len(expected_sessions(calendar, newest + pd.Timedelta(days=1), done))
         if behind > limits.stale_sessions:
-            what = f"the newest bar is {behind} sessions old"
+            what = f"the newest bar is more than {limits.stale_sessions} sessions old"
             findings.append(Finding("warn", "stale", [f"{newest:%Y-%m-%d}"], what))
     return findings
 

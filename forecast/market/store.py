@@ -27,6 +27,7 @@ import pandas as pd
 from forecast.errors import ArtifactError, BusyError, ConfigError
 from forecast.files import unwritable, write_atomically
 from forecast.market.bars import QUOTE_COLUMNS, History
+from forecast.market.sessions import WEEKDAYS
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -66,7 +67,7 @@ class Manifest:
     last: str
     rows: int
     sha256: str
-    exchange: str | None
+    exchange: str
     currency: str | None
     timezone: str | None
     findings: list[dict[str, Any]]
@@ -154,7 +155,7 @@ class Store:
         from filelock import FileLock, Timeout
 
         path = self.locks / f"{ticker}.lock"
-        lock = FileLock(path, timeout=_LOCK_WAIT)
+        lock = FileLock(path, timeout=_LOCK_WAIT, poll_interval=0.02)
         try:
             self.locks.mkdir(parents=True, exist_ok=True)
             lock.acquire()
@@ -258,7 +259,7 @@ class Store:
                 last=f"{sessions[-1]:%Y-%m-%d}",
                 rows=len(sessions),
                 sha256=sha256,
-                exchange=history.exchange,
+                exchange=history.exchange or WEEKDAYS,
                 currency=history.currency,
                 timezone=history.timezone,
                 findings=findings,

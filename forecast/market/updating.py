@@ -19,8 +19,9 @@ from forecast.market.store import Manifest, Marks, Newest, Store, decode
 # A correction older than the overlap is seen when the whole history is next fetched.
 WHOLE_EVERY = pd.Timedelta(days=30)
 
-# Findings of one answer alone; they say nothing about the history that is kept.
+# Findings of one answer, not of the history that is kept.
 _PASSING = {"partial", "future", "unsettled"}
+_CHANGES = {"split", "dividend", "correction", "truncation"}
 
 Bring = Callable[[date | None], History | None]
 
@@ -90,6 +91,13 @@ def readable(store: Store, ticker: str, source: str) -> tuple[Served | None, str
     return None, damage
 
 
+def says_as_much(manifest: Manifest, findings: list[Finding]) -> bool:
+    """Whether the manifest holds these findings, those of a passing answer or change aside."""
+    aside = _PASSING | _CHANGES
+    kept = [one for one in manifest.findings if one["kind"] not in aside]
+    return kept == [one.as_document() for one in findings if one.kind not in aside]
+
+
 def covers(newest: Newest, start: date | None) -> bool:
     """Whether the stored history was asked for from `start` on, or from earlier."""
     if newest.marks is None:
@@ -98,10 +106,10 @@ def covers(newest: Newest, start: date | None) -> bool:
     return asked is None or (start is not None and asked <= start.isoformat())
 
 
-def is_current(newest: Newest, start: date | None, end: date | None, now: pd.Timestamp) -> bool:
+def is_current(newest: Newest, rules: Rules, start: date | None, end: date | None) -> bool:
     """Whether nothing that is wanted can be missing: no session was completed since."""
     manifest = newest.manifest
-    wanted = last_completed(manifest.exchange or WEEKDAYS, now)
+    wanted = last_completed(rules.exchange or manifest.exchange, rules.now)
     if end is not None:
         wanted = min(wanted, pd.Timestamp(end))
     return covers(newest, start) and pd.Timestamp(manifest.last) >= wanted
@@ -140,7 +148,7 @@ def update(
         ArtifactError: if the store cannot be written.
         BusyError: if another process holds the ticker for too long.
     """
-    unless_new = partial(_unless_new, store, ticker, source, start=start, end=end, now=rules.now)
+    unless_new = partial(_unless_new, store, ticker, source, rules, start=start, end=end)
     served = None if refresh else unless_new()
     if served is not None:
         return served
@@ -165,13 +173,13 @@ def _unless_new(
     store: Store,
     ticker: str,
     source: str,
+    rules: Rules,
     *,
     start: date | None,
     end: date | None,
-    now: pd.Timestamp,
 ) -> Served | None:
     newest = store.newest(ticker, source)
-    if newest is None or not is_current(newest, start, end, now):
+    if newest is None or not is_current(newest, rules, start, end):
         return None
     try:
         return Served(newest.manifest, store.payload(newest.manifest))
@@ -321,7 +329,12 @@ def _keep(
         whole_at=now if whole or known.marks is None else known.marks.whole_at,
         fingerprint=None,
     )
-    if known.served is not None and known.damage is None and history.quotes.equals(known.quotes):
+    if (
+        known.served is not None
+        and known.damage is None
+        and history.quotes.equals(known.quotes)
+        and says_as_much(known.served.manifest, findings)
+    ):
         if marks != known.marks:
             store.point(known.served.manifest, marks)
         return replace(known.served, change=change)

@@ -292,7 +292,7 @@ def test_a_live_feed_whose_newest_bar_is_old(quotes):
     ten_sessions_on = pd.Timestamp("2025-03-27 22:00", tz="UTC")
     finding = only(check(quotes, lenient=True, now=ten_sessions_on)[1])
     assert (finding.severity, finding.kind) == ("warn", "stale")
-    assert finding.did == "the newest bar is 10 sessions old"
+    assert finding.did == "the newest bar is more than 5 sessions old"
 
 
 def test_a_long_list_of_sessions_is_cut_and_said(quotes):

@@ -19,7 +19,8 @@ class Vendor:
     `asked` holds the first session of every question, None for everything.
     """
 
-    def __init__(self, known: int = 300) -> None:
+    def __init__(self, known: int = 300, *, ticker: str = "AAPL") -> None:
+        self.ticker = ticker
         self.traded = made_up(SESSIONS)
         self.known = known
         self.splits: dict[int, float] = {}
@@ -35,10 +36,12 @@ class Vendor:
     def quotes(self) -> pd.DataFrame:
         quotes = self.traded.iloc[: self.known].copy()
         for row, ratio in self.splits.items():
+            after = np.arange(self.known) >= row
+            quotes.loc[after, PRICE_COLUMNS] /= ratio
+            quotes.loc[after, "volume"] *= ratio
             if row < self.known:
-                before = np.arange(self.known) < row
-                quotes.loc[before, PRICE_COLUMNS] /= ratio
-                quotes.loc[before, "volume"] *= ratio
+                quotes.loc[~after, PRICE_COLUMNS] /= ratio
+                quotes.loc[~after, "volume"] *= ratio
                 quotes.iloc[row, quotes.columns.get_loc("splits")] = ratio
         factor = np.ones(self.known)
         for row, paid in self.dividends.items():
@@ -51,4 +54,4 @@ class Vendor:
     def bring(self, first: date | None) -> History | None:
         self.asked.append(first)
         quotes = self.quotes().loc[None if first is None else pd.Timestamp(first) :]
-        return None if quotes.empty else History("AAPL", quotes, "yahoo", "NMS", "USD")
+        return None if quotes.empty else History(self.ticker, quotes, "yahoo", "NMS", "USD")

@@ -1,0 +1,420 @@
+import gzip
+import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from loopback import LoopbackSession, Yahoo, faults, made_up
+from vendor import SESSIONS, Vendor
+
+from forecast.errors import (
+    ArtifactError,
+    ConfigError,
+    MalformedData,
+    NotEnoughBars,
+    RateLimited,
+    SourceUnavailable,
+    UnknownTicker,
+)
+from forecast.market.bars import check_bars, derive_bars
+from forecast.market.fetching import Failed, Fetched, fetch_many, fetch_one
+from forecast.market.sources import sample, yahoo
+from forecast.market.sources.throttle import Gate
+from forecast.market.sources.yahoo import Patience
+from forecast.market.store import Store
+
+HASTY = Patience(connect=0.5, answer=1.0, total=5.0, tries=2, pause=0.01)
+COLUMNS = {
+    "open": "Open",
+    "high": "High",
+    "low": "Low",
+    "close": "Close",
+    "adj_close": "Adj Close",
+    "volume": "Volume",
+}
+
+
+@pytest.fixture
+def data(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "csv").mkdir()
+    return tmp_path / "csv"
+
+
+def write(folder, quotes, ticker="ACME"):
+    table = quotes[list(COLUMNS)].rename(columns=COLUMNS).rename_axis("Date")
+    # Every digit, so that the file holds the very same floats.
+    table.to_csv(folder / f"{ticker}.csv", float_format="%.17g")
+
+
+def stored(data):
+    """Every file under the store, with its content."""
+    bars = Path(data) / "bars"
+    return {path: path.read_bytes() for path in bars.rglob("*") if path.is_file()}
+
+
+def same(found, expected):
+    pd.testing.assert_frame_equal(found, expected, check_exact=True, check_freq=False)
+
+
+class TestFiles:
+    def test_the_sample(self, data):
+        fetched = fetch_one("aapl", data=data, source="sample")
+        assert (fetched.ticker, fetched.status, fetched.source) == ("AAPL", "updated", "sample")
+        assert (fetched.sessions, fetched.first, fetched.last) == (3270, "2000-03-01", "2013-03-01")
+        assert fetched.history.exchange == "NMS"
+        assert fetched.notice is None
+        same(fetched.bars, derive_bars(sample.fetch("AAPL").quotes))
+
+    def test_a_file_is_stored_once_and_again_when_it_changes(self, data, folder):
+        quotes = made_up(301)
+        write(folder, quotes.iloc[:300])
+        first = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        before = stored(data)
+        again = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert (first.status, again.status) == ("updated", "current")
+        assert again.snapshot == first.snapshot
+        assert stored(data) == before
+        same(again.bars, first.bars)
+        write(folder, quotes)
+        grown = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert (grown.status, grown.sessions, grown.change) == ("updated", 301, None)
+        assert grown.manifest.parent == first.snapshot
+        same(grown.history.quotes, quotes)
+
+    def test_the_same_rows_in_another_file_are_current(self, data, folder):
+        write(folder, made_up(300))
+        first = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        plain = (folder / "ACME.csv").read_bytes()
+        (folder / "ACME.csv").unlink()
+        (folder / "ACME.csv.gz").write_bytes(gzip.compress(plain))
+        again = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert (again.status, again.snapshot) == ("current", first.snapshot)
+
+    def test_a_file_without_an_exchange_gets_the_calendar_it_keeps(self, data, folder):
+        write(folder, made_up(SESSIONS[:600]), "NYC")
+        write(folder, made_up(pd.date_range("2020-01-01", periods=600)), "COIN")
+        write(folder, made_up(pd.bdate_range("2020-01-01", periods=600)), "PLAIN")
+        results = fetch_many(["NYC", "COIN", "PLAIN"], data=data, source=f"csv:{folder}")
+        assert [one.history.exchange for one in results] == ["XNYS", "every_day", "weekdays"]
+        override = fetch_one("PLAIN", data=data, source=f"csv:{folder}", exchange="LSE")
+        assert override.history.exchange == "LSE"
+
+    def test_a_session_that_still_runs_is_taken_once_it_is_over(self, data, folder):
+        write(folder, made_up(SESSIONS[:300]))
+        during = SESSIONS[299].tz_localize("UTC") + pd.Timedelta(hours=18)
+        early = fetch_one("ACME", data=data, source=f"csv:{folder}", now=during)
+        assert early.sessions == 299
+        assert [one.kind for one in early.findings] == ["partial"]
+        late = during + pd.Timedelta(hours=6)
+        assert fetch_one("ACME", data=data, source=f"csv:{folder}", now=late).sessions == 300
+        # And a clock set back sees what was known then.
+        assert fetch_one("ACME", data=data, source=f"csv:{folder}", now=during).sessions == 299
+
+    def test_a_day_without_volume_passes_with_a_finding(self, data, folder):
+        quotes = made_up(SESSIONS[:300])
+        quotes.iloc[7, quotes.columns.get_loc("volume")] = 0
+        write(folder, quotes)
+        fetched = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert [(one.severity, one.kind) for one in fetched.findings] == [("warn", "zero_volume")]
+        assert fetched.bars["volume"].iloc[7] == 0
+
+    @pytest.mark.parametrize(
+        ("spoil", "said"),
+        [
+            (lambda q: q.iloc[[0, 2, 1, *range(3, 300)]], "in increasing order"),
+            (lambda q: pd.concat([q.iloc[:5], q.iloc[4:]]), "must appear once"),
+            (lambda q: q.assign(close=q["close"].where(q.index != q.index[9])), "'close' must be"),
+            (lambda q: q.assign(low=q["low"].where(q.index != q.index[9], -1.0)), "be positive"),
+            (lambda q: q.assign(high=q["high"].where(q.index != q.index[9], 1.0)), "below 'low'"),
+            (lambda q: q.iloc[:0], "at least one bar"),
+        ],
+        ids=["unsorted", "duplicated", "nan", "negative", "high below low", "empty"],
+    )
+    def test_a_bad_file_is_refused_and_leaves_nothing_behind(self, data, folder, spoil, said):
+        write(folder, spoil(made_up(300)))
+        with pytest.raises(MalformedData, match=said) as caught:
+            fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert caught.value.hint
+        assert not data.exists()
+
+    def test_a_bad_file_leaves_what_was_stored(self, data, folder):
+        write(folder, made_up(300))
+        fetch_one("ACME", data=data, source=f"csv:{folder}")
+        before = stored(data)
+        write(folder, -made_up(301))
+        with pytest.raises(MalformedData):
+            fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert stored(data) == before
+
+    @pytest.mark.parametrize("ticker", ["../../etc", "", "A" * 21, "NOPE"])
+    def test_a_ticker_that_is_none_leaves_nothing_behind(self, data, folder, ticker):
+        # Whether NOPE is one is for Yahoo to say.
+        for source in ["sample", f"csv:{folder}", "auto", "yahoo"][: 2 if ticker == "NOPE" else 4]:
+            with pytest.raises(UnknownTicker):
+                fetch_one(ticker, data=data, source=source)
+        assert not data.exists()
+
+    def test_a_damaged_snapshot_is_written_again_from_the_file(self, data, folder):
+        write(folder, made_up(300))
+        first = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        path = data / "bars" / "ACME" / f"{first.snapshot}.parquet"
+        path.write_bytes(path.read_bytes()[:-9])
+        again = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert str(path) in again.notice
+        same(again.bars, first.bars)
+        healed = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert (healed.status, healed.notice) == ("current", None)
+
+
+class TestServing:
+    def test_a_part_is_served_of_the_whole_that_is_stored(self, data):
+        first, last = pd.Timestamp("2010-01-02").date(), pd.Timestamp("2010-06-30").date()
+        part = fetch_one("IBM", data=data, source="sample", start=first, end=last)
+        assert (part.first, part.last, part.sessions) == ("2010-01-04", "2010-06-30", 124)
+        assert part.manifest.rows == 3270
+        whole = fetch_one("IBM", data=data, source="sample")
+        same(part.bars, whole.bars.loc["2010-01-02":"2010-06-30"])
+
+    def test_no_session_between_start_and_end(self, data):
+        with pytest.raises(NotEnoughBars, match=r"from 2014-01-01 to the last.*2013-03-01"):
+            fetch_one("IBM", data=data, source="sample", start=pd.Timestamp("2014-01-01").date())
+
+    def test_any_past_snapshot_can_be_served_again(self, data, folder):
+        write(folder, made_up(300))
+        first = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        write(folder, made_up(310))
+        fetch_one("ACME", data=data, source=f"csv:{folder}")
+        (folder / "ACME.csv").unlink()
+        past = fetch_one("ACME", data=data, as_of=first.snapshot)
+        assert (past.status, past.snapshot, past.source) == ("current", first.snapshot, "csv")
+        same(past.bars, first.bars)
+        [past] = fetch_many(["acme"], data=data, as_of={"ACME": first.snapshot})
+        same(past.bars, first.bars)
+        with pytest.raises(ArtifactError, match="20200101T000000Z-00000000"):
+            fetch_one("ACME", data=data, as_of="20200101T000000Z-00000000")
+
+    @pytest.mark.parametrize("source", ["google", "csv", "csv:", "sample:x"])
+    def test_an_unknown_source_names_the_choices(self, data, source):
+        with pytest.raises(ConfigError, match="auto, yahoo, sample or csv:DIR"):
+            fetch_one("AAPL", data=data, source=source)
+
+    def test_an_unknown_exchange_is_refused(self, data):
+        with pytest.raises(ConfigError, match="XNYS"):
+            fetch_one("AAPL", data=data, source="sample", exchange="WALLSTREET")
+
+    def test_a_store_at_any_address(self, tmp_path):
+        address = f"memory://{tmp_path.name}/lake"
+        first = fetch_one("AAPL", data=address, source="sample")
+        again = fetch_one("AAPL", data=address, source="sample")
+        assert (first.status, again.status) == ("updated", "current")
+        same(again.bars, derive_bars(sample.fetch("AAPL").quotes))
+        assert Store.open(address).tickers() == ["AAPL"]
+        assert list(tmp_path.iterdir()) == []
+
+    def test_a_folder_that_cannot_be_written(self, data):
+        data.write_text("in the way")
+        with pytest.raises(ArtifactError, match="writable"):
+            fetch_one("AAPL", data=data, source="sample")
+
+    def test_one_bad_ticker_never_fails_the_others(self, data, folder):
+        for number in range(20):
+            write(folder, made_up(300, seed=number), f"T{number}")
+        write(folder, -made_up(300), "BAD")
+        wanted = ["T0", "BAD", "t1", "NOPE", "../x", *(f"T{number}" for number in range(20))]
+        done = []
+        results = fetch_many(wanted, data=data, source=f"csv:{folder}", on_done=done.append)
+        assert [one.ticker for one in results][:6] == ["T0", "BAD", "T1", "NOPE", "../X", "T2"]
+        assert len(results) == 23
+        assert sorted(one.ticker for one in done) == sorted(one.ticker for one in results)
+        failed = {one.ticker: type(one.error) for one in results if isinstance(one, Failed)}
+        assert failed == {"BAD": MalformedData, "NOPE": UnknownTicker, "../X": UnknownTicker}
+        for one in results:
+            if isinstance(one, Fetched):
+                same(one.history.quotes, made_up(300, seed=int(one.ticker[1:])))
+        assert Store.open(data).tickers() == sorted(f"T{number}" for number in range(20))
+
+
+@pytest.fixture
+def online(monkeypatch):
+    """A Yahoo on loopback, asked by the program's own code; `reach` points it elsewhere."""
+    whole = yahoo.fetch
+    with Yahoo() as server:
+        sessions = []
+
+        def reach(address):
+            sessions.append(LoopbackSession(address))
+            ask = partial(whole, session=sessions[-1], gate=Gate(), patience=HASTY)
+            monkeypatch.setattr(yahoo, "fetch", ask)
+
+        reach(server.address)
+        server.reach = reach
+        yield server
+        for session in sessions:
+            session.close()
+
+
+def nowhere(online):
+    from loopback.tunnel import unused_port
+
+    online.reach(f"http://127.0.0.1:{unused_port()}")
+
+
+class TestYahoo:
+    def test_the_sample_served_by_yahoo_is_the_sample(self, data, online):
+        online.add("AAPL", sample.fetch("AAPL").quotes)
+        over = fetch_one("AAPL", data=data, source="yahoo")
+        here = fetch_one("AAPL", data=data, source="sample")
+        same(over.bars, here.bars)
+        assert (over.source, over.history.exchange) == ("yahoo", "NMS")
+
+    def test_nothing_is_asked_for_when_nothing_new_can_exist(self, data, online):
+        vendor = Vendor()
+        online.add("AAPL", vendor.quotes())
+        first = fetch_one("AAPL", data=data, now=vendor.now)
+        asked = len(online.requests)
+        again = fetch_one("AAPL", data=data, now=vendor.now + pd.Timedelta(hours=9))
+        assert (first.status, again.status) == ("updated", "current")
+        assert len(online.requests) == asked
+        same(again.bars, first.bars)
+
+    @pytest.mark.parametrize("event", ["split", "dividend"])
+    def test_an_event_between_two_fetches(self, data, online, event):
+        vendor = Vendor()
+        online.add("AAPL", vendor.quotes())
+        first = fetch_one("AAPL", data=data, now=vendor.now)
+        if event == "split":
+            vendor.splits = {303: 4.0}
+        else:
+            vendor.dividends = {303: 0.82}
+        vendor.known = 305
+        online.add("AAPL", vendor.quotes())
+        second = fetch_one("AAPL", data=data, now=vendor.now)
+        fresh = fetch_one("AAPL", data=data.with_name("fresh"), now=vendor.now)
+        assert second.change == event
+        assert [one.kind for one in second.findings] == [event]
+        same(second.bars, fresh.bars)
+        same(second.history.quotes, vendor.quotes())
+        same(fetch_one("AAPL", data=data, as_of=first.snapshot).bars, first.bars)
+
+    def test_only_the_overlap_and_what_is_missing_is_asked_for(self, data, online):
+        vendor = Vendor()
+        online.add("AAPL", vendor.quotes())
+        fetch_one("AAPL", data=data, now=vendor.now)
+        vendor.known = 302
+        online.add("AAPL", vendor.quotes())
+        second = fetch_one("AAPL", data=data, now=vendor.now)
+        same(second.history.quotes, vendor.quotes())
+        first_asked = pd.Timestamp(int(online.charts("AAPL")[-1]["period1"]), unit="s")
+        assert first_asked.normalize() == SESSIONS[280]
+
+    def test_the_stored_bars_serve_while_yahoo_cannot_be_reached(self, data, online):
+        vendor = Vendor()
+        online.add("ACME", vendor.quotes())
+        first = fetch_one("ACME", data=data, now=vendor.now)
+        nowhere(online)
+        later = vendor.now + pd.Timedelta(days=7)
+        served = fetch_one("ACME", data=data, now=later)
+        assert (served.status, served.snapshot) == ("current", first.snapshot)
+        assert f"stored bars to {first.last}" in served.notice
+        with pytest.raises(SourceUnavailable):
+            fetch_one("ACME", data=data, source="yahoo", now=later)
+
+    def test_the_sample_serves_loudly_where_nothing_is_stored(self, data, online):
+        nowhere(online)
+        served = fetch_one("AAPL", data=data)
+        assert (served.source, served.last) == ("sample", "2013-03-01")
+        assert "SAMPLE" in served.notice
+
+    def test_no_sample_no_store_no_yahoo(self, data, online):
+        nowhere(online)
+        with pytest.raises(SourceUnavailable) as caught:
+            fetch_one("ACME", data=data)
+        assert "--source sample" in caught.value.hint and "csv:DIR" in caught.value.hint
+        assert stored(data) == {}
+
+    def test_bars_of_a_file_are_never_taken_for_yahoos(self, data, folder, online):
+        write(folder, made_up(300))
+        fetch_one("ACME", data=data, source=f"csv:{folder}")
+        nowhere(online)
+        with pytest.raises(SourceUnavailable):
+            fetch_one("ACME", data=data)
+
+    def test_a_refusal_is_not_papered_over(self, data, online):
+        vendor = Vendor()
+        online.add("AAPL", vendor.quotes())
+        fetch_one("AAPL", data=data, now=vendor.now)
+        before = stored(data)
+        online.inject("AAPL", faults.too_many_requests())
+        later = vendor.now + pd.Timedelta(days=7)
+        with pytest.raises(RateLimited):
+            fetch_one("AAPL", data=data, now=later)
+        assert stored(data) == before
+        online.heal()
+        online.reach(online.address)
+        assert fetch_one("AAPL", data=data, now=later).status == "current"
+
+    def test_many_tickers_of_which_some_are_bad(self, data, online):
+        vendor = Vendor()
+        for number in range(40):
+            online.add(f"T{number}", made_up(SESSIONS[:300], seed=number))
+        spoilt = made_up(SESSIONS[:300])
+        spoilt.iloc[9, spoilt.columns.get_loc("open")] = -1.0
+        online.add("BAD", spoilt)
+        wanted = [*(f"T{number}" for number in range(40)), "BAD", "NOPE"]
+        results = fetch_many(wanted, data=data, source="yahoo", now=vendor.now)
+        failed = {one.ticker: type(one.error) for one in results if isinstance(one, Failed)}
+        assert failed == {"BAD": MalformedData, "NOPE": UnknownTicker}
+        for one in results[:40]:
+            same(one.history.quotes, made_up(SESSIONS[:300], seed=int(one.ticker[1:])))
+        assert Store.open(data).tickers() == sorted(f"T{number}" for number in range(40))
+
+    @pytest.mark.parametrize(
+        ("zone", "exchange", "opens", "calendar"),
+        [("Asia/Tokyo", "JPX", 9, "XTKS"), ("UTC", "CCC", 0, "every_day")],
+    )
+    def test_other_exchanges(self, data, online, zone, exchange, opens, calendar):
+        from datetime import time
+
+        from forecast.market.sessions import calendar_name, expected_sessions
+
+        first, last = pd.Timestamp("2025-01-06"), pd.Timestamp("2026-03-31")
+        quotes = made_up(expected_sessions(calendar, first, last))
+        online.add("X", quotes, zone=zone, exchange=exchange, opens=time(opens))
+        fetched = fetch_one("X", data=data, now=pd.Timestamp("2026-04-01 04:00", tz="UTC"))
+        same(fetched.history.quotes, quotes)
+        assert calendar_name(fetched.history.exchange) == calendar
+        assert fetched.findings == []
+
+
+@pytest.mark.parametrize("trial", ["kill", "crowd"])
+def test_processes_that_are_killed_or_many_leave_a_readable_store(tmp_path, trial):
+    script = Path(__file__).with_name("trial_processes.py")
+    done = subprocess.run(
+        [sys.executable, script, trial, tmp_path],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    rounds, served = done.stdout.split()
+    assert int(rounds) >= 50
+    # Not every child dies before it has stored something.
+    assert int(served) > 10
+
+
+def test_the_bars_are_checked(data, folder):
+    write(folder, made_up(300))
+    bars = fetch_one("ACME", data=data, source=f"csv:{folder}").bars
+    assert check_bars(bars, ticker="ACME") is bars
+    assert np.isfinite(bars.to_numpy()).all()
