@@ -28,8 +28,8 @@ def test_the_whole_text():
         "uncertainty": "beats",
         "text": "Price: the squared error of lstm is 0.3 % above that of last close (p = 0.410): "
         'no better than "tomorrow = today". Spread: the pinball loss of its quantiles is 2.2 % '
-        "below that of the GARCH baseline (p = 0.003): a better picture of how far the price may move; "
-        "its 80 % band held 79.8 % of the outcomes.",
+        "below that of the GARCH baseline (p = 0.003): a better picture of how far the price may "
+        "move; its 80 % band held 79.8 % of the outcomes.",
     }
 
 
