@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib import dates as mdates
 from matplotlib import ticker as mticker
 from matplotlib.axes import Axes
 
@@ -12,7 +11,7 @@ from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.plots import forecasts_of
 from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
-from forecast.report.wording import ahead, percent, span
+from forecast.report.wording import ahead, count, percent, span
 
 _WINDOW = 60
 _TARGET = 0.8
@@ -86,8 +85,10 @@ def coverage_plot(
 def _draw_rolling(
     axes: Axes, sessions: pd.Series, rolling: np.ndarray, chance: float, window: int
 ) -> None:
-    style.dress(axes, ylabel="in the band [%]", heading=f"Share inside, last {window} sessions")
-    days = mdates.date2num(sessions.to_numpy())
+    style.dress(
+        axes, ylabel="in the band [%]", heading=f"Share inside, last {count(window, 'session')}"
+    )
+    days = style.days_of(sessions)
     axes.axhspan(
         100 * (_TARGET - chance),
         100 * min(_TARGET + chance, 1),
@@ -108,7 +109,7 @@ def _draw_rolling(
     low = np.nanmin(np.r_[rolling, _TARGET - chance])
     axes.set_ylim(100 * max(low - 0.04, -0.02), 101)
     axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=5, integer=True))
-    style.date_axis(axes)
+    style.date_axis(axes, days[np.isfinite(rolling)])
     style.label_ends(
         axes, [(100 * rolling[-1], "80 % band", BLUE), (100 * _TARGET, "target 80 %", MUTED)]
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import dates as mdates
 from matplotlib import ticker as mticker
 from matplotlib.axes import Axes
 
@@ -18,6 +17,7 @@ from forecast.report.style import BLUE, GRID, INK, MUTED, ORANGE, RULE
 from forecast.report.wording import count, day, number, percent, price, shorten
 
 _SHOWN = 250
+_RIGHT = 0.843  # the labels at the lines hold a name and a price
 # severity: row of the strip, colour, marker
 FINDINGS = {"warn": (0, MUTED, "o"), "repair": (1, BLUE, "D"), "reject": (2, ORANGE, "X")}
 
@@ -39,7 +39,7 @@ def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = N
     bands = bollinger(close) if len(bars) >= 20 else none
     strength = rsi(close) if len(bars) >= 15 else close * np.nan
     shown = bars.index[-_SHOWN:]
-    days = mdates.date2num(shown.to_numpy())
+    days = style.days_of(shown)
     last = close.iloc[-1]
     title = f"{ticker} closed at {price(last)} on {day(shown[-1])}{_standing(last, lines['sma50'])}"
     figure = style.new_figure(
@@ -49,7 +49,7 @@ def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = N
         3,
         1,
         left=style.LEFT,
-        right=style.RIGHT,
+        right=_RIGHT,
         bottom=style.BOTTOM,
         top=style.TOP,
         height_ratios=[3.4, 1, 0.9],
@@ -103,14 +103,13 @@ def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = N
     bottom.yaxis.set_major_locator(mticker.MaxNLocator(nbins=2))
     bottom.yaxis.set_major_formatter(mticker.FuncFormatter(_volume))
     for axes in (top, middle, bottom):
-        axes.set_xlim(days[0] - 2, days[-1] + 2)
-        style.date_axis(axes, labels=axes is bottom)
+        style.date_axis(axes, days, labels=axes is bottom)
     style.label_ends(
         top,
         [
-            (last, f"close {price(last)}", INK),
-            (_end(lines["sma20"]), f"SMA 20 {price(_end(lines['sma20']))}", BLUE),
-            (_end(lines["sma50"]), f"SMA 50 {price(_end(lines['sma50']))}", ORANGE),
+            (last, _named("close", last), INK),
+            (_end(lines["sma20"]), _named("SMA 20", _end(lines["sma20"])), BLUE),
+            (_end(lines["sma50"]), _named("SMA 50", _end(lines["sma50"])), ORANGE),
             (_end(recent["upper"]), "±2 σ band", BLUE),
         ],
     )
@@ -135,6 +134,12 @@ def _standing(last: float, average: pd.Series) -> str:
         return ""
     side = "above" if last >= mean else "below"
     return f", {percent(abs(last / mean - 1))} {side} its 50-session average"
+
+
+def _named(name: str, value: float) -> str:
+    """The line's name and last value; a value that is too long for the margin is left out."""
+    text = price(value)
+    return f"{name} {text}" if len(text) <= 8 else name
 
 
 def _end(series: pd.Series) -> float:
@@ -171,7 +176,8 @@ def history_strip(
         if one.get("severity") in FINDINGS
     ]
     marked = len({session for _, sessions in marks for session in sessions})
-    title = f"{ticker}: {count(len(bars), 'session')}, {count(marked, 'session')} with a finding"
+    title = f"{ticker}: {count(len(bars), 'session')}, "
+    title += f"{marked:,} of them with a finding" if marked else "nothing to report about them"
     figure = style.new_figure(
         title, f"{day(bars.index[0])} to {day(bars.index[-1])} · adjusted close"
     )
@@ -186,7 +192,7 @@ def history_strip(
         hspace=0.08,
     )
     top, strip = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
-    days = mdates.date2num(bars.index.to_numpy())
+    days = style.days_of(bars.index)
     style.dress(top, ylabel=f"price [{shorten(currency or 'quote currency', 16)}]")
     top.plot(
         days,
@@ -198,8 +204,6 @@ def history_strip(
         markersize=0 if len(days) > 1 else 5,
     )
     style.price_axis(top, bars["close"].to_numpy(dtype=float))
-    for axes in (top, strip):
-        axes.set_xlim(days[0] - 0.01 * np.ptp(days) - 1, days[-1] + 0.01 * np.ptp(days) + 1)
     _mark_parts(top, split)
     style.dress(strip)
     strip.set_ylim(-0.6, len(FINDINGS) - 0.4)
@@ -207,7 +211,7 @@ def history_strip(
     strip.grid(visible=True, axis="y", color=GRID)
     for (row, colour, marker), sessions in marks:
         strip.plot(
-            mdates.date2num(sessions.to_numpy()),
+            style.days_of(sessions),
             np.full(len(sessions), row),
             linestyle="none",
             marker=marker,
@@ -215,8 +219,8 @@ def history_strip(
             color=colour,
             alpha=0.8,
         )
-    style.date_axis(top, labels=False)
-    style.date_axis(strip)
+    style.date_axis(top, days, labels=False)
+    style.date_axis(strip, days)
     alt = f"Line chart of the whole history, split into training, validation and test. {title}."
     reading = (
         "The network learnt from the first part, was stopped on the second and is judged on the "
@@ -232,7 +236,7 @@ def _mark_parts(axes: Axes, split: Mapping[str, Any]) -> None:
         ends = pd.to_datetime(pd.Series([part.get("first"), part.get("last")]), errors="coerce")
         if ends.isna().any():
             continue
-        first, last = mdates.date2num(ends.to_numpy())
+        first, last = style.days_of(ends)
         axes.axvspan(first, last, color=RULE, alpha=opacity, linewidth=0)
         axes.text(
             (first + last) / 2,

@@ -59,7 +59,7 @@ def fan_chart(
     figure = style.new_figure(
         title,
         f"{model} · {count(many, 'session')} ahead of the close of {day(origin)}, {price(close)}"
-        + (f" · the future is drawn {number(wide, 2)} times wider" if wide > 1 else ""),
+        + (f" · future drawn {number(wide, 2)} × wider" if wide > 1 else ""),
     )
     axes = figure.add_axes(
         (style.LEFT, style.BOTTOM, _RIGHT - style.LEFT, style.TOP - style.BOTTOM)
@@ -156,13 +156,15 @@ def _session_ticks(
 ) -> tuple[list[float], list[str]]:
     """A date for each new month behind, and for at most four sessions to come."""
     months = past.to_period("M")
-    starts = [
-        at for at in range(1, len(past)) if months[at] != months[at - 1] and at < len(past) - 6
-    ]
+    room = (before[-1] - behind[0]) / 12
+    starts: list[int] = []
+    for at in range(1, len(past)):
+        free = behind[at] - behind[starts[-1]] >= room if starts else True
+        if months[at] != months[at - 1] and free and -behind[at] >= 1.3 * room:
+            starts.append(at)
     places = [float(behind[at]) for at in starts]
     labels = [f"{past[at].day} {past[at]:%b}" for at in starts]
     # From the last session back, each label with a twelfth of the width to itself.
-    room = (before[-1] - behind[0]) / 12
     picks: list[int] = []
     for at in range(len(before) - 1, -1, -max(1, len(before) // 4)):
         if before[at] >= room and (not picks or before[picks[0]] - before[at] >= room):

@@ -97,6 +97,7 @@ def draw_pictures(
                 lag_plot(
                     lag["correlations"],
                     late=late,
+                    text=_text(lag) or "",
                     origins=int((forecasts["step"] == last).sum() / forecasts["model"].nunique()),
                     ticker=ticker,
                     model=model,
@@ -160,7 +161,6 @@ def render_page(document: Mapping[str, Any], pictures: Sequence[Picture]) -> str
             (title, _text(document[key]), _rows(document[key], title, currency, key))
             for key, title in (
                 ("calibration", "Calibration"),
-                ("lag", "Is it only yesterday’s price?"),
                 ("audit", "Does anything see the future?"),
             )
             if document.get(key)
@@ -256,8 +256,8 @@ def _breakdowns(document: Mapping[str, Any], network: str, currency: str) -> lis
     """The network's scores by year and by how stormy the market was, at the last step."""
     found = []
     for key, first, caption in (
-        ("by_year", "year", "By year"),
-        ("by_regime", "regime", "By how stormy the market was"),
+        ("by_year", "year", f"By year: {network}"),
+        ("by_regime", "regime", f"By how stormy the market was: {network}"),
     ):
         rows = [row for row in document.get(key) or [] if isinstance(row, Mapping)]
         last = max((row.get("step") or 1 for row in rows), default=1)

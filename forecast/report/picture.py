@@ -31,7 +31,8 @@ class Picture:
         figure: 1600 × 900 pixels.
         title: The finding, as drawn.
         alt: The finding for somebody who cannot see the picture.
-        reading: One line on how to read it.
+        reading: How to read it.
+        finding: What a test said about it, in words; put before `reading`.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Picture:
     title: str
     alt: str
     reading: str
+    finding: str = ""
 
     def png(self) -> bytes:
         """The picture on white paper, for a slide or a README."""

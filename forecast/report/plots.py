@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from matplotlib import dates as mdates
 from matplotlib.axes import Axes
 
 from forecast.report import style
@@ -57,11 +56,8 @@ def price_forecast(
     own = forecasts_of(forecasts, model, step)
     naive = forecasts_of(forecasts, "last_close", step)
     covered, known = _coverage(own)
-    title = f"{ticker}, {ahead(step)}: {count(len(own), 'forecast')}"
-    if known:
-        title = (
-            f"{ticker}, {ahead(step)}: the 80 % band held {percent(covered, 1)} of {known:,} closes"
-        )
+    held = f"the 80 % band held {percent(covered)} of {count(known, 'close')}"
+    title = f"{ticker}, {ahead(step)}: {held if known else count(len(own), 'forecast')}"
     subtitle = f"{model} · forecasts for {span(own['session'].min(), own['session'].max())}"
     figure = style.new_figure(title, f"{subtitle} · bars that it never saw")
     grid = figure.add_gridspec(
@@ -82,14 +78,24 @@ def price_forecast(
     for axes, part in ((whole, own), (zoom, last)):
         _draw_prices(axes, part, zoomed=axes is zoom)
     figure.text(
-        0.032, 0.44, unit, rotation=90, va="center", size=style.SMALL, color=MUTED, parse_math=False
+        0.028,
+        0.44,
+        unit,
+        rotation=90,
+        va="center",
+        ha="right",
+        size=style.SMALL,
+        color=MUTED,
+        parse_math=False,
     )
     if len(own) > len(last):
-        whole.axvspan(*days_of(last["session"].iloc[[0, -1]]), color=RULE, alpha=0.25, linewidth=0)
+        whole.axvspan(
+            *style.days_of(last["session"].iloc[[0, -1]]), color=RULE, alpha=0.25, linewidth=0
+        )
     near = naive[naive["session"].isin(last["session"])]
     if not near.empty:
         zoom.plot(
-            days_of(near["session"]),
+            style.days_of(near["session"]),
             near["predicted"],
             linestyle="none",
             marker="o",
@@ -116,7 +122,7 @@ def price_forecast(
     alt = (
         f"Two line charts of the actual and predicted adjusted close of {ticker}, {ahead(step)}, "
         f"{span(own['session'].min(), own['session'].max())}, with the 80 % band. "
-        + (f"The band held {percent(covered, 1)} of {known:,} closes. " if known else "")
+        + (f"{held[0].upper()}{held[1:]}. " if known else "")
         + _zoom_heading(last, naive, step, late=late)
         + "."
     )
@@ -146,7 +152,7 @@ def _mark_delay(axes: Axes, last: pd.DataFrame, step: int) -> None:
     if not np.isfinite(moves).any():
         return
     at = int(np.nanargmax(moves))
-    days = days_of(last["session"])
+    days = style.days_of(last["session"])
     axes.annotate(
         "",
         (days[at + step], said[at + step]),
@@ -183,7 +189,7 @@ def _zoom_heading(last: pd.DataFrame, naive: pd.DataFrame, step: int, *, late: b
 
 
 def _draw_prices(axes: Axes, part: pd.DataFrame, *, zoomed: bool) -> None:
-    days = days_of(part["session"])
+    days = style.days_of(part["session"])
     many = len(part) > 1
     dot = (3.2 if zoomed else 0) if many else 5.0
     if {"p10", "p90"} <= set(part.columns):
@@ -222,9 +228,4 @@ def _draw_prices(axes: Axes, part: pd.DataFrame, *, zoomed: bool) -> None:
     )
     drawn = [name for name in _PRICES if name in part.columns]
     style.price_axis(axes, part[drawn].to_numpy(dtype=float).ravel(), ticks=7 if zoomed else 4)
-    style.date_axis(axes)
-
-
-def days_of(sessions: pd.Series) -> np.ndarray:
-    """Sessions as matplotlib counts days, whatever converters are registered."""
-    return np.asarray(mdates.date2num(pd.DatetimeIndex(sessions).to_numpy()), dtype=float)
+    style.date_axis(axes, days)

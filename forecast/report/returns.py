@@ -53,7 +53,8 @@ def return_scatter(
     grid = figure.add_gridspec(
         1, 2, left=style.LEFT, right=0.965, bottom=0.125, top=0.785, wspace=0.22
     )
-    reach = max(float(np.abs(np.r_[said, came]).max(initial=0.0)) * 1.06, 1e-3)
+    # A flat price or no forecast at all still has axes: ± 1 %.
+    reach = float(np.abs(np.r_[said, came]).max(initial=0.0)) * 1.06 or 1.0
     narrow = max(float(np.abs(said).max(initial=0.0)) * 1.12, reach / 1000)
     for place, width in enumerate((reach, narrow)):
         axes = figure.add_subplot(grid[place])
@@ -82,22 +83,24 @@ def return_scatter(
         axes.plot(ends, ends, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)), label="identity")
         if not stretched:
             axes.text(
-                0.93 * reach,
-                0.78 * reach,
+                0.98 * reach,
+                0.34 * reach,
                 "predicted = actual",
-                rotation=0,
                 ha="right",
-                va="top",
                 size=style.SMALL,
                 color=MUTED,
             )
         if np.isfinite(slope):
-            axes.plot(ends, cut + slope * ends, color=ORANGE, linewidth=2, label="fitted", zorder=3)
+            # Only as far as there are forecasts: beyond them it would claim what nobody saw.
+            ends = np.array([said.min(), said.max()])
+            axes.plot(
+                ends, cut + slope * ends, color=ORANGE, linewidth=2.4, label="fitted", zorder=3
+            )
             if stretched:
                 axes.text(
                     0.985,
                     0.03,
-                    f"fitted slope {number(slope, 2)} (1 would be right)",
+                    f"fitted slope {number(slope, 2)}, ideal 1",
                     transform=axes.transAxes,
                     ha="right",
                     size=style.SMALL,
@@ -133,6 +136,7 @@ def lag_plot(
     step: int = 1,
     late: bool,
     origins: int,
+    text: str = "",
 ) -> Picture:
     """Correlation of the predicted line's moves with the price's, shifted by -5 … 5 sessions.
 
@@ -143,6 +147,7 @@ def lag_plot(
         step: Sessions ahead.
         late: The lag test called it persistence.
         origins: How many forecasts it rests on.
+        text: What the lag test said, for the caption.
     """
     table = pd.DataFrame(list(correlations)).apply(pd.to_numeric, errors="coerce").set_index("lag")
     delay = count(step, "session")
@@ -167,16 +172,21 @@ def lag_plot(
         own = table[name]
         colours = [ORANGE if lag == step else BLUE if lag == 0 else MUTED for lag in own.index]
         axes.vlines(own.index, 0, own, color=colours, linewidth=7, label=name)
-        for lag, words, colour in ((step, "the last close", ORANGE), (0, "its target", BLUE)):
+        for lag, words, side, colour in (
+            (step, "the last close", 1, ORANGE),
+            (0, "its target", -1, BLUE),
+        ):
             height = own.get(lag, np.nan)
             if np.isfinite(height):
+                # Beside a tall bar; off a short one, so that its neighbours stay visible.
+                short = abs(height) < 0.3
                 axes.annotate(
-                    f"{words}\n{number(height, 2)}",
-                    (lag, height),
-                    xytext=(8 if lag else -8, 0),
+                    f"{words} {height:.2f}".replace("-", "−"),
+                    (lag, chance + 0.07 + 0.09 * (side > 0) if short else height),
+                    xytext=(0 if short else 8 * side, 0),
                     textcoords="offset points",
-                    ha="left" if lag else "right",
-                    va="center",
+                    ha="left" if side > 0 else "right",
+                    va="bottom" if short else "top",
                     size=style.SMALL,
                     color=colour,
                 )
@@ -190,4 +200,4 @@ def lag_plot(
         "the blue one. Right, the same for what the network adds to the last close: a useful "
         "forecast has a blue bar outside the grey zone of chance."
     )
-    return Picture("lag", figure, title, alt, reading)
+    return Picture("lag", figure, title, alt, reading, text)

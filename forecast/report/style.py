@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib import dates as mdates
 from matplotlib import ticker as mticker
 from matplotlib.figure import Figure
@@ -81,15 +82,31 @@ def dress(axes: Axes, *, ylabel: str | None = None, heading: str | None = None) 
         axes.set_ylabel(ylabel, size=SMALL, color=MUTED, parse_math=False)
         # The same place in every panel, whatever the width of its numbers.
         box = axes.get_position()
-        axes.yaxis.set_label_coords(-0.068 / box.width, 0.5)
-    if heading:
-        axes.set_title(
-            heading, loc="left", size=BODY, color=INK, pad=6, weight="bold", parse_math=False
-        )
+        axes.yaxis.set_label_coords(-0.072 / box.width, 0.5)
+    # A fixed place, also where there are no words: searching for one costs a second layout.
+    axes.set_title(
+        heading or "",
+        loc="left",
+        y=1.0,
+        pad=6,
+        size=BODY,
+        color=INK,
+        weight="bold",
+        parse_math=False,
+    )
 
 
-def date_axis(axes: Axes, *, labels: bool = True) -> None:
-    """Concise dates; without `labels` only the ticks (a panel above one that has them)."""
+def date_axis(axes: Axes, days: np.ndarray, *, labels: bool = True) -> None:
+    """Concise dates from the first to the last day; without `labels` only their ticks.
+
+    Args:
+        axes: To be changed.
+        days: Sessions as `days_of` gives them, increasing; at least one.
+        labels: Whether this panel shows the dates.
+    """
+    # Two days at least: the locator would otherwise begin to show hours.
+    margin = max(0.012 * (days[-1] - days[0]), 2.0 if days[-1] - days[0] < 4 else 0.5)
+    axes.set_xlim(days[0] - margin, days[-1] + margin)
     locator = mdates.AutoDateLocator(minticks=3, maxticks=9)
     locator.intervald[mdates.DAILY] = [1, 2, 7, 14]
     axes.xaxis.set_major_locator(locator)
@@ -101,6 +118,11 @@ def date_axis(axes: Axes, *, labels: bool = True) -> None:
     )
     axes.xaxis.set_major_formatter(formatter)
     axes.tick_params(axis="x", labelbottom=labels)
+
+
+def days_of(sessions: pd.Series | pd.Index) -> np.ndarray:
+    """Sessions as matplotlib counts days, whatever converters are registered."""
+    return np.asarray(mdates.date2num(sessions.to_numpy()), dtype=float)
 
 
 def price_axis(axes: Axes, values: np.ndarray, *, ticks: int = 6) -> None:
