@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import threading
 import time
-import warnings
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -52,9 +49,6 @@ class Patience:
 
 _PATIENCE = Patience()
 _GATE = Gate()
-_setup_lock = threading.Lock()
-_session: YahooSession | None = None
-_cache: Path | None = None
 
 
 def fetch(
@@ -92,11 +86,14 @@ def fetch(
         SourceUnavailable: if Yahoo cannot be reached or answers with a fault.
         MalformedData: if what it answers are not bars.
     """
+    from forecast.market.sources.yahoo_setup import prepare, shared_session
+
     ticker = check_ticker(ticker)
     last = end or datetime.now(UTC).date() + timedelta(days=1)
     if start is not None and start > last:
         return None
-    session = _prepare(cache, session)
+    prepare(cache)
+    session = session or shared_session()
     _admit(ticker, session, patience, gate)
     try:
         history = _fetch(ticker, start, last, session, patience, gate)
@@ -258,86 +255,6 @@ def _sessions(stamps: pd.Index[Any]) -> pd.DatetimeIndex:
     dates = pd.DatetimeIndex(stamps).tz_localize(None).normalize()
     # The unit in which pandas reads dates from a file, so that every source's index is alike.
     return pd.DatetimeIndex(dates.as_unit("us"), name="session")
-
-
-def _prepare(cache: Path, session: YahooSession | None) -> YahooSession:
-    """Set yfinance up: errors raised, no output, caches in `cache`; the session to use."""
-    import yfinance as yf
-
-    from forecast.market.sources.yahoo_session import YahooSession
-
-    global _session, _cache  # noqa: PLW0603
-    with _setup_lock:
-        yf.config.debug.hide_exceptions = False
-        # yfinance shows its users the warnings that pandas means for its authors.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
-        logger = logging.getLogger("yfinance")
-        logger.propagate = False
-        if not logger.handlers:
-            logger.addHandler(logging.NullHandler())
-        if _cache != cache:
-            _use_cache(cache)
-            _open_cache(cache)
-            _cache = cache
-        if _session is None:
-            _session = YahooSession()
-        return session or _session
-
-
-def _use_cache(cache: Path) -> None:
-    """Point yfinance at the folder, for time zones alone.
-
-    Its managers keep the first folder for good unless they are made anew. Its cookie cache is a
-    pickle, which we neither write nor load.
-    """
-    from yfinance import cache as yf_cache
-
-    yf_cache.set_tz_cache_location(str(cache))
-    yf_cache._CookieCacheManager._Cookie_cache = _CookieMemory()
-    yf_cache._TzCacheManager._tz_cache = None
-
-
-class _CookieMemory:
-    """yfinance's cookie cache, for the life of the process."""
-
-    def __init__(self) -> None:
-        self._kept: dict[str, Any] = {}
-
-    def store(self, strategy: str, cookie: Any) -> None:
-        self._kept[strategy] = cookie
-
-    def lookup(self, strategy: str) -> dict[str, Any] | None:
-        cookie: Any = self._kept.get(strategy)
-        try:
-            # yfinance reads just this of it, and would trip over any other cookie.
-            [domain] = cookie
-            known = cookie[domain]["/"]["A3"].expires is not None
-        except (KeyError, TypeError, ValueError):
-            known = False
-        return {"cookie": cookie} if known else None
-
-
-def _open_cache(cache: Path) -> None:
-    """Make the time zone cache, alone among the processes; a broken one is thrown away.
-
-    Without a folder to write to, yfinance does without a cache.
-    """
-    import filelock
-    import peewee
-    from yfinance.cache import get_tz_cache
-
-    try:
-        cache.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with filelock.FileLock(cache / "open.lock"):
-            try:
-                get_tz_cache().lookup("")
-            except peewee.DatabaseError:
-                for path in cache.glob("tkr-tz.db*"):
-                    path.unlink()
-                _use_cache(cache)
-                get_tz_cache().lookup("")
-    except OSError:
-        pass
 
 
 def _as_error(ticker: str, fault: Fault) -> SourceError:

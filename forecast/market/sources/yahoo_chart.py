@@ -24,6 +24,9 @@ from forecast.errors import (
 
 _ARRAYS = ["open", "high", "low", "close", "volume"]
 
+# 999 is Yahoo's own, of old.
+_REFUSALS = (429, 999)
+
 
 class Fault(Exception):  # noqa: N818
     """What went wrong with one request, before it is known whether another try helps.
@@ -59,8 +62,8 @@ def read_chart(status: int, body: bytes, *, retry_after: str | None) -> dict[str
         Fault: if it is anything but a chart.
         NoBars: if Yahoo says that the range has none.
     """
-    if status == 429:
-        raise Fault(RateLimited, "Too Many Requests (429)", retry_after=_seconds(retry_after))
+    if status in _REFUSALS:
+        raise Fault(RateLimited, f"Too Many Requests ({status})", retry_after=_seconds(retry_after))
     if status >= 500:
         raise Fault(SourceUnavailable, f"HTTP status {status}", retry_after=_seconds(retry_after))
     if status in (401, 403):

@@ -18,6 +18,7 @@ HASTY = Patience(connect=0.2, answer=0.1, total=5.0, tries=3, pause=0.01)
 # fault, error, a word of its message, how often the ticker is asked for
 FOR_EVER = {
     "429": (faults.too_many_requests(), RateLimited, "429", 3),
+    "999": (faults.broken(999), RateLimited, "999", 3),
     "500": (faults.broken(500), SourceUnavailable, "500", 3),
     "503": (faults.broken(503), SourceUnavailable, "503", 3),
     # yfinance asks once more with another crumb.
