@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -15,12 +14,13 @@ import pandas as pd
 
 from forecast.errors import ConfigError, ForecastError, NotEnoughBars, SourceUnavailable
 from forecast.market.bars import History, check_bars, check_ticker, derive_bars
-from forecast.market.overlap import compare
 from forecast.market.quality import Finding, Thresholds
-from forecast.market.sessions import check_exchange, last_completed
-from forecast.market.sources import csv_files, sample, yahoo
-from forecast.market.store import Manifest, Marks, Store, decode
-from forecast.market.updating import Rules, Served, readable, says_as_much, update
+from forecast.market.reading import read
+from forecast.market.sessions import check_exchange
+from forecast.market.snapshots import Manifest, decode
+from forecast.market.sources import SOURCES, sample, yahoo
+from forecast.market.store import Store
+from forecast.market.updating import Rules, Served, readable, update
 
 _WORKERS = 8
 
@@ -121,7 +121,6 @@ class _Wanted:
     """What is the same for every ticker of one fetch."""
 
     store: Store
-    data: str | Path
     kind: str
     folder: Path | None
     rules: Rules
@@ -259,9 +258,10 @@ def _wanted(
     thresholds: Thresholds | None,
 ) -> _Wanted:
     kind, _, folder = source.partition(":")
-    if kind not in ("auto", "yahoo", "sample", "csv") or (kind == "csv") != bool(folder):
+    if kind not in ("auto", *SOURCES) or (kind == "csv") != bool(folder) or source.endswith(":"):
+        choices = ["auto", *("csv:DIR" if name == "csv" else name for name in SOURCES)]
         raise ConfigError(
-            f"the source must be auto, yahoo, sample or csv:DIR. Received {source!r}.",
+            f"the source must be one of {', '.join(choices)}. Received {source!r}.",
             hint="--source csv:DIR, where DIR holds TICKER.csv"
             if kind == "csv"
             else "--source auto",
@@ -273,7 +273,6 @@ def _wanted(
         clock = clock.tz_localize("UTC")
     return _Wanted(
         store=Store.open(data),
-        data=data,
         kind=kind,
         folder=Path(folder) if folder else None,
         rules=Rules(clock, exchange, thresholds or Thresholds()),
@@ -368,77 +367,10 @@ def _cache_folder(store: Store) -> Path:
 
 
 def _from_files(ticker: str, wanted: _Wanted, kind: str) -> Served:
-    """From the sample or a folder of CSV files: read afresh unless the file is the very same."""
-    store, rules = wanted.store, wanted.rules
-    fingerprint = _fingerprint(_files(ticker, kind, wanted.folder), rules)
-    newest = store.newest(ticker, kind)
-    stored, damage = readable(store, ticker, kind)
-    if (
-        newest is not None
-        and stored is not None
-        and damage is None
-        and not wanted.refresh
-        and newest.marks is not None
-        and newest.marks.fingerprint == fingerprint
-        and _is_completed(newest.manifest, rules.now)
-    ):
-        return stored
-    history, findings = rules.check(
-        _read_files(ticker, kind, wanted.folder),
-        lenient=False,
-        hint=f"correct the file {_files(ticker, kind, wanted.folder)[0]}",
+    return read(
+        wanted.store,
+        ticker,
+        wanted.folder if kind == "csv" else None,
+        rules=wanted.rules,
+        refresh=wanted.refresh,
     )
-    # Sessions left out today may be wanted tomorrow from the same file.
-    whole = not any(finding.kind in ("partial", "future") for finding in findings)
-    now = rules.now.tz_convert("UTC").isoformat(timespec="seconds")
-    marks = Marks(None, now, fingerprint if whole else None)
-    with store.lock(ticker):
-        stored, damage = readable(store, ticker, kind)
-        change = None
-        if stored is not None:
-            quotes = decode(stored.content)
-            if (
-                damage is None
-                and history.quotes.equals(quotes)
-                and says_as_much(stored.manifest, findings)
-            ):
-                store.point(stored.manifest, marks)
-                return stored
-            change = compare(quotes, history.quotes, whole=True).change
-        newest = store.newest(ticker, kind)
-        manifest, content = store.add(
-            history,
-            findings=[finding.as_document() for finding in findings],
-            change=change,
-            parent=newest.manifest if newest else None,
-            now=rules.now,
-            marks=marks,
-        )
-    notice = f"{damage} It was written again." if damage else None
-    return Served(manifest, content, "updated", change, notice)
-
-
-def _is_completed(manifest: Manifest, now: pd.Timestamp) -> bool:
-    return pd.Timestamp(manifest.last) <= last_completed(manifest.exchange, now)
-
-
-def _files(ticker: str, kind: str, folder: Path | None) -> list[Path]:
-    if folder is not None and kind == "csv":
-        return [csv_files.find_file(folder, ticker)]
-    if ticker not in sample.TICKERS:
-        sample.fetch(ticker)
-    root = sample.sample_folder()
-    return [root / f"{ticker}.csv.gz", root / "splits.csv"]
-
-
-def _read_files(ticker: str, kind: str, folder: Path | None) -> History:
-    if folder is not None and kind == "csv":
-        return csv_files.fetch(ticker, folder=folder)
-    return sample.fetch(ticker)
-
-
-def _fingerprint(files: Iterable[Path], rules: Rules) -> str:
-    digest = hashlib.sha256(repr((rules.exchange, rules.thresholds)).encode())
-    for path in files:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()

@@ -89,8 +89,8 @@ def inspect(
         quotes: As in `History.quotes`, but unchecked: any order, NaN, any numbers.
         calendar: The exchange's, see `sessions.calendar_name`.
         now: tz-aware; sessions that are not completed by then are dropped.
-        lenient: For a live feed (Yahoo): rows without prices and repeated rows are dropped,
-            unsorted rows sorted, each reported. A file of the user's is never changed so.
+        lenient: For a live feed (Yahoo): repeated rows and zero prices are dropped, unsorted rows
+            sorted, each reported. In a file of the user's these are rejects.
         thresholds: When something counts as odd.
 
     Returns:
@@ -98,9 +98,10 @@ def inspect(
         no use: see `refuse`.
     """
     limits = thresholds or Thresholds()
-    findings: list[Finding] = []
+    quotes, findings = _drop_empty(quotes)
     if lenient:
-        quotes, findings = _tidy(quotes)
+        quotes, tidied = _tidy(quotes)
+        findings += tidied
     rejects = _check_index(quotes)
     if rejects:
         return quotes, findings + rejects
@@ -135,18 +136,23 @@ def refuse(ticker: str, findings: Iterable[Finding], *, hint: str) -> None:
             raise MalformedData(f"{ticker}: {finding.did}", hint=hint)
 
 
+def _drop_empty(quotes: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
+    empty = quotes[_PRICES].isna().all(axis=1).to_numpy()
+    if not empty.any():
+        return quotes, []
+    found = _found("repair", "empty_row", quotes.index[empty], "no prices; dropped")
+    return quotes[~empty], [found]
+
+
 def _tidy(quotes: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:
     findings = []
     prices = quotes[_PRICES].to_numpy()
-    # Yahoo writes null, and in old index data zero, where it has no price.
-    empty = np.isnan(prices).all(axis=1)
+    # In old index data Yahoo writes zero where it has no price.
     zero = (prices == 0).any(axis=1) & ~(prices < 0).any(axis=1)
-    if empty.any():
-        findings.append(_found("repair", "empty_row", quotes.index[empty], "no prices; dropped"))
     if zero.any():
         what = "a price of zero, which stands for none; dropped"
         findings.append(_found("repair", "zero_price", quotes.index[zero], what))
-    quotes = quotes[~(empty | zero)]
+        quotes = quotes[~zero]
     repeated = quotes.reset_index().duplicated().to_numpy()
     if repeated.any():
         what = "the same row more than once; kept once"

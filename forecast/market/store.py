@@ -12,92 +12,25 @@ previous snapshot or the new one. Readers take no lock.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.errors import ArtifactError, BusyError, ConfigError
 from forecast.files import unwritable, write_atomically
-from forecast.market.bars import QUOTE_COLUMNS, History
+from forecast.market.bars import History
 from forecast.market.sessions import WEEKDAYS
+from forecast.market.snapshots import Manifest, Marks, Newest, encode, libraries
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 _LOCK_WAIT = 300.0
-_LIBRARIES = ("numpy", "pandas", "pyarrow", "yfinance", "exchange_calendars")
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What is known about one snapshot.
-
-    Attributes:
-        snapshot: Its id: UTC time and the first digits of its SHA-256.
-        ticker: Such as `AAPL`.
-        source: `yahoo`, `sample` or `csv`.
-        fetched_at: UTC time, ISO 8601.
-        first: First session, ISO date.
-        last: Last session, ISO date.
-        rows: Number of sessions.
-        sha256: Of the Parquet file.
-        exchange: As the source gives it, or the calendar its sessions seem to keep.
-        currency: Quote currency, or None.
-        timezone: The exchange's time zone, or None.
-        findings: As `Finding.as_document`.
-        change: How the part known before differed: `split`, `dividend`, `correction`,
-            `truncation`, or None.
-        parent: The snapshot it followed, or None.
-        libraries: Versions that wrote it.
-    """
-
-    snapshot: str
-    ticker: str
-    source: str
-    fetched_at: str
-    first: str
-    last: str
-    rows: int
-    sha256: str
-    exchange: str
-    currency: str | None
-    timezone: str | None
-    findings: list[dict[str, Any]]
-    change: str | None
-    parent: str | None
-    libraries: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Marks:
-    """What is known about a snapshot's being the newest; changes without its quotes changing.
-
-    Attributes:
-        asked_from: First session that was asked for, ISO date; None for all there is.
-        whole_at: When the whole history was last fetched (not only what was missing); UTC.
-        fingerprint: SHA-256 of the files and settings it was made from; None where it cannot
-            tell whether there is anything new.
-    """
-
-    asked_from: str | None
-    whole_at: str
-    fingerprint: str | None
-
-
-@dataclass(frozen=True)
-class Newest:
-    """A source's newest snapshot; `marks` is None where its pointer was damaged."""
-
-    manifest: Manifest
-    marks: Marks | None
 
 
 @dataclass(frozen=True)
@@ -396,52 +329,6 @@ class Store:
             f"{self._path(ticker, name)} must be as it was written. It is damaged.",
             hint=f"forecast fetch {ticker} --refresh",
         )
-
-
-def encode(quotes: pd.DataFrame) -> bytes:
-    """Quotes as a Parquet file: `session` as a date, `QUOTE_COLUMNS` as doubles, page checksums."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    columns: dict[str, Any] = {"session": pa.array(quotes.index.to_numpy().astype("datetime64[D]"))}
-    columns |= {name: pa.array(quotes[name].to_numpy("float64")) for name in QUOTE_COLUMNS}
-    sink = io.BytesIO()
-    pq.write_table(
-        pa.table(columns),
-        sink,
-        compression="zstd",
-        use_dictionary=["dividends", "splits"],
-        write_page_checksum=True,
-    )
-    return sink.getvalue()
-
-
-def decode(content: bytes) -> pd.DataFrame:
-    """Quotes from a Parquet file, as in `History.quotes`.
-
-    Raises:
-        ArtifactError: if a page's checksum or the format is wrong.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-        table = file.read(["session", *QUOTE_COLUMNS], use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise ArtifactError(f"a snapshot must be a Parquet file of quotes. {error}.") from error
-    sessions = table.column("session").to_numpy().astype("datetime64[us]")
-    values = np.column_stack([table.column(name).to_numpy() for name in QUOTE_COLUMNS])
-    index = pd.DatetimeIndex(sessions, name="session")
-    return pd.DataFrame(values, index=index, columns=QUOTE_COLUMNS)
-
-
-@cache
-def libraries() -> dict[str, str]:
-    """Versions of the libraries that shape a snapshot."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in _LIBRARIES}
 
 
 def _signed(document: dict[str, Any]) -> bytes:

@@ -14,7 +14,8 @@ from forecast.market.bars import QUOTE_COLUMNS, History
 from forecast.market.overlap import OVERLAP, Comparison, compare, confined, join, union
 from forecast.market.quality import Finding, Thresholds, inspect, refuse
 from forecast.market.sessions import WEEKDAYS, calendar_name, infer_calendar, last_completed
-from forecast.market.store import Manifest, Marks, Newest, Store, decode
+from forecast.market.snapshots import Manifest, Marks, Newest, decode
+from forecast.market.store import Store
 
 # A correction older than the overlap is seen when the whole history is next fetched.
 WHOLE_EVERY = pd.Timedelta(days=30)
@@ -82,12 +83,15 @@ def readable(store: Store, ticker: str, source: str) -> tuple[Served | None, str
     newest = store.newest(ticker, source)
     if newest is None:
         return None, None
-    damage = None
-    for manifest in [newest.manifest, *store.history(ticker, source)]:
+    try:
+        return Served(newest.manifest, store.payload(newest.manifest)), None
+    except ArtifactError as error:
+        damage = error.message
+    for manifest in store.history(ticker, source):
         try:
             return Served(manifest, store.payload(manifest)), damage
-        except ArtifactError as error:
-            damage = damage or error.message
+        except ArtifactError:
+            continue
     return None, damage
 
 

@@ -146,6 +146,16 @@ class TestFiles:
         assert caught.value.hint
         assert not data.exists()
 
+    def test_a_day_that_yahoos_download_left_blank_is_dropped_and_said(self, data, folder):
+        quotes = made_up(SESSIONS[:300])
+        write(folder, quotes)
+        lines = (folder / "ACME.csv").read_text().splitlines(keepends=True)
+        lines[8] = f"{SESSIONS[7]:%Y-%m-%d}" + ",null" * 6 + "\n"
+        (folder / "ACME.csv").write_text("".join(lines))
+        fetched = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert [one.kind for one in fetched.findings] == ["empty_row", "missing"]
+        same(fetched.history.quotes, quotes.drop(SESSIONS[7]))
+
     def test_a_bad_file_leaves_what_was_stored(self, data, folder):
         write(folder, made_up(300))
         fetch_one("ACME", data=data, source=f"csv:{folder}")
@@ -204,7 +214,7 @@ class TestServing:
 
     @pytest.mark.parametrize("source", ["google", "csv", "csv:", "sample:x"])
     def test_an_unknown_source_names_the_choices(self, data, source):
-        with pytest.raises(ConfigError, match="auto, yahoo, sample or csv:DIR"):
+        with pytest.raises(ConfigError, match="one of auto, yahoo, sample, csv:DIR"):
             fetch_one("AAPL", data=data, source=source)
 
     def test_an_unknown_exchange_is_refused(self, data):

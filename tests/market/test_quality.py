@@ -119,10 +119,11 @@ def test_unsorted_rows_of_a_live_feed_are_sorted(quotes):
     assert (only(findings).severity, only(findings).kind) == ("repair", "order")
 
 
-def test_a_row_without_any_price_is_dropped_and_counts_as_missing(quotes):
+@pytest.mark.parametrize("lenient", [False, True])
+def test_a_row_without_any_price_is_dropped_and_counts_as_missing(quotes, lenient):
     blank = quotes.copy()
     blank.iloc[5, :6] = np.nan
-    passed, findings = check(blank, lenient=True)
+    passed, findings = check(blank, lenient=lenient)
     pd.testing.assert_frame_equal(passed, quotes.drop(quotes.index[5]))
     assert [(one.severity, one.kind, one.sessions) for one in findings] == [
         ("repair", "empty_row", [day(quotes, 5)]),

@@ -13,7 +13,8 @@ from loopback import made_up
 from forecast.errors import ArtifactError, BusyError, ConfigError
 from forecast.market import store as store_module
 from forecast.market.bars import QUOTE_COLUMNS, History
-from forecast.market.store import Marks, Store, decode, encode
+from forecast.market.snapshots import Marks, decode, encode
+from forecast.market.store import Store
 
 NOON = pd.Timestamp("2026-11-20 12:00", tz="UTC")
 MARKS = Marks(None, "2026-11-20T12:00:00+00:00", None)

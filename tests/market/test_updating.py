@@ -7,7 +7,8 @@ from forecast.errors import MalformedData, SourceUnavailable
 from forecast.market.bars import History, check_bars, derive_bars
 from forecast.market.overlap import OVERLAP
 from forecast.market.quality import Thresholds
-from forecast.market.store import Store, decode
+from forecast.market.snapshots import decode
+from forecast.market.store import Store
 from forecast.market.updating import Rules, update
 
 

@@ -17,7 +17,8 @@ from vendor import Vendor
 
 from forecast.market.fetching import fetch_one
 from forecast.market.quality import Thresholds
-from forecast.market.store import Store, decode
+from forecast.market.snapshots import decode
+from forecast.market.store import Store
 from forecast.market.updating import Rules, readable, update
 
 ROWS = range(60, 100)

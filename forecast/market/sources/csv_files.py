@@ -88,11 +88,13 @@ def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
     _refuse(ticker, path, table["date"], sessions.isna(), "a date as YYYY-MM-DD")
     if sessions.dt.tz is not None:
         sessions = sessions.dt.tz_localize(None)
+    # Yahoo's own downloads mark a day without trade so; the quality pass drops and reports it.
+    blank = table.drop(columns="date").isin(["", "null"]).all(axis=1)
     quotes = pd.DataFrame(index=pd.DatetimeIndex(sessions.dt.normalize(), name="session"))
     for name in QUOTE_COLUMNS:
         if name in table.columns:
             numbers = pd.to_numeric(table[name], errors="coerce")
-            _refuse(ticker, path, table[name], ~np.isfinite(numbers), "a number")
+            _refuse(ticker, path, table[name], ~np.isfinite(numbers) & ~blank, "a number")
             quotes[name] = numbers.to_numpy("float64")
         elif name == "adj_close":
             quotes[name] = quotes["close"]
