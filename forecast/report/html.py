@@ -198,7 +198,7 @@ def _known(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return wording.number(value)
+        return f"{value:g}"
     if isinstance(value, list | tuple):
         return ", ".join(str(part) for part in value)
     return str(value)

@@ -13,7 +13,7 @@ from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.plots import forecasts_of
 from forecast.report.style import BLUE, MUTED, ORANGE, RULE
-from forecast.report.wording import ahead, count, number, percent, span
+from forecast.report.wording import ahead, count, fixed, number, percent, span
 
 
 def return_scatter(
@@ -42,7 +42,7 @@ def return_scatter(
         # Returns over `step` sessions overlap, so that only every `step`-th is news.
         chance = abs(r) < 1.96 / np.sqrt(len(said) / step)
         title = (
-            f"{ticker}: predicted and actual returns correlate at {number(r, 2)}, "
+            f"{ticker}: predicted and actual returns correlate at {fixed(r)}, "
             f"{'no more than chance' if chance else 'more than chance'}"
         )
     figure = style.new_figure(
@@ -108,7 +108,7 @@ def return_scatter(
                 )
     alt = (
         f"Two scatter plots of {count(len(said), 'actual return')} against the predicted one. "
-        f"Correlation {number(r, 2)}, fitted slope {number(slope, 2)}, direction right "
+        f"Correlation {fixed(r)}, fitted slope {number(slope, 2)}, direction right "
         f"{percent(right)}."
     )
     reading = (
@@ -181,7 +181,7 @@ def lag_plot(
                 # Beside a tall bar; off a short one, so that its neighbours stay visible.
                 short = abs(height) < 0.3
                 axes.annotate(
-                    f"{words} {height:.2f}".replace("-", "−"),
+                    f"{words} {fixed(height)}",
                     (lag, chance + 0.07 + 0.09 * (side > 0) if short else height),
                     xytext=(0 if short else 8 * side, 0),
                     textcoords="offset points",

@@ -175,7 +175,7 @@ def _skill(row: Mapping[str, Any], loss: str) -> list[Cell]:
     skill, p = finite(row.get(f"skill_{loss}")), finite(row.get(f"dm_p_{loss}"))
     if skill is None:
         return [Cell("–"), Cell("–")]
-    standing = "even" if p is None or p >= _SURE else "up" if skill > 0 else "down"
+    standing = "" if p is None else "even" if p >= _SURE else "up" if skill > 0 else "down"
     low, high = (finite(row.get(f"skill_{loss}_{end}")) for end in ("low", "high"))
     note = (
         f"{_signed(1)(low)} to {_signed(1)(high)}" if low is not None and high is not None else ""

@@ -33,7 +33,8 @@ def number(value: Any, digits: int = 4) -> str:
     if abs(known) < 1e-4:
         mantissa, _, exponent = f"{known:.{digits - 2}e}".partition("e")
         return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}".replace("-", _MINUS)
-    whole = math.floor(math.log10(abs(known))) + 1
+    # Rounded first: 0.99996 has one digit before the point, once it is 1.000.
+    whole = math.floor(math.log10(abs(float(f"{known:.{digits - 1}e}")))) + 1
     return f"{known:,.{max(digits - whole, 0)}f}".replace("-", _MINUS)
 
 
@@ -62,6 +63,12 @@ def percent(value: Any, digits: int = 1, *, signed: bool = False) -> str:
         known = 0.0
     sign = "+" if signed and known > 0 else ""
     return f"{sign}{known * 100:,.{digits}f} %".replace("-", _MINUS)
+
+
+def fixed(value: Any, decimals: int = 2) -> str:
+    """A number whose size is known, such as a correlation: `−0.03`."""
+    known = finite(value)
+    return NOTHING if known is None else f"{known:.{decimals}f}".replace("-", _MINUS)
 
 
 def p_value(value: Any) -> str:

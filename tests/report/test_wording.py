@@ -1,0 +1,63 @@
+import math
+
+import pytest
+
+from forecast.report.wording import day, number, p_value, percent, price, shorten, span, whole
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (430.47, "430.5"),
+        (1234.5, "1,234"),
+        (400_000, "400,000"),
+        (0.012345, "0.01235"),
+        (0.0001, "0.0001000"),
+        (1.234e-6, "1.23 × 10⁻⁶"),
+        (-2.5, "−2.500"),
+        (0.99996, "1.000"),
+        (0, "0"),
+    ],
+)
+def test_numbers_have_four_significant_digits(value, text):
+    assert number(value) == text
+
+
+@pytest.mark.parametrize("show", [number, price, percent, p_value, whole, day])
+@pytest.mark.parametrize("nothing", [None, math.nan])
+def test_what_is_missing_is_a_dash(show, nothing):
+    assert show(nothing) == "–"
+
+
+@pytest.mark.parametrize("nothing", [math.inf, -math.inf, "text", [], {}])
+def test_what_is_no_number_is_a_dash(nothing):
+    assert number(nothing) == "–"
+
+
+def test_prices_show_the_decimals_their_size_calls_for():
+    assert [price(x) for x in (430.4, 0.01234, 412_345.6)] == ["430.40", "0.01234", "412,346"]
+
+
+def test_percent_has_a_sign_only_when_asked_and_no_negative_zero():
+    assert percent(0.791) == "79.1 %"
+    assert percent(0.02, signed=True) == "+2.0 %"
+    assert percent(-0.0001, signed=True) == "0.0 %"
+    assert percent(-0.034, signed=True) == "−3.4 %"
+
+
+def test_p_values():
+    assert [p_value(p) for p in (0.0004, 0.0312, 0.4)] == ["< 0.001", "0.031", "0.40"]
+
+
+def test_dates():
+    assert day("2013-03-01") == "1 Mar 2013"
+    assert day("no date") == "–"
+    assert span("2011-04-13", "2013-03-01") == "Apr 2011 – Mar 2013"
+    assert span("2013-03-01", "2013-03-15") == "1 – 15 Mar 2013"
+    assert span("2013-03-01", "2013-03-01") == "1 Mar 2013"
+    assert span(None, "2013-03-01") == "–"
+
+
+def test_long_text_is_cut_and_put_on_one_line():
+    assert shorten("a\nb   c", 10) == "a b c"
+    assert shorten("x" * 50, 10) == "x" * 9 + "…"
