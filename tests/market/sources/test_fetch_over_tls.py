@@ -18,11 +18,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from loopback import Tunnel, Yahoo, faults, made_up
+from loopback.tunnel import unused_port
 
 from forecast.market.fetching import fetch_one
 from forecast.market.sessions import expected_sessions, last_completed
 
-# ticker: fault, error, status, kind of the finding that is reported
+# ticker: fault, error, status (or `kept`: the snapshot is), kind of the finding that is reported
 OUTCOMES: dict[str, tuple[faults.Fault, str | None, str, str | None]] = {
     "REFUSED": (faults.too_many_requests(), "RateLimited", "failed", None),
     "LATER": (faults.too_many_requests("120"), "RateLimited", "failed", None),
@@ -37,8 +38,8 @@ OUTCOMES: dict[str, tuple[faults.Fault, str | None, str, str | None]] = {
     "NEGATIVE": (faults.cell("open", 5, -1.0), "MalformedData", "failed", None),
     "HIGHLOW": (faults.cell("high", 5, 0.5), "MalformedData", "failed", None),
     "TWOROWS": (faults.repeated_session(5), "MalformedData", "failed", None),
-    "TRUNCATED": (faults.truncated(10), None, "current", None),
-    "NULLLAST": (faults.empty_row(-1), None, "current", None),
+    "TRUNCATED": (faults.truncated(10), None, "kept", None),
+    "NULLLAST": (faults.empty_row(-1), None, "kept", None),
     "NULLROW": (faults.empty_row(5), None, "updated", "empty_row"),
     "REPEATED": (faults.repeated_row(5), None, "updated", "duplicate"),
     "UNSORTED": (faults.unsorted(), None, "updated", "order"),
@@ -70,19 +71,24 @@ class Story:
 
 
 def forecast_fetch(
-    tickers: Iterable[str], *, home: Path, variables: dict[str, str], yahoo: Yahoo
+    tickers: Iterable[str],
+    *,
+    home: Path,
+    variables: dict[str, str],
+    yahoo: Yahoo,
+    source: str = "yahoo",
 ) -> Ran:
     before = len(yahoo.requests)
-    command = [sys.executable, "-m", "forecast", "fetch", "--source", "yahoo", "--json", "--quiet"]
+    command = [sys.executable, "-m", "forecast", "fetch", "--json", "--quiet"]
     ended = subprocess.run(
-        [*command, "--home", str(home), *tickers],
+        [*command, "--source", source, "--home", str(home), *tickers],
         env=os.environ | variables,
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
-    assert ended.stderr == ""
+    assert "Traceback" not in ended.stderr
     entries = {entry["ticker"]: entry for entry in json.loads(ended.stdout)["tickers"]}
     return Ran(ended.returncode, entries, len(yahoo.requests) - before)
 
@@ -92,7 +98,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     folder = tmp_path_factory.mktemp("fetch")
     home = folder / "home"
     quotes = _recent("NMS")
-    tickers = [*OUTCOMES, "WELL", "SPLIT", "DIVIDEND", *ABROAD]
+    tickers = [*OUTCOMES, "WELL", "SPLIT", "DIVIDEND", "CORRECTION", *ABROAD]
     with Yahoo() as yahoo, Tunnel(yahoo) as tunnel:
         variables = tunnel.environment(folder)
 
@@ -103,6 +109,11 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             yahoo.add(ticker, quotes.iloc[:-1])
         for ticker, (exchange, zone, opens) in ABROAD.items():
             yahoo.add(ticker, _recent(exchange), exchange=exchange, zone=zone, opens=opens)
+        abroad = {ticker: yahoo.listings[ticker].quotes for ticker in ABROAD}
+        # Crypto's session is always open: the newest row is a partial bar at any time of the week.
+        bitcoin = yahoo.listings["BTC-USD"]
+        bitcoin.quotes = made_up(bitcoin.quotes.index.append(pd.DatetimeIndex([_today()])))
+        abroad["BTC-USD"] = bitcoin.quotes.iloc[:-1]
         well = run(*tickers, "GONE")
 
         for ticker, (fault, *_) in OUTCOMES.items():
@@ -111,16 +122,20 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         yahoo.listings["WELL"].quotes = quotes
         yahoo.listings["SPLIT"].quotes = _split(quotes)
         yahoo.listings["DIVIDEND"].quotes = _dividend(quotes)
+        yahoo.listings["CORRECTION"].quotes = _correction(quotes)
         ill = run(*tickers)
 
         yahoo.heal()
-        abroad = {ticker: yahoo.listings[ticker].quotes for ticker in ABROAD}
         yield Story(home, quotes, abroad, well, ill, run(*tickers), run(*tickers))
 
 
 def _recent(exchange: str) -> pd.DataFrame:
     done = last_completed(exchange, pd.Timestamp.now("UTC"))
     return made_up(expected_sessions(exchange, done - pd.Timedelta(days=500), done))
+
+
+def _today() -> pd.Timestamp:
+    return pd.Timestamp.now("UTC").tz_localize(None).normalize()
 
 
 def _split(quotes: pd.DataFrame) -> pd.DataFrame:
@@ -140,6 +155,13 @@ def _dividend(quotes: pd.DataFrame) -> pd.DataFrame:
     return after
 
 
+def _correction(quotes: pd.DataFrame) -> pd.DataFrame:
+    """A close of last week told otherwise."""
+    after = quotes.copy()
+    after.iloc[-5, after.columns.get_loc("close")] *= 1.0001
+    return after
+
+
 def stored(story: Story, ran: Ran, ticker: str) -> pd.DataFrame:
     snapshot = ran.tickers[ticker]["snapshot"]
     return fetch_one(ticker, data=story.home / "data", as_of=snapshot).history.quotes
@@ -156,7 +178,10 @@ def test_one_unknown_ticker_fails_alone(story: Story) -> None:
 def test_a_fault_ends_as_documented(story: Story, ticker: str) -> None:
     _, error, status, kind = OUTCOMES[ticker]
     entry = story.ill.tickers[ticker]
-    assert entry["status"] == status
+    if status == "kept":
+        assert entry["snapshot"] == story.well.tickers[ticker]["snapshot"]
+    else:
+        assert entry["status"] == status
     assert (entry["error"] or {}).get("type") == error
     if error:
         assert ticker in entry["error"]["message"]
@@ -184,7 +209,9 @@ def test_the_next_healthy_run_recovers_by_itself(story: Story, ticker: str) -> N
         np.testing.assert_array_equal(stored(story, story.mended, ticker), story.quotes)
 
 
-@pytest.mark.parametrize(("ticker", "event"), [("SPLIT", _split), ("DIVIDEND", _dividend)])
+@pytest.mark.parametrize(
+    ("ticker", "event"), [("SPLIT", _split), ("DIVIDEND", _dividend), ("CORRECTION", _correction)]
+)
 def test_an_event_between_two_fetches_is_told_and_taken_over(story, ticker, event) -> None:
     assert story.ill.tickers[ticker]["change"] == ticker.lower()
     np.testing.assert_array_equal(stored(story, story.ill, ticker), event(story.quotes))
@@ -198,10 +225,33 @@ def test_other_exchanges_keep_their_own_days(story: Story, ticker: str) -> None:
     np.testing.assert_array_equal(kept, expected)
 
 
+def test_a_partial_bar_is_left_out_and_told(story: Story) -> None:
+    entry = story.well.tickers["BTC-USD"]
+    assert entry["last"] == f"{story.abroad['BTC-USD'].index[-1]:%Y-%m-%d}"
+    [finding] = [found for found in entry["findings"] if found["kind"] == "partial"]
+    assert finding["severity"] == "repair"
+
+
 def test_when_nothing_new_can_exist_nothing_is_asked_for(story: Story) -> None:
     assert story.again.asked == 0
     assert {entry["status"] for entry in story.again.tickers.values()} == {"current"}
     assert story.again.code == 0
+
+
+def test_a_yahoo_out_of_reach_leaves_the_store_and_the_sample(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with Yahoo() as yahoo, Tunnel(yahoo) as tunnel:
+        variables = tunnel.environment(tmp_path)
+        yahoo.add("KEPT", _recent("NMS").iloc[:-1])
+        well = forecast_fetch(["KEPT"], home=home, variables=variables, yahoo=yahoo)
+        variables["HTTPS_PROXY"] = f"http://127.0.0.1:{unused_port()}"
+        ill = forecast_fetch(
+            ["KEPT", "AAPL", "NEVER"], home=home, variables=variables, yahoo=yahoo, source="auto"
+        )
+    assert ill.code == 1
+    assert ill.tickers["KEPT"]["snapshot"] == well.tickers["KEPT"]["snapshot"]
+    assert ill.tickers["AAPL"]["source"] == "sample"
+    assert ill.tickers["NEVER"]["error"]["type"] == "SourceUnavailable"
 
 
 @pytest.mark.slow
