@@ -14,19 +14,21 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from forecast.errors import TrainingError
+from forecast.errors import ConfigError, TrainingError
 from forecast.features.windows import Windows
 from forecast.networks.batches import gather_slices, gather_windows, slice_starts
+from forecast.networks.heads import POINT_WEIGHT, SHRINKAGE, point_and_quantile_loss
 from forecast.networks.recurrent import NETWORKS, build
 
 BATCH_SLICES = 8
 SCORED_STEPS = 60
-BATCH_WINDOWS = 64
+BATCH_WINDOWS = 256
 INFERENCE_WINDOWS = 1024
 
 
@@ -94,6 +96,8 @@ def fit(
     epochs: int,
     patience: int,
     seed: int,
+    point_weight: float = POINT_WEIGHT,
+    shrinkage: float = SHRINKAGE,
     on_epoch: Callable[[Epoch], None] | None = None,
     logs: Path | None = None,
 ) -> Fitted:
@@ -114,11 +118,14 @@ def fit(
         epochs: At most so many.
         patience: Epochs without a better validation loss before training stops.
         seed: Of weights, order and dropout.
+        point_weight: See `heads.point_and_quantile_loss`.
+        shrinkage: See there.
         on_epoch: Called after each epoch.
         logs: Folder for TensorBoard, or None.
 
     Raises:
         TrainingError: if the loss is no longer a finite number.
+        ConfigError: if `logs` are asked for and TensorBoard is not installed.
     """
     prepare_backend(seed)
     import keras
@@ -133,11 +140,9 @@ def fit(
     }
     scored = _scored_steps(train, validation) if NETWORKS[network].causal else None
     learner = build(network, **shape, scored=scored)
-    from forecast.networks.heads import point_and_quantile_loss
-
     learner.compile(
         optimizer=keras.optimizers.Adam(learning_rate, clipnorm=1.0),
-        loss=point_and_quantile_loss,
+        loss=point_and_quantile_loss(point_weight=point_weight, shrinkage=shrinkage),
     )
     best = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
     callbacks: list[Any] = [
@@ -147,6 +152,11 @@ def fit(
         _teller(epochs, on_epoch),
     ]
     if logs is not None:
+        if find_spec("tensorboard") is None:
+            raise ConfigError(
+                "setting 'tensorboard' needs the tensorboard package. It is not installed.",
+                hint="pip install 'forecast[tensorboard]'",
+            )
         callbacks.append(keras.callbacks.TensorBoard(log_dir=str(logs)))
     history = learner.fit(
         _batches(train, scored=scored, seed=seed),

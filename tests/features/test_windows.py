@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forecast.features.windows import concatenate, make_windows
+
+
+def windows_of(rows, *, lookback, horizon, start=0.0):
+    features = (start + np.arange(rows * 2, dtype="float32")).reshape(rows, 2)
+    targets = np.full((rows, horizon), np.nan)
+    targets[: max(rows - horizon, 0)] = np.arange(max(rows - horizon, 0))[:, None] + start
+    sessions = pd.bdate_range("2020-01-01", periods=rows)
+    return make_windows(features, targets, sessions, lookback=lookback, feature_names=["a", "b"])
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 10))
+def test_count_origins_and_rows(rows, lookback, horizon):
+    windows = windows_of(rows, lookback=lookback, horizon=horizon)
+    assert len(windows) == max(rows - lookback - horizon + 1, 0)
+    if len(windows):
+        gathered = windows.gather(slice(None))
+        assert gathered.shape == (len(windows), lookback, 2)
+        np.testing.assert_array_equal(gathered[:, -1, 0], 2 * windows.y[:, 0])
+        assert not np.isnan(windows.y).any()
+        assert windows.origin[0] == pd.bdate_range("2020-01-01", periods=rows)[lookback - 1]
+
+
+@given(st.integers(30, 60), st.integers(30, 60), st.integers(2, 10))
+def test_no_window_crosses_from_one_ticker_to_the_next(first, second, lookback):
+    parts = [
+        windows_of(first, lookback=lookback, horizon=1),
+        windows_of(second, lookback=lookback, horizon=1, start=1e6),
+    ]
+    joined = concatenate(parts)
+    assert len(joined) == len(parts[0]) + len(parts[1])
+    gathered = joined.gather(slice(None))
+    own = gathered < 1e6
+    assert (own.all(axis=(1, 2)) | ~own.any(axis=(1, 2))).all()
+    np.testing.assert_array_equal(joined.y, np.concatenate([part.y for part in parts]))
+    assert joined.runs() == [(0, len(parts[0])), (first, len(parts[1]))]
+
+
+def test_take_keeps_the_rows_and_drops_windows():
+    windows = windows_of(30, lookback=5, horizon=1)
+    some = windows.take(range(3, 6))
+    assert some.features is windows.features
+    assert some.origin.tolist() == windows.origin[3:6].tolist()
+    assert some.runs() == [(3, 3)]
+
+
+def test_windows_of_different_shape_cannot_be_joined():
+    with pytest.raises(ValueError, match="different lookback"):
+        concatenate(
+            [windows_of(30, lookback=5, horizon=1), windows_of(30, lookback=6, horizon=1)]
+        )

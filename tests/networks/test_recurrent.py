@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from forecast.errors import TrainingError
+from forecast.features.inputs import fit_inputs
+from forecast.features.targets import LEVELS
+from forecast.networks.batches import gather_slices, slice_starts
+from forecast.networks.heads import OUTPUTS, point_and_quantile_loss
+from forecast.networks.recurrent import NETWORKS, build
+from forecast.networks.training import Epoch, fit, infer, load_model, prepare_backend
+
+EVERY = pytest.mark.parametrize("network", list(NETWORKS))
+FEATURES = ["return_1", "volatility_20", "rsi_14"]
+SMALL = {
+    "units": (6, 5),
+    "dropout": 0.0,
+    "l2": 0.0,
+    "learning_rate": 3e-3,
+    "patience": 50,
+    "seed": 5,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def backend():
+    prepare_backend(1)
+
+
+@pytest.fixture
+def parts(walk):
+    inputs, split = fit_inputs(
+        walk, ticker="T", feature_names=FEATURES, lookback=10, horizon=2, target="return"
+    )
+    windows = inputs.windows(walk, ticker="T")
+    return windows.take(split.train), windows.take(split.validation)
+
+
+def layers_of(model):
+    for layer in model.layers:
+        yield from (
+            (layer.forward_layer, layer.backward_layer)
+            if hasattr(layer, "backward_layer")
+            else (layer,)
+        )
+
+
+@EVERY
+def test_shape_and_quantiles_that_never_cross(network):
+    model = build(network, n_features=3, horizon=4, units=(6, 5))
+    outputs = model.predict_on_batch(np.random.default_rng(0).normal(0, 9, (8, 10, 3)))
+    assert outputs.shape == (8, 4, OUTPUTS)
+    assert (np.diff(outputs[..., 1:], axis=-1) >= 0).all()
+
+
+@EVERY
+def test_an_untrained_network_gives_nearly_a_standard_normal(network):
+    model = build(network, n_features=3, horizon=2, units=(6,))
+    outputs = model.predict_on_batch(np.zeros((1, 10, 3)))[0]
+    normal = [0.0, *(NormalDist().inv_cdf(level) for level in LEVELS)]
+    np.testing.assert_allclose(outputs, [normal, normal], atol=1e-5)
+
+
+@EVERY
+def test_every_layer_may_use_the_fused_gpu_kernels(network):
+    from keras import activations, layers
+
+    model = build(network, n_features=3, horizon=1, units=(6, 5), dropout=0.2, l2=1e-3)
+    recurrent = [
+        layer
+        for layer in layers_of(model)
+        if isinstance(layer, layers.LSTM | layers.GRU | layers.SimpleRNN)
+    ]
+    assert len(recurrent) == (4 if network.startswith("bi") else 2)
+    for layer in recurrent:
+        assert layer.activation is activations.tanh
+        assert layer.use_bias
+        assert not layer.unroll
+        assert layer.recurrent_dropout == 0
+        if not isinstance(layer, layers.SimpleRNN):
+            assert layer.recurrent_activation is activations.sigmoid
+            assert layer.use_cudnn == "auto"
+        if isinstance(layer, layers.GRU):
+            assert layer.reset_after
+
+
+def test_constant_weights_give_literal_outputs():
+    model = build("lstm", n_features=1, horizon=1, units=(1,))
+    model.set_weights([np.zeros_like(weight) for weight in model.get_weights()])
+    point, *quantiles = model.predict_on_batch(np.ones((1, 5, 1)))[0, 0]
+    # All zero: the median is 0 and each gap is softplus(0) = log 2.
+    gap = np.log(2)
+    assert point == 0
+    np.testing.assert_allclose(quantiles, gap * np.arange(-3, 4), rtol=1e-6)
+
+
+def test_loss_by_hand():
+    forecast = np.array([[[2.0, *np.arange(-3.0, 4.0)]]], dtype="float32")
+    outcome = np.array([[[1.0]]], dtype="float32")
+    errors = 1.0 - np.arange(-3.0, 4.0)
+    pinball = np.mean([max(q * e, (q - 1) * e) for q, e in zip(LEVELS, errors, strict=True)])
+    # Error of the point 1, squared, weight 0.1; no pull towards zero.
+    loss = point_and_quantile_loss(point_weight=0.1, shrinkage=0.0)(outcome, forecast)
+    np.testing.assert_allclose(loss, pinball + 0.1, rtol=1e-6)
+    # The pull: 0.2 times the squares of the point (2) and of the median (0).
+    pulled = point_and_quantile_loss(point_weight=0.1, shrinkage=0.2)(outcome, forecast)
+    np.testing.assert_allclose(pulled, pinball + 0.1 + 0.8, rtol=1e-6)
+
+
+@pytest.mark.parametrize("network", [name for name, kind in NETWORKS.items() if kind.causal])
+def test_training_on_every_step_gives_what_plain_windows_of_the_same_rows_give(network):
+    rows = np.random.default_rng(1).normal(size=(1, 12, 3)).astype("float32")
+    many = build(network, n_features=3, horizon=1, units=(6, 5), scored=4)
+    one = build(network, n_features=3, horizon=1, units=(6, 5))
+    one.set_weights(many.get_weights())
+    outputs = many.predict_on_batch(rows)[0]
+    assert outputs.shape == (4, 1, OUTPUTS)
+    for step in range(4):
+        np.testing.assert_allclose(
+            one.predict_on_batch(rows[:, : 9 + step])[0], outputs[step], atol=1e-6
+        )
+
+
+def test_bidirectional_networks_refuse_training_on_every_step():
+    with pytest.raises(ValueError, match="sees later rows"):
+        build("bilstm", n_features=3, horizon=1, scored=4)
+
+
+def test_slices_score_each_origin_and_none_beyond_its_run(parts):
+    train, _ = parts
+    lookback, scored = train.lookback, 16
+    known = set(train.starts.tolist())
+    for seed in range(20):
+        starts = slice_starts(train, scored=scored, rng=np.random.default_rng(seed))
+        covered = {int(start) + step for start in starts for step in range(scored)}
+        assert covered == known
+    features, targets = gather_slices(train, starts[:3], scored=scored)
+    assert features.shape == (3, lookback - 1 + scored, 3)
+    assert not np.isnan(targets).any()
+    first = int(starts[0])
+    np.testing.assert_array_equal(
+        targets[0, :, :, 0], train.targets[first + lookback - 1 :][:scored]
+    )
+
+
+@EVERY
+def test_overfits_sixteen_windows(network):
+    import keras
+
+    rng = np.random.default_rng(0)
+    windows, outcome = rng.normal(size=(16, 5, 2)), rng.normal(size=(16, 1, 1))
+    model = build(network, n_features=2, horizon=1, units=(32,))
+    loss = point_and_quantile_loss(point_weight=1.0, shrinkage=0.0)
+    model.compile(optimizer=keras.optimizers.Adam(2e-2), loss=loss)
+    for _ in range(250):
+        model.train_on_batch(windows, outcome)
+    point, *quantiles = np.moveaxis(model.predict_on_batch(windows)[:, 0], -1, 0)
+    assert np.mean((point - outcome[:, 0, 0]) ** 2) < 0.05 * np.var(outcome)
+    assert np.mean((quantiles[3] - outcome[:, 0, 0]) ** 2) < 0.05 * np.var(outcome)
+
+
+@EVERY
+def test_save_and_load_predicts_bit_identically(network, parts, tmp_path):
+    _, validation = parts
+    model = build(network, n_features=3, horizon=2, units=(6, 5), dropout=0.2, l2=1e-3)
+    path = tmp_path / "network.keras"
+    model.save(path)
+    np.testing.assert_array_equal(infer(load_model(path), validation), infer(model, validation))
+
+
+@pytest.mark.parametrize(("network", "seeds"), [("lstm", (5, 5, 6)), ("bigru", (5, 5))])
+def test_same_seed_same_bits_other_seed_other_bits(network, seeds, parts):
+    settings = SMALL | {"dropout": 0.3, "units": (6,)}
+    first, second, *others = [
+        infer(fit(*parts, network=network, epochs=2, **settings | {"seed": seed}).model, parts[1])
+        for seed in seeds
+    ]
+    np.testing.assert_array_equal(first, second)
+    assert all((first != other).any() for other in others)
+
+
+IN_A_PROCESS = """
+import hashlib, sys
+import numpy as np
+sys.path.insert(0, "tests")
+from conftest import random_walk
+from forecast.features.inputs import fit_inputs
+from forecast.networks.training import fit, infer
+walk = random_walk(700, seed=3)
+inputs, split = fit_inputs(walk, ticker="T", feature_names=["return_1"], lookback=10, horizon=1,
+                           target="return")
+windows = inputs.windows(walk, ticker="T")
+fitted = fit(windows.take(split.train), windows.take(split.validation), network="lstm",
+             units=(8,), dropout=0.2, l2=0.0, learning_rate=3e-3, epochs=3, patience=9, seed=1)
+print(hashlib.sha256(infer(fitted.model, windows).tobytes()).hexdigest())
+"""
+
+
+def test_two_processes_train_the_same_bits(pytestconfig):
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", IN_A_PROCESS],
+            cwd=pytestconfig.rootpath,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    }
+    assert len(hashes) == 1
+    assert len(hashes.pop().strip()) == hashlib.sha256().digest_size * 2
+
+
+def test_the_best_epoch_is_kept_and_training_stops_early(parts):
+    train, validation = parts
+    epochs: list[Epoch] = []
+    fitted = fit(
+        train,
+        validation,
+        network="gru",
+        epochs=60,
+        on_epoch=epochs.append,
+        **SMALL | {"patience": 4, "learning_rate": 5e-2},
+    )
+    # Without a better validation loss the rate falls, and then training stops.
+    assert fitted.learning_rate[-1] < fitted.learning_rate[0]
+    assert len(fitted.loss) == len(fitted.validation_loss) == len(epochs) < 60
+    assert fitted.kept_epoch == 1 + int(np.argmin(fitted.validation_loss))
+    assert len(fitted.loss) == fitted.kept_epoch + 4
+    # What was kept is that epoch's network: its loss comes out again.
+    model = build("gru", n_features=3, horizon=2, units=(6, 5), scored=60)
+    model.set_weights(fitted.model.get_weights())
+    starts = slice_starts(validation, scored=60, rng=None)
+    features, targets = gather_slices(validation, starts, scored=60)
+    loss = point_and_quantile_loss()(targets, model.predict_on_batch(features))
+    assert float(np.mean(loss)) == pytest.approx(min(fitted.validation_loss), rel=1e-5)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_clear_error(parts):
+    train, validation = parts
+    train.features[40] = np.nan
+    with pytest.raises(TrainingError, match=r"finite number.*epoch 1\b"):
+        fit(train, validation, network="lstm", epochs=5, **SMALL)
+
+
+def test_tensorboard_logs_are_written_when_asked_for(parts, tmp_path):
+    fit(*parts, network="lstm", epochs=1, logs=tmp_path / "logs", **SMALL)
+    assert list((tmp_path / "logs").rglob("events.out.tfevents.*"))
+
+
+def test_a_saved_network_is_plain_keras(tmp_path):
+    path = tmp_path / "network.keras"
+    build("bilstm", n_features=3, horizon=2, units=(6,)).save(path)
+    script = (
+        "import keras, json, sys; m = keras.saving.load_model(sys.argv[1]); "
+        "assert not any(n.startswith('forecast') for n in sys.modules); "
+        "print(json.dumps([int(x) for x in m.output_shape[1:]]))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    assert json.loads(result.stdout) == [2, OUTPUTS]
