@@ -187,6 +187,7 @@ def _filters() -> dict[str, Callable[..., str]]:
         "day": wording.day,
         "known": _known,
         "ahead": wording.ahead,
+        "unbroken": wording.unbroken,
         "months": wording.span,
     }
 

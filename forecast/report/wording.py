@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import pandas as pd
@@ -68,7 +69,10 @@ def percent(value: Any, digits: int = 1, *, signed: bool = False) -> str:
 def fixed(value: Any, decimals: int = 2) -> str:
     """A number whose size is known, such as a correlation: `−0.03`."""
     known = finite(value)
-    return NOTHING if known is None else f"{known:.{decimals}f}".replace("-", _MINUS)
+    if known is None:
+        return NOTHING
+    # Adding zero turns a negative zero into a positive one.
+    return f"{round(known, decimals) + 0:.{decimals}f}".replace("-", _MINUS)
 
 
 def p_value(value: Any) -> str:
@@ -111,3 +115,8 @@ def shorten(text: Any, most: int = 40) -> str:
     """`text` on one line, cut with an ellipsis after `most` characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def unbroken(text: str) -> str:
+    """`text` with no line break between a number and its percent sign, or around an equals sign."""
+    return re.sub(r"(?<=\d) (?=%)|(?<=\bp) (?=[=<])|(?<=[=<]) (?=\d)", "\u00a0", text)

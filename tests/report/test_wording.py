@@ -2,7 +2,18 @@ import math
 
 import pytest
 
-from forecast.report.wording import day, number, p_value, percent, price, shorten, span, whole
+from forecast.report.wording import (
+    day,
+    fixed,
+    number,
+    p_value,
+    percent,
+    price,
+    shorten,
+    span,
+    unbroken,
+    whole,
+)
 
 
 @pytest.mark.parametrize(
@@ -45,6 +56,10 @@ def test_percent_has_a_sign_only_when_asked_and_no_negative_zero():
     assert percent(-0.034, signed=True) == "−3.4 %"
 
 
+def test_fixed_decimals_know_no_negative_zero():
+    assert [fixed(x) for x in (-0.003, -0.25, 0.999)] == ["0.00", "−0.25", "1.00"]
+
+
 def test_p_values():
     assert [p_value(p) for p in (0.0004, 0.0312, 0.4)] == ["< 0.001", "0.031", "0.40"]
 
@@ -61,3 +76,7 @@ def test_dates():
 def test_long_text_is_cut_and_put_on_one_line():
     assert shorten("a\nb   c", 10) == "a b c"
     assert shorten("x" * 50, 10) == "x" * 9 + "…"
+
+
+def test_numbers_keep_their_percent_sign():
+    assert unbroken("held 80 % (p = 0.3), so") == "held 80\u00a0% (p\u00a0=\u00a00.3), so"
