@@ -10,10 +10,11 @@ from scipy.stats import t as student
 from forecast.baselines import BASELINES
 from forecast.baselines.ewma import DECAY, ewma
 from forecast.baselines.garch import fit_garch, garch
-from forecast.baselines.har import har, range_volatility
+from forecast.baselines.har import har
 from forecast.baselines.naive import drift, last_close
 from forecast.baselines.ridge import ridge
 from forecast.errors import NotEnoughBars
+from forecast.features.volatility import range_volatility
 from forecast.features.targets import LEVELS
 from forecast.market.bars import derive_bars
 from forecast.market.sources import sample
@@ -232,8 +233,8 @@ def test_range_volatility_reaches_over_the_gap():
     bars["high"], bars["low"] = [101.0, 121.0, 120.0], [99.0, 119.0, 120.0]
     half = 1 / (2 * np.sqrt(np.log(2)))
     expected = np.array([np.log(101 / 99), np.log(121 / 100), 0]) * half
-    expected[2] = 0.1 * np.median(expected[:2])  # no range at all
-    np.testing.assert_allclose(range_volatility(bars, 2), expected)
+    expected[2] = 1e-4  # no range at all
+    np.testing.assert_allclose(range_volatility(bars), expected)
 
 
 def test_har_regresses_on_day_week_and_month():
@@ -241,7 +242,7 @@ def test_har_regresses_on_day_week_and_month():
     length, horizon = 700, 2
     origins = bars.index[[750, 800]]
     forecast = har(bars, origins, horizon=horizon, fitted_until=bars.index[length - 1])
-    logs = pd.Series(np.log(range_volatility(bars, length)))
+    logs = np.log(range_volatility(bars)).reset_index(drop=True)
     inputs = pd.DataFrame({span: logs.rolling(span, min_periods=1).mean() for span in (1, 5, 22)})
     inputs.insert(0, "one", 1.0)
     target = logs.rolling(horizon).mean().shift(-horizon).iloc[: length - horizon]

@@ -6,17 +6,13 @@ import numpy as np
 import pandas as pd
 
 from forecast.baselines.training import (
-    SMALLEST_VOLATILITY,
     empirical_quantiles,
     positions,
     returns_ahead,
     training_length,
 )
 from forecast.features.targets import Prediction
-
-SPANS = (1, 5, 22)
-"""Sessions in a day, a week and a month."""
-
+from forecast.features.volatility import SMALLEST_VOLATILITY, SPANS, range_volatility
 
 def har(
     bars: pd.DataFrame,
@@ -50,7 +46,9 @@ def har(
         NotEnoughBars: if the training part has fewer than horizon + 2 sessions.
     """
     length = training_length(bars, fitted_until=fitted_until, horizon=horizon)
-    logs = np.log(range_volatility(bars, length))
+    # A session without any range (no trade) counts a tenth of the training part's median.
+    floor = 0.1 * float(range_volatility(bars.iloc[:length]).median())
+    logs = np.log(range_volatility(bars, floor=max(floor, SMALLEST_VOLATILITY))).to_numpy()
     means = [pd.Series(logs).rolling(span, min_periods=1).mean() for span in SPANS]
     inputs = np.column_stack([np.ones(len(logs)), *means])
     cumulated = np.r_[0.0, logs[:length].cumsum()]
@@ -65,25 +63,3 @@ def har(
     standard = empirical_quantiles(returns_ahead(bars, length, horizon) / volatility[:length])
     at_origin = volatility[positions(bars, origins)]
     return Prediction(np.zeros(at_origin.shape), at_origin[:, :, None] * standard)
-
-
-def range_volatility(bars: pd.DataFrame, length: int) -> np.ndarray:
-    """Volatility of each session from its true range, Parkinson's estimate.
-
-    The range reaches to the close before, so that gaps over night count. A session without any
-    range (no trade) counts a tenth of the training part's median.
-
-    Args:
-        bars: Bars, n rows.
-        length: Rows of the training part.
-
-    Returns:
-        Shape (n,) [log return per session], > 0.
-    """
-    high, low, close = (bars[name].to_numpy("float64") for name in ("high", "low", "close"))
-    before = np.r_[close[0], close[:-1]]
-    true_range = np.log(np.maximum(high, before) / np.minimum(low, before))
-    volatility = true_range / (2 * np.sqrt(np.log(2)))
-    floor = max(SMALLEST_VOLATILITY, 0.1 * float(np.median(volatility[:length])))
-    floored: np.ndarray = np.maximum(volatility, floor)
-    return floored

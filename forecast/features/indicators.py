@@ -14,9 +14,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import ConfigError, NotEnoughBars
-
-# Ranges below one basis point count as one: the logarithm of a range must stay finite.
-_SMALLEST_RANGE = 1e-4
+from forecast.features.volatility import SMALLEST_VOLATILITY, range_volatility
 
 
 def log_return(close: pd.Series, *, span: int = 1) -> pd.Series:
@@ -299,7 +297,7 @@ def parkinson_volatility(high: pd.Series, low: pd.Series, *, period: int = 10) -
 
 def high_low_range(high: pd.Series, low: pd.Series) -> pd.Series:
     """Logarithm of the session's range log(high / low), at least one basis point; no warm-up."""
-    return np.log(np.log(high / low).clip(lower=_SMALLEST_RANGE))
+    return np.log(np.log(high / low).clip(lower=SMALLEST_VOLATILITY))
 
 
 def overnight_return(open_: pd.Series, close: pd.Series) -> pd.Series:
@@ -326,8 +324,12 @@ def weekday_wave(sessions: pd.DatetimeIndex, *, phase: str) -> pd.Series:
     return pd.Series(np.sin(angle) if phase == "sin" else np.cos(angle), index=sessions)
 
 
+def _log_true_range(bars: pd.DataFrame, *, period: int) -> pd.Series:
+    return np.log(range_volatility(bars)).rolling(period).mean()
+
+
 def _log_floor(volatility: pd.Series) -> pd.Series:
-    return np.log(volatility.clip(lower=_SMALLEST_RANGE))
+    return np.log(volatility.clip(lower=SMALLEST_VOLATILITY))
 
 
 @dataclass(frozen=True)
@@ -377,6 +379,10 @@ INDICATORS: dict[str, Indicator] = {
     "parkinson_20": Indicator(
         lambda b: _log_floor(parkinson_volatility(b["high"], b["low"], period=20)), 19
     ),
+    "true_range_1": Indicator(lambda b: _log_true_range(b, period=1), 0),
+    "true_range_5": Indicator(lambda b: _log_true_range(b, period=5), 4),
+    "true_range_22": Indicator(lambda b: _log_true_range(b, period=22), 21),
+    "true_range_66": Indicator(lambda b: _log_true_range(b, period=66), 65),
     "range_1": Indicator(lambda b: high_low_range(b["high"], b["low"]), 0),
     "volume_20_ratio": Indicator(lambda b: volume_change(b["volume"], period=20), 19),
     "weekday_sin": Indicator(lambda b: weekday_wave(_sessions(b), phase="sin"), 0),

@@ -17,7 +17,6 @@ from forecast.features.indicators import (
     INDICATORS,
     check_features,
     compute_features,
-    ewma_volatility,
 )
 from forecast.features.scaling import Scaler, fit_minmax, fit_standard
 from forecast.features.splits import Split, chronological, require_sessions
@@ -28,6 +27,7 @@ from forecast.features.targets import (
     load_target,
     log_returns_ahead,
 )
+from forecast.features.volatility import SPANS, VolatilityUnit, fit_unit
 from forecast.features.windows import Windows, make_windows
 
 DEFAULT_FEATURES: dict[str, tuple[str, ...]] = {
@@ -36,23 +36,15 @@ DEFAULT_FEATURES: dict[str, tuple[str, ...]] = {
         "return_5",
         "return_20",
         "return_overnight",
-        "sma_20_ratio",
-        "ema_12_ratio",
         "rsi_14",
         "bollinger_20_b",
-        "bollinger_20_width",
         "macd_ratio",
         "atr_14_ratio",
-        "adx_14",
-        "stochastic_14",
-        "mfi_14",
-        "cci_20",
-        "williams_r_14",
-        "volatility_5",
         "volatility_20",
-        "volatility_60",
-        "parkinson_5",
-        "range_1",
+        "true_range_1",
+        "true_range_5",
+        "true_range_22",
+        "true_range_66",
         "volume_20_ratio",
         "weekday_sin",
         "weekday_cos",
@@ -61,8 +53,7 @@ DEFAULT_FEATURES: dict[str, tuple[str, ...]] = {
     "price": ("close",),
 }
 
-_UNIT_WARM_UP = 20
-_SMALLEST_UNIT = 1e-4
+_UNIT_WARM_UP = max(SPANS) - 1
 
 
 @dataclass(frozen=True)
@@ -75,6 +66,7 @@ class Inputs:
         horizon: Steps ahead.
         scaler: Fitted on the training part.
         target: Fitted on the training part.
+        unit: Volatility that the return target is measured in; fitted on the training part.
     """
 
     feature_names: tuple[str, ...]
@@ -82,6 +74,7 @@ class Inputs:
     horizon: int
     scaler: Scaler
     target: Target
+    unit: VolatilityUnit
 
     def windows(self, bars: pd.DataFrame, *, ticker: str) -> Windows:
         """All windows whose outcome is known.
@@ -93,7 +86,7 @@ class Inputs:
         close = bars["close"].loc[rows.index]
         targets = self.target.encode(
             log_returns_ahead(close, horizon=self.horizon),
-            unit=unit_at(bars, rows.index),
+            unit=self.unit.at(bars).loc[rows.index].to_numpy(),
             close=close.to_numpy(),
         )
         return make_windows(
@@ -134,7 +127,9 @@ class Inputs:
             origins: Shape (n,).
         """
         decoded = self.target.decode(
-            outputs, unit=unit_at(bars, origins), close=bars["close"].loc[origins].to_numpy()
+            outputs,
+            unit=self.unit.at(bars).loc[origins].to_numpy(),
+            close=bars["close"].loc[origins].to_numpy(),
         )
         return Prediction(point=decoded[..., 0], quantiles=decoded[..., 1:])
 
@@ -146,6 +141,7 @@ class Inputs:
             "horizon": self.horizon,
             "scaler": asdict(self.scaler),
             "target": self.target.as_document(),
+            "unit": asdict(self.unit),
         }
 
     @classmethod
@@ -161,6 +157,7 @@ class Inputs:
             document["horizon"],
             Scaler(**document["scaler"]),
             load_target(document["target"]),
+            VolatilityUnit(**document["unit"]),
         )
 
 
@@ -196,6 +193,7 @@ def fit_inputs(
     )
     rows = feature_rows(bars, names, ticker=ticker)
     training_rows = rows.iloc[: split.train.stop - 1 + lookback]
+    training_bars = bars.loc[: training_rows.index[-1]]
     fit_scaler = fit_minmax if target == "price" else fit_standard
     return (
         Inputs(
@@ -204,6 +202,7 @@ def fit_inputs(
             horizon,
             fit_scaler(training_rows.to_numpy()),
             fit_target(target, bars["close"].loc[training_rows.index].to_numpy()),
+            fit_unit(training_bars),
         ),
         split,
     )
@@ -222,9 +221,3 @@ def feature_rows(bars: pd.DataFrame, names: Sequence[str], *, ticker: str) -> pd
 def warm_up_of(names: Sequence[str]) -> int:
     """First rows that cannot be used with these features."""
     return max(_UNIT_WARM_UP, *(INDICATORS[name].warm_up for name in names))
-
-
-def unit_at(bars: pd.DataFrame, sessions: pd.Index) -> np.ndarray:
-    """The volatility known at each session [log units a session], at least one basis point."""
-    volatility = ewma_volatility(bars["close"], warm_up=_UNIT_WARM_UP).loc[sessions]
-    return np.maximum(volatility.to_numpy(), _SMALLEST_UNIT)

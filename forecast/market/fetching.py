@@ -34,7 +34,7 @@ class Fetched:
         status: `updated` if a snapshot was added to the store, else `current`.
         manifest: Of the snapshot served.
         change: What the overlap with the stored history showed: `split`, `dividend`,
-            `correction`, `truncation`, or None.
+            `correction`, `rounding`, `truncation`, or None.
         notice: Something the user must be told, or None.
         content: The snapshot's Parquet file.
         start: First session wanted, or None.

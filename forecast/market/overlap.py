@@ -14,13 +14,18 @@ from forecast.market.quality import MOST_LISTED, Finding
 # correction moves the last few.
 OVERLAP = 20
 
+# Yahoo's prices have the precision of 32-bit floats, and its adjusted closes move by less than this
+# from one answer to the next.
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class Comparison:
     """How a new answer differs from the stored quotes over the sessions it should hold.
 
     Attributes:
-        change: `split`, `dividend`, `correction`, `truncation`, or None where all are equal.
+        change: `split`, `dividend`, `correction`, `rounding` (a correction of the last digits
+            alone), `truncation`, or None where all are equal.
         changed: Sessions whose values differ.
         absent: Stored sessions that the answer lacks.
         ratio: For a split, new prices over old; for a dividend, new adjusted close over old.
@@ -40,6 +45,7 @@ class Comparison:
             "split": f"a split: earlier prices times {self.ratio:.6g}",
             "dividend": f"a dividend: earlier adjusted closes times {self.ratio:.6g}",
             "correction": "the vendor changed stored sessions",
+            "rounding": "the vendor changed last digits, by a millionth at most",
             "truncation": "the vendor left out stored sessions",
         }[self.change]
         dates = [f"{session:%Y-%m-%d}" for session in sessions[-MOST_LISTED:]]
@@ -75,7 +81,8 @@ def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, whole: bool) -> Compa
     if len(changed) and (dividend or _moves_all(old, new, "adj_close")):
         return Comparison("dividend", changed, absent, adjusted)
     if len(changed):
-        return Comparison("correction", changed, absent)
+        near = np.isclose(old.to_numpy(), new.to_numpy(), rtol=_ROUNDING, atol=0).all()
+        return Comparison("rounding" if near else "correction", changed, absent)
     if split or dividend:
         return Comparison("split" if split else "dividend", changed, absent)
     return Comparison(None, changed, absent)
@@ -84,13 +91,14 @@ def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, whole: bool) -> Compa
 def confined(stored: pd.DataFrame, answer: pd.DataFrame, comparison: Comparison) -> bool:
     """Whether the older history can be taken as unchanged, so that the answer need only be joined.
 
-    That is so where nothing differs, and for a correction of the last few sessions alone: the
+    That is so where nothing differs, and where the last few sessions alone were corrected: the
     older half of the overlap must be equal.
     """
     if comparison.change is None:
         return True
     middle = answer.index[min(OVERLAP // 2, len(answer) - 1)]
-    return comparison.change == "correction" and bool(comparison.changed[0] >= middle)
+    late = comparison.change in ("correction", "rounding")
+    return late and bool(comparison.changed[0] >= middle)
 
 
 def join(stored: pd.DataFrame, answer: pd.DataFrame) -> pd.DataFrame:
@@ -111,4 +119,5 @@ def _ratio(old: pd.Series, new: pd.Series) -> float:
 def _moves_all(old: pd.DataFrame, new: pd.DataFrame, column: str) -> bool:
     """Whether every value of the column moved by one and the same ratio, other than 1."""
     ratio = (new[column] / old[column]).to_numpy()
-    return len(ratio) > 1 and ratio[0] != 1.0 and bool(np.allclose(ratio, ratio[0], rtol=1e-5))
+    moved = len(ratio) > 1 and not np.isclose(ratio[0], 1.0, rtol=5 * _ROUNDING, atol=0)
+    return moved and bool(np.allclose(ratio, ratio[0], rtol=_ROUNDING, atol=0))

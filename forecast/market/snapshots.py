@@ -34,7 +34,7 @@ class Manifest:
         timezone: The exchange's time zone, or None.
         findings: As `Finding.as_document`.
         change: How the part known before differed: `split`, `dividend`, `correction`,
-            `truncation`, or None.
+            `rounding`, `truncation`, or None.
         parent: The snapshot it followed, or None.
         libraries: Versions that wrote it.
     """

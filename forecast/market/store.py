@@ -156,6 +156,19 @@ class Store:
             raise self._damaged(manifest.ticker, name)
         return content
 
+    def damaged(self, ticker: str) -> list[str]:
+        """What is wrong with a ticker's files, one message a file; empty if all are whole."""
+        messages = []
+        for name in sorted(self._names(ticker)):
+            try:
+                if name.endswith(".json"):
+                    document = self._document(ticker, name)
+                    if "sha256" in document:
+                        self.payload(Manifest(**document))
+            except (ArtifactError, TypeError) as error:
+                messages.append(str(error))
+        return messages
+
     def add(
         self,
         history: History,

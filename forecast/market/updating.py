@@ -22,7 +22,7 @@ WHOLE_EVERY = pd.Timedelta(days=30)
 
 # Findings of one answer, not of the history that is kept.
 _PASSING = {"partial", "future", "unsettled"}
-_CHANGES = {"split", "dividend", "correction", "truncation"}
+_CHANGES = {"split", "dividend", "correction", "rounding", "truncation"}
 
 Bring = Callable[[date | None], History | None]
 

@@ -26,7 +26,7 @@ from forecast.networks.batches import gather_slices, gather_windows, slice_start
 from forecast.networks.heads import POINT_WEIGHT, SHRINKAGE, point_and_quantile_loss
 from forecast.networks.recurrent import NETWORKS, build
 
-BATCH_SLICES = 8
+BATCH_SLICES = 40
 SCORED_STEPS = 60
 BATCH_WINDOWS = 256
 INFERENCE_WINDOWS = 1024

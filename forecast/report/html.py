@@ -158,12 +158,13 @@ def render_page(document: Mapping[str, Any], pictures: Sequence[Picture]) -> str
             _Lenient(one) for one in document.get("findings") or [] if isinstance(one, Mapping)
         ],
         sections=[
-            (title, _text(document[key]), _rows(document[key], title, currency, key))
+            (title, words, table)
             for key, title in (
                 ("calibration", "Calibration"),
                 ("audit", "Does anything see the future?"),
             )
-            if document.get(key)
+            for words, table in [_section(document.get(key), title, currency, key)]
+            if words or table
         ],
     )
 
@@ -310,9 +311,11 @@ def _text(section: Any) -> str | None:
     return words if isinstance(words, str) else None
 
 
-def _rows(section: Any, caption: str, currency: str, ident: str) -> tables.Table | None:
-    """The table of a section that is a list of rows, or a mapping with `rows`."""
+def _section(
+    section: Any, caption: str, currency: str, ident: str
+) -> tuple[str | None, tables.Table | None]:
+    """Words and table of a section: a text, a list of rows, or a mapping with `text`, `rows`."""
     rows = section.get("rows") if isinstance(section, Mapping) else section
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
-        return None
-    return tables.plain_table(rows, caption=caption, currency=currency, ident=ident)
+        return _text(section), None
+    return _text(section), tables.plain_table(rows, caption=caption, currency=currency, ident=ident)
