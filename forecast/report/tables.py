@@ -166,7 +166,7 @@ def _score_table(
         ]
         groups.append((ahead(step).capitalize() if len(_ends(scores)) > 1 else "", rows))
     columns = [(METRICS[key].label, METRICS[key].unit.replace("¤", currency)) for key in keys]
-    return Table(caption, [*columns, ("Skill", "%"), ("p-value", "")], groups, note, loss)
+    return Table(caption, [*columns, ("Skill", "%"), ("p", "")], groups, note, loss)
 
 
 def _skill(row: Mapping[str, Any], loss: str) -> list[Cell]:
@@ -214,7 +214,7 @@ def every_figure(
         else (key, "")
         for key in keys
     ]
-    return Table("Every figure, by step", columns, groups, "", "all")
+    return Table("All models, all metrics", columns, groups, "", "all")
 
 
 def plain_table(

@@ -249,6 +249,8 @@ def test_sections_without_their_key_are_left_out(document):
 
 
 def test_extra_sections_are_shown_when_their_key_is_there(document):
+    own = {**document, "calibration": {"logs": [0.1]}}
+    assert "Calibration" not in Page(render_page(own, [])).words
     own = {**document, "audit": {"text": "Nothing leaks.", "rows": [{"what": "rsi", "same": True}]}}
     page = Page(render_page(own, []))
     assert "Nothing leaks." in page.words
