@@ -171,6 +171,20 @@ def test_a_damaged_manifest_falls_back_to_the_one_before(local):
         local.manifest("AAPL", second.snapshot)
 
 
+def test_every_damaged_file_is_listed(local):
+    first = add(local, made_up(30))
+    second = add(local, made_up(31), hours=1)
+    assert local.damaged("AAPL") == []
+    Path(local.root, "AAPL", f"{first.snapshot}.parquet").write_bytes(b"PAR1")
+    Path(local.root, "AAPL", f"{second.snapshot}.json").write_text("{")
+    Path(local.root, "AAPL", "yahoo.json").write_text("[]")
+    names = [message.split(" must be")[0].rsplit("/", 1)[1] for message in local.damaged("AAPL")]
+    assert sorted(names) == sorted(
+        [f"{first.snapshot}.parquet", f"{second.snapshot}.json", "yahoo.json"]
+    )
+    assert local.damaged("MSFT") == []
+
+
 def test_adding_the_same_quotes_again_heals_a_damaged_file(local):
     manifest = add(local, made_up(30))
     path = Path(local.root, "AAPL", f"{manifest.snapshot}.parquet")

@@ -175,6 +175,40 @@ def test_a_correction_early_in_the_overlap_fetches_all(store, vendor):
     same_as_fresh(served, vendor)
 
 
+def test_last_digits_that_move_are_no_dividend(store, vendor):
+    bring(store, vendor)
+
+    def jitter(quotes):
+        quotes["adj_close"] *= 1 + 3e-8
+        return quotes
+
+    vendor.change, vendor.known = jitter, 302
+    served = bring(store, vendor)
+    assert (served.status, served.change) == ("updated", "rounding")
+    assert kinds(served) == ["rounding"]
+    same_as_fresh(served, vendor)
+
+
+@pytest.mark.parametrize("event", ["split", "dividend"])
+def test_an_event_of_the_session_that_still_runs(store, vendor, event):
+    # Its row is not complete, but Yahoo has adjusted the past already.
+    bring(store, vendor)
+    vendor.known = 304
+    if event == "split":
+        vendor.splits = {303: 2.0}
+    else:
+        vendor.dividends = {303: 0.9}
+    noon = vendor.now - pd.Timedelta(hours=6)
+    served = bring(store, vendor, now=noon)
+    assert (served.change, served.manifest.rows) == (event, 303)
+    pd.testing.assert_frame_equal(
+        derive_bars(quotes_of(served)), derive_bars(vendor.quotes()).iloc[:303], check_exact=True
+    )
+    over = bring(store, vendor)
+    assert (over.change, over.manifest.rows) == (event, 304)
+    same_as_fresh(over, vendor)
+
+
 def test_an_old_correction_is_found_within_a_month(store, vendor):
     bring(store, vendor)
 
