@@ -79,7 +79,9 @@ def rsi(close: pd.Series, *, period: int = 14) -> pd.Series:
     _at_least("period", period, 2)
     from ta.momentum import RSIIndicator
 
-    return _settled(RSIIndicator(close, window=period).rsi(), period, neutral=50.0)
+    # `ta` says 100 for a price that has never moved.
+    moved = close.diff().abs().cumsum() > 0
+    return _settled(RSIIndicator(close, window=period).rsi().where(moved), period, neutral=50.0)
 
 
 def bollinger(close: pd.Series, *, period: int = 20, deviations: float = 2.0) -> pd.DataFrame:

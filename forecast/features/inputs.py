@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.errors import ArtifactError
 from forecast.features.indicators import (
     INDICATORS,
     check_features,
@@ -97,22 +98,26 @@ class Inputs:
             feature_names=self.feature_names,
         )
 
-    def newest(self, bars: pd.DataFrame, *, ticker: str) -> Windows:
-        """The one window that ends with the last bar; its outcome is not known yet.
+    def newest(self, bars: pd.DataFrame, *, ticker: str, count: int = 1) -> Windows:
+        """The last `count` windows, or as many as there are, the newest bar's among them.
+
+        Their outcomes may not be known yet.
 
         Raises:
-            NotEnoughBars: if there are fewer bars than warm-up and window need.
+            NotEnoughBars: if there are fewer bars than warm-up and one window need.
         """
         needed = warm_up_of(self.feature_names) + self.lookback
         require_sessions(len(bars), needed=needed, ticker=ticker, why="warm-up and lookback")
-        rows = feature_rows(bars, self.feature_names, ticker=ticker).iloc[-self.lookback :]
+        rows = feature_rows(bars, self.feature_names, ticker=ticker)
+        rows = rows.iloc[-(self.lookback + count - 1) :]
+        starts = np.arange(len(rows) - self.lookback + 1)
         return Windows(
             features=self.scaler.transform(rows.to_numpy()),
             targets=np.full((len(rows), self.horizon), np.nan, dtype="float32"),
-            starts=np.array([0]),
+            starts=starts,
             lookback=self.lookback,
             horizon=self.horizon,
-            origin=pd.DatetimeIndex(rows.index[-1:]),
+            origin=pd.DatetimeIndex(rows.index[starts + self.lookback - 1]),
             feature_names=self.feature_names,
         )
 
@@ -150,15 +155,22 @@ class Inputs:
 
         Raises:
             ConfigError: if a feature is not known any more.
+            ArtifactError: if it is not such a document.
         """
-        return cls(
-            check_features(document["feature_names"]),
-            document["lookback"],
-            document["horizon"],
-            Scaler(**document["scaler"]),
-            load_target(document["target"]),
-            VolatilityUnit(**document["unit"]),
-        )
+        try:
+            return cls(
+                check_features(document["feature_names"]),
+                document["lookback"],
+                document["horizon"],
+                Scaler(**document["scaler"]),
+                load_target(document["target"]),
+                VolatilityUnit(**document["unit"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ArtifactError(
+                f"saved inputs must be those of this version. Reading them failed: {error!r}.",
+                hint="forecast train the ticker again",
+            ) from error
 
 
 def fit_inputs(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
-from forecast.market.fetching import Failed, Fetched, fetch_many
+from forecast.market.fetching import Failed, Fetched, fetch_many, fetch_one
 from forecast.pipeline.watch import Watch
 
 
@@ -56,6 +56,15 @@ def fetch(
         refresh=refresh,
         on_done=on_done,
     )
+
+
+def fetch_for(ticker: str, *, home: Path, settings: Settings) -> Fetched:
+    """One ticker's bars for another verb: brought if they are not there yet.
+
+    Raises:
+        ForecastError: as `fetch_one`.
+    """
+    return fetch_one(ticker, data=home / "data", source=settings.source)
 
 
 def as_document(result: Fetched | Failed) -> dict[str, Any]:

@@ -12,14 +12,17 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ArtifactError, ForecastError
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
+from forecast.evaluation.intervals import from_document
 from forecast.evaluation.probability import probability_up
 from forecast.features.inputs import Inputs
 from forecast.features.targets import Prediction
 from forecast.files import inside
 from forecast.market.bars import check_ticker
-from forecast.market.fetching import Fetched, fetch_one
+from forecast.market.fetching import Fetched
 from forecast.market.sessions import next_sessions
 from forecast.networks.training import infer, load_model
+from forecast.pipeline.fetch import fetch_for
+from forecast.pipeline.scoring import adjust
 from forecast.pipeline.train import FailedRun
 from forecast.pipeline.watch import Watch
 from forecast.registry import SavedRun, load_run
@@ -73,27 +76,40 @@ def _predict(
             hint=f"forecast train {ticker}",
         )
     watch.stage(f"fetching {ticker}")
-    fetched = fetch_one(ticker, data=home / "data", source=settings.source)
+    fetched = fetch_for(ticker, home=home, settings=settings)
     if fetched.notice:
         watch.notice(fetched.notice)
     watch.stage("forecasting")
-    inputs = Inputs.from_document(saved.inputs[ticker])
-    window = inputs.newest(fetched.bars, ticker=ticker)
-    outputs = infer(load_model(saved.network), window)
-    prediction = inputs.decode(outputs, fetched.bars, window.origin)
-    return _document(fetched, saved, prediction, window.origin[0], home)
+    inputs = Inputs.from_document(saved.inputs[ticker]["inputs"])
+    state = from_document(saved.inputs[ticker]["calibration"])
+    bars = fetched.bars
+    coming = next_sessions(_exchange(fetched), bars.index[-1], inputs.horizon)
+    # From the newest bar back to the last outcome that the calibration has learnt from.
+    news = int((bars.index > state.known_until).sum()) + inputs.horizon
+    windows = inputs.newest(bars, ticker=ticker, count=news)
+    outputs = infer(load_model(saved.network), windows)
+    prediction, _ = adjust(inputs, outputs, bars, windows, state, coming=coming)
+    return _document(fetched, saved, prediction, coming, home)
 
 
-def _document(
-    fetched: Fetched, saved: SavedRun, prediction: Prediction, origin: pd.Timestamp, home: Path
-) -> dict[str, Any]:
+def _exchange(fetched: Fetched) -> str:
     exchange = fetched.history.exchange
     if exchange is None:
         raise ValueError(f"{fetched.ticker}: a fetched history names its exchange.")
+    return exchange
+
+
+def _document(
+    fetched: Fetched,
+    saved: SavedRun,
+    prediction: Prediction,
+    sessions: pd.DatetimeIndex,
+    home: Path,
+) -> dict[str, Any]:
+    origin = fetched.bars.index[-1]
     # Today's money: what a person sees on a screen, not the dividend-adjusted close.
     last_close = float(fetched.history.quotes["close"].loc[origin])
-    point, quantiles = prediction.point[0], prediction.quantiles[0]
-    sessions = next_sessions(exchange, origin, len(point))
+    point, quantiles = prediction.point[-1], prediction.quantiles[-1]
     steps = [
         {
             "step": number + 1,

@@ -118,6 +118,17 @@ def test_hand_computed_values():
     assert indicators.parkinson_volatility(high, low, period=2)[1] == pytest.approx(expected)
 
 
+def test_neutral_values_of_a_price_that_does_not_move():
+    still = pd.Series([10.0] * 40)
+    assert indicators.rsi(still).iloc[-1] == 50
+    assert indicators.bollinger(still)["percent_b"].iloc[-1] == 0.5
+    assert indicators.stochastic(still, still, still).iloc[-1] == 50
+    assert indicators.williams_r(still, still, still).iloc[-1] == -50
+    assert indicators.mfi(still, still, still, 0 * still).iloc[-1] == 50
+    assert indicators.cci(still, still, still).iloc[-1] == 0
+    assert indicators.adx(still, still, still).iloc[-1] == 0
+
+
 def test_bad_parameters_are_refused(aapl):
     with pytest.raises(ValueError, match="period must be >= 2"):
         indicators.rsi(aapl["close"], period=1)

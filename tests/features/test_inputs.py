@@ -104,6 +104,15 @@ def test_the_newest_window_ends_with_the_last_bar(aapl):
     np.testing.assert_array_equal(windows.gather(np.array([at]))[0], earlier)
 
 
+def test_the_newest_windows_go_back_from_the_last_bar(aapl):
+    inputs, _ = fitted(aapl)
+    many = inputs.newest(aapl, ticker="T", count=5)
+    assert many.origin.tolist() == aapl.index[-5:].tolist()
+    whole = inputs.windows(aapl, ticker="T")
+    np.testing.assert_array_equal(many.gather(slice(0, 4)), whole.gather(slice(-4, None)))
+    assert len(inputs.newest(aapl.iloc[:140], ticker="T", count=99)) == 140 - 66 - 60 + 2
+
+
 def test_the_newest_window_of_a_short_history_says_what_it_needs(aapl):
     inputs, _ = fitted(aapl)
     with pytest.raises(NotEnoughBars, match="Received 100"):

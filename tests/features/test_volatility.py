@@ -24,7 +24,7 @@ def test_returns_in_the_fitted_unit_have_a_standard_deviation_of_one(aapl):
     bars = aapl.iloc[:2000]
     values = fit_unit(bars).at(bars)
     standard = (np.log(bars["close"]).diff().shift(-1) / values).dropna().clip(-5, 5)
-    assert abs(standard.pow(2).mean() - 1) < 0.01
+    assert abs(standard.pow(2).mean() - 1) < 0.03
 
 
 def test_later_bars_change_no_unit_bit_for_bit(aapl):

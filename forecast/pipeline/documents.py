@@ -1,0 +1,141 @@
+"""A run as JSON: what `train --json` prints, and what is saved beside the network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.evaluation.lag import LagTest
+from forecast.evaluation.scores import as_rows
+from forecast.features.windows import Windows
+from forecast.networks.training import Fitted
+from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.provenance import (
+    command,
+    data_hash,
+    git_commit,
+    settings_document,
+    versions,
+)
+from forecast.pipeline.scoring import Scored
+
+
+def run_document(
+    one: Prepared,
+    result: Scored,
+    *,
+    run: str,
+    folder: Path,
+    tickers: list[str],
+    settings: Settings,
+) -> dict[str, Any]:
+    """One ticker's run as `train --json` prints it; `plots` and `seconds` are added as they come.
+
+    Args:
+        one: The ticker.
+        result: Its scores.
+        run: The run's name.
+        folder: Of the model, relative to the home folder.
+        tickers: All that the network was trained on.
+        settings: The resolved ones.
+    """
+    fetched = one.fetched
+    return {
+        "ticker": one.ticker,
+        "run": run,
+        "source": fetched.source,
+        "network": settings.network,
+        "target": settings.target,
+        "lookback": settings.lookback,
+        "horizon": settings.horizon,
+        "split": {name: _span(one.part(name)) for name in ("train", "validation", "test")},
+        "scores": result.scores,
+        "verdict": result.verdict.as_document(),
+        "report": f"reports/{one.ticker}/{run}/index.html",
+        "plots": [],
+        "model": folder.as_posix(),
+        "seconds": {},
+        "lag": _lag(result.lag),
+        **result.detail,
+        "snapshot": fetched.snapshot,
+        "currency": fetched.history.currency,
+        "notice": fetched.notice,
+        "findings": [finding.as_document() for finding in fetched.findings],
+        "settings": settings_document(settings)
+        | {"features": list(one.inputs.feature_names)},
+        "command": command(
+            "train", tickers, settings, *(["--together"] if len(tickers) > 1 else [])
+        ),
+        "versions": versions(),
+    }
+
+
+def run_manifest(
+    prepared: Sequence[Prepared], fitted: Fitted, *, run: str, settings: Settings
+) -> dict[str, Any]:
+    """What is needed to make the run again: settings, data, versions, code."""
+    return {
+        "run": run,
+        "network": settings.network,
+        "target": settings.target,
+        "horizon": settings.horizon,
+        "settings": settings_document(settings),
+        "seed": settings.seed,
+        "git_commit": git_commit(),
+        "versions": versions(),
+        "training": history_of(fitted),
+        "tickers": {
+            one.ticker: {
+                "source": one.fetched.source,
+                "snapshot": one.fetched.snapshot,
+                "data_sha256": data_hash(one.bars),
+                "first": f"{one.bars.index[0]:%Y-%m-%d}",
+                "last": f"{one.bars.index[-1]:%Y-%m-%d}",
+                "sessions": len(one.bars),
+            }
+            for one in prepared
+        },
+    }
+
+
+def saved_inputs(
+    prepared: Sequence[Prepared], scored: Sequence[Scored]
+) -> dict[str, dict[str, Any]]:
+    """For each ticker what `predict` needs beside the network."""
+    return {
+        one.ticker: {
+            "inputs": one.inputs.as_document(),
+            "calibration": result.calibration.as_document(),
+        }
+        for one, result in zip(prepared, scored, strict=True)
+    }
+
+
+def history_of(fitted: Fitted) -> dict[str, Any]:
+    """The course of the training."""
+    return {
+        "loss": fitted.loss,
+        "val_loss": fitted.validation_loss,
+        "learning_rate": fitted.learning_rate,
+        "kept_epoch": fitted.kept_epoch,
+    }
+
+
+def _lag(test: LagTest) -> dict[str, Any]:
+    table = test.correlations.rename_axis("lag").reset_index()
+    numbers = pd.DataFrame([{"slope": test.slope, "intercept": test.intercept, "r2": test.r2}])
+    return {
+        "text": test.text,
+        "persistence": bool(test.persistence),
+        **as_rows(numbers)[0],
+        "correlations": as_rows(table),
+    }
+
+
+def _span(windows: Windows) -> dict[str, Any]:
+    first, last = windows.origin[[0, -1]].strftime("%Y-%m-%d")
+    return {"first": first, "last": last, "origins": len(windows)}

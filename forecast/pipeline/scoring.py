@@ -1,0 +1,159 @@
+"""Forecasts of the test part, of the network and of every baseline, and what they are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.baselines import BASELINES
+from forecast.evaluation import intervals
+from forecast.evaluation.coverage import coverage_break, pit_histogram
+from forecast.evaluation.forecasts import forecast_frame, outcomes
+from forecast.evaluation.lag import LagTest, lag_test
+from forecast.evaluation.scores import (
+    as_rows,
+    naive_scale,
+    score_table,
+    scores_by_regime,
+    scores_by_year,
+)
+from forecast.evaluation.verdict import Verdict, verdict
+from forecast.features.inputs import Inputs, feature_rows
+from forecast.features.targets import Prediction
+from forecast.features.windows import Windows
+from forecast.networks.training import Fitted, infer
+from forecast.pipeline.preparing import Prepared
+
+
+_HOLDS = "The 80 % band holds what it promises, over the whole test part and along it."
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What came of one ticker.
+
+    Attributes:
+        forecasts: Forecast frame of the test part: the network, then every baseline.
+        scores: Rows of the score table.
+        verdict: On the network.
+        lag: Is the forecast yesterday's price?
+        calibration: How the intervals were adjusted, as far as outcomes are known.
+        detail: By year, by regime, the intervals' shares: JSON for the report.
+    """
+
+    forecasts: pd.DataFrame
+    scores: list[dict[str, object]]
+    verdict: Verdict
+    lag: LagTest
+    calibration: intervals.Calibration
+    detail: dict[str, Any]
+
+
+def score(one: Prepared, fitted: Fitted, *, network: str) -> Scored:
+    """Forecast the test origins with the network and every baseline, and score them.
+
+    Args:
+        one: The ticker.
+        fitted: The network.
+        network: Its name.
+    """
+    test = one.part("test")
+    prediction, calibration = calibrated(one, fitted)
+    frames = [_frame(one, test, network, prediction)]
+    features = feature_rows(one.bars, one.inputs.feature_names, ticker=one.ticker)
+    for name, baseline in BASELINES.items():
+        own = baseline(
+            one.bars,
+            test.origin,
+            horizon=test.horizon,
+            fitted_until=one.fitted_until,
+            features=features,
+        )
+        frames.append(_frame(one, test, name, own))
+    forecasts = pd.concat(frames, ignore_index=True)
+    scale = naive_scale(one.bars["close"].loc[: one.fitted_until])
+    table = score_table(forecasts, naive_mae={one.ticker: scale})
+    return Scored(
+        forecasts,
+        as_rows(table),
+        verdict(table, model=network),
+        lag_test(forecasts, model=network, step=test.horizon),
+        calibration,
+        _detail(forecasts, network, test.horizon),
+    )
+
+
+def calibrated(one: Prepared, fitted: Fitted) -> tuple[Prediction, intervals.Calibration]:
+    """The network's forecasts of the test part, and the calibration after the last known outcome.
+
+    The calibration starts with the validation part, which neither fitted the weights nor is scored,
+    and goes on through the test part from outcomes known at each origin.
+    """
+    validation, test = one.part("validation"), one.part("test")
+    windows = one.windows.take(np.r_[one.split.validation, one.split.test])
+    outputs = np.concatenate([infer(fitted.model, validation), infer(fitted.model, test)])
+    prediction, state = adjust(
+        one.inputs, outputs, one.bars, windows, intervals.start(test.horizon)
+    )
+    own = slice(len(validation), None)
+    return Prediction(prediction.point[own], prediction.quantiles[own]), state
+
+
+def adjust(
+    inputs: Inputs,
+    outputs: np.ndarray,
+    bars: pd.DataFrame,
+    windows: Windows,
+    state: intervals.Calibration,
+    *,
+    coming: pd.DatetimeIndex | None = None,
+) -> tuple[Prediction, intervals.Calibration]:
+    """Network outputs as calibrated log returns, and the calibration after them.
+
+    Args:
+        inputs: The ticker's.
+        outputs: Of the windows, shape (n, horizon, 8).
+        bars: The ticker's.
+        windows: In the order of time.
+        state: The calibration before them.
+        coming: The sessions after the last bar, where some outcomes are not known yet.
+    """
+    sessions, actual = outcomes(bars, windows.origin, horizon=windows.horizon, coming=coming)
+    close = bars["close"].loc[windows.origin].to_numpy()
+    return intervals.calibrate(
+        inputs.decode(outputs, bars, windows.origin),
+        np.log(actual / close[:, None]),
+        origins=windows.origin,
+        sessions=sessions,
+        state=state,
+    )
+
+
+def _frame(one: Prepared, test: Windows, model: str, prediction: Prediction) -> pd.DataFrame:
+    sessions, actual = outcomes(one.bars, test.origin, horizon=test.horizon)
+    return forecast_frame(
+        prediction,
+        ticker=one.ticker,
+        model=model,
+        close=one.bars["close"].loc[test.origin].to_numpy(),
+        origins=test.origin,
+        sessions=sessions,
+        actual=actual,
+    )
+
+
+def _detail(forecasts: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
+    def own(table: pd.DataFrame) -> list[dict[str, object]]:
+        return as_rows(table[(table["model"] == network) & (table["step"] == step)])
+
+    return {
+        "by_year": own(scores_by_year(forecasts)),
+        "by_regime": own(scores_by_regime(forecasts)),
+        "calibration": {
+            "text": coverage_break(forecasts, model=network, step=step) or _HOLDS,
+            "rows": as_rows(pit_histogram(forecasts, model=network, step=step)),
+        },
+    }
