@@ -245,7 +245,8 @@ def _ask(
     if calendar_name(history.exchange) is None and known.served is not None:
         # A few sessions are too few to infer it from.
         history = replace(history, exchange=known.served.manifest.exchange)
-    return rules.check(history, lenient=True, hint="again later: the source may mend it")
+    hint = f"forecast fetch {history.ticker} later, or with --start after that session"
+    return rules.check(history, lenient=True, hint=hint)
 
 
 def _update_partly(
