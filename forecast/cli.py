@@ -20,7 +20,7 @@ from forecast.networks.recurrent import NETWORKS
 
 if TYPE_CHECKING:
     from forecast.config import Settings
-    from forecast.pipeline.train import Watch
+    from forecast.pipeline.watch import Watch
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -61,10 +61,18 @@ def _shared_options(command: Command) -> Command:
             "[variable FORECAST_HOME; default: the current folder].",
         ),
         click.option(
-            "--json", is_flag=True, expose_value=False, callback=keep, help="Print one JSON document."
+            "--json",
+            is_flag=True,
+            expose_value=False,
+            callback=keep,
+            help="Print one JSON document.",
         ),
         click.option(
-            "--quiet", is_flag=True, expose_value=False, callback=keep, help="No progress on stderr."
+            "--quiet",
+            is_flag=True,
+            expose_value=False,
+            callback=keep,
+            help="No progress on stderr.",
         ),
         click.option(
             "--debug", is_flag=True, expose_value=False, callback=keep, help="Show tracebacks."
@@ -79,6 +87,12 @@ _SOURCE = click.option(
     "--source",
     metavar="SOURCE",
     help="auto (store, Yahoo, else the sample), yahoo, sample or csv:DIR.",
+)
+_AS_OF = click.option(
+    "--as-of",
+    multiple=True,
+    metavar="SNAPSHOT",
+    help="Bars of this snapshot, as a saved run's manifest names it; TICKER=SNAPSHOT for several.",
 )
 _TICKERS = click.argument("tickers", nargs=-1, required=True, metavar="TICKER...")
 
@@ -99,6 +113,7 @@ def cli() -> None:
 @click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First session wanted.")
 @click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session wanted.")
 @click.option("--refresh", is_flag=True, help="Fetch the whole history again.")
+@_AS_OF
 @_shared_options
 @click.pass_obj
 def fetch(
@@ -108,6 +123,7 @@ def fetch(
     start: datetime | None,
     end: datetime | None,
     refresh: bool,
+    as_of: tuple[str, ...],
 ) -> int:
     """Bring bars into the store and say what is odd about them."""
     from forecast.market.fetching import Failed
@@ -123,6 +139,7 @@ def fetch(
             start=_day(start),
             end=_day(end),
             refresh=refresh,
+            as_of=_snapshots(tickers, as_of),
             watch=watch,
         )
     if shared.json:
@@ -143,16 +160,29 @@ def fetch(
 @click.option("--epochs", type=int, help="At most so many; training stops early.")
 @click.option("--seed", type=int, help="Same seed, same network.")
 @click.option("--together", is_flag=True, help="One network over all tickers.")
+@_AS_OF
 @_shared_options
 @click.pass_obj
-def train(shared: Shared, tickers: tuple[str, ...], together: bool, **flags: Any) -> int:
+def train(
+    shared: Shared,
+    /,
+    tickers: tuple[str, ...],
+    together: bool,
+    as_of: tuple[str, ...],
+    **flags: Any,
+) -> int:
     """Train a network, score it beside the baselines, write model and report."""
     from forecast.pipeline import train as verb
 
     home, settings = _settings(shared, **flags)
     with _watching(shared) as watch:
         results = verb.train(
-            tickers, home=home, settings=settings, together=together, watch=watch
+            tickers,
+            home=home,
+            settings=settings,
+            together=together,
+            as_of=_snapshots(tickers, as_of),
+            watch=watch,
         )
     runs = [result for result in results if isinstance(result, verb.Run)]
     failed = [result for result in results if isinstance(result, verb.FailedRun)]
@@ -167,10 +197,15 @@ def train(shared: Shared, tickers: tuple[str, ...], together: bool, **flags: Any
 @_TICKERS
 @_SOURCE
 @click.option("--model", metavar="RUN", help="Which run [default: the champion].")
+@_AS_OF
 @_shared_options
 @click.pass_obj
 def predict(
-    shared: Shared, tickers: tuple[str, ...], source: str | None, model: str | None
+    shared: Shared,
+    tickers: tuple[str, ...],
+    source: str | None,
+    model: str | None,
+    as_of: tuple[str, ...],
 ) -> int:
     """Forecast the next sessions from the newest completed bar."""
     from forecast.pipeline import predict as verb
@@ -179,7 +214,14 @@ def predict(
 
     home, settings = _settings(shared, source=source)
     with _watching(shared) as watch:
-        results = verb.predict(tickers, home=home, settings=settings, run=model, watch=watch)
+        results = verb.predict(
+            tickers,
+            home=home,
+            settings=settings,
+            run=model,
+            as_of=_snapshots(tickers, as_of),
+            watch=watch,
+        )
     failed = [result for result in results if isinstance(result, FailedRun)]
     documents = [result for result in results if not isinstance(result, FailedRun)]
     if shared.json:
@@ -187,6 +229,28 @@ def predict(
     else:
         _print([line for document in documents for line in text.forecast_lines(document)])
     return _report_failures(failed)
+
+
+@cli.command()
+@click.argument("tickers", nargs=-1, metavar="[TICKER...]")
+@_SOURCE
+@_shared_options
+@click.pass_obj
+def audit(shared: Shared, tickers: tuple[str, ...], source: str | None) -> int:
+    """Prove that no feature, scaler or forecast sees the future.
+
+    Without a ticker: every ticker that has a trained network, or else AAPL of the sample.
+    """
+    from forecast.pipeline import audit as verb
+
+    home, settings = _settings(shared, source=source)
+    with _watching(shared) as watch:
+        results = verb.audit(tickers, home=home, settings=settings, watch=watch)
+    if shared.json:
+        _print_json({"audits": [result.as_document() for result in results]})
+    else:
+        _print("\n\n".join(str(result) for result in results).splitlines())
+    return 0 if all(result.passed for result in results) else EXIT_ERROR
 
 
 def main() -> None:
@@ -200,8 +264,15 @@ def main() -> None:
     except click.UsageError as error:
         status = EXIT_USAGE
         if wants_json:
-            _print_json({"error": {"type": "UsageError", "message": error.format_message(),
-                                   "hint": "forecast --help"}})
+            _print_json(
+                {
+                    "error": {
+                        "type": "UsageError",
+                        "message": error.format_message(),
+                        "hint": "forecast --help",
+                    }
+                }
+            )
         else:
             error.show()
     except (KeyboardInterrupt, click.Abort):
@@ -248,6 +319,17 @@ def _watching(shared: Shared) -> Iterator[Watch]:
             yield watch
 
 
+def _snapshots(tickers: tuple[str, ...], given: tuple[str, ...]) -> dict[str, str]:
+    """Ticker → snapshot; a bare snapshot belongs to the only ticker."""
+    snapshots = {}
+    for word in given:
+        ticker, separator, snapshot = word.rpartition("=")
+        if not separator and len(set(tickers)) > 1:
+            raise click.UsageError("--as-of needs TICKER=SNAPSHOT where there are several tickers.")
+        snapshots[(ticker or tickers[0]).strip().upper()] = snapshot
+    return snapshots
+
+
 def _day(moment: datetime | None) -> date | None:
     return None if moment is None else moment.date()
 
@@ -256,11 +338,7 @@ def _failures(failed: list[Any]) -> dict[str, Any]:
     """For several tickers of which some failed; a single failure is an `error` document."""
     if not failed:
         return {}
-    return {
-        "failed": [
-            {"ticker": one.ticker, "error": one.error.as_document()} for one in failed
-        ]
-    }
+    return {"failed": [{"ticker": one.ticker, "error": one.error.as_document()} for one in failed]}
 
 
 def _report_failures(failed: list[Any]) -> int:

@@ -10,6 +10,7 @@ ForecastError
 ├── BarsError             bars break their contract
 ├── NotEnoughBars         too short a history for what was asked
 ├── TrainingError         training diverged
+├── LeakError             something sees bars that come after the forecast's origin
 ├── ArtifactError         a saved file is missing, damaged or of another version
 └── BusyError             another process holds the lock
 
@@ -77,6 +78,10 @@ class NotEnoughBars(ForecastError):  # noqa: N818
 
 class TrainingError(ForecastError):
     """Training diverged."""
+
+
+class LeakError(ForecastError):
+    """Something sees bars that come after the forecast's origin."""
 
 
 class ArtifactError(ForecastError):
