@@ -51,7 +51,7 @@ check: $(DEV)  ## Lint, format, types, import contracts
 
 .PHONY: bench
 bench: $(DEV)  ## Time this program beside the textbook script
-	@$(BIN)/python benchmarks/textbook.py $(ARGS)
+	@$(BIN)/python benchmarks/against_textbook.py $(ARGS)
 
 .PHONY: clean
 clean:  ## Remove the environment and caches; data, models and reports stay

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from forecast.errors import ConfigError
+from forecast.evaluation.backtest import TRADES
+from forecast.evaluation.walk_forward import SCHEMES
 from forecast.features.targets import TARGETS
 from forecast.networks.recurrent import NETWORKS
 
@@ -36,6 +38,20 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Quality(_Table):
+    """When something about a history counts as odd; `market.quality.Thresholds` says what each is.
+
+    Sizes in robust standard deviations, log returns, sessions and fractions.
+    """
+
+    jump: float = Field(12.0, gt=0)
+    jump_floor: float = Field(0.15, ge=0)
+    flat_run: int = Field(6, ge=2)
+    few_sessions: int = Field(250, ge=0)
+    stale_sessions: int = Field(5, ge=0)
+    rounding: float = Field(1e-6, ge=0, lt=0.01)
+
+
 class Settings(_Table):
     """Everything a user may choose; the defaults are what `train` uses.
 
@@ -43,6 +59,10 @@ class Settings(_Table):
     """
 
     source: str = "auto"
+    store: str | None = None
+    exchange: str | None = None
+    keep_snapshots: int = Field(10, ge=1)
+    quality: Quality = Quality()
     network: str = "lstm"
     units: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split)] = (
         64,
@@ -59,6 +79,11 @@ class Settings(_Table):
     patience: int = Field(15, ge=1, le=100_000)
     seed: int = Field(7, ge=0, lt=2**32)
     tensorboard: bool = False
+    folds: int = Field(5, ge=2, le=100)
+    seeds: int = Field(3, ge=1, le=100)
+    scheme: str = "expanding"
+    trade: str = "open"
+    cost: float = Field(5.0, ge=0, le=1000)
 
     @field_validator("network")
     @classmethod
@@ -69,6 +94,16 @@ class Settings(_Table):
     @classmethod
     def _known_target(cls, value: str) -> str:
         return _one_of(value, TARGETS)
+
+    @field_validator("scheme")
+    @classmethod
+    def _known_scheme(cls, value: str) -> str:
+        return _one_of(value, SCHEMES)
+
+    @field_validator("trade")
+    @classmethod
+    def _known_trade(cls, value: str) -> str:
+        return _one_of(value, TRADES)
 
 
 def load_settings(home: Path, **flags: Any) -> Settings:
@@ -135,7 +170,7 @@ def _explain(error: ValidationError, where: Mapping[str, str]) -> ConfigError:
         fields = Settings.model_fields
         for part in path[:-1]:
             annotation = fields[part].annotation
-            fields = annotation.model_fields if isinstance(annotation, type) else {}  # type: ignore[attr-defined]
+            fields = annotation.model_fields if isinstance(annotation, type) else {}
         near = difflib.get_close_matches(path[-1], fields, n=1, cutoff=0.0)
         return ConfigError(
             f"every setting must be a known one. Received {name!r} from {origin}.",

@@ -1,8 +1,9 @@
 """Saved runs: `models/<ticker>/<run>/`, written whole, verified before anything is loaded.
 
-A run's folder holds `network.keras`, `inputs.json` (scalers and targets a ticker), `metrics.json` and
-`manifest.json`, which names the checksum of each of the others. A run over several tickers lies
-under `models/_together/`. `models/<ticker>/champion.json` names the run that `predict` uses.
+A run's folder holds `network.keras`, `inputs.json` (a ticker's fitted inputs and calibration),
+`metrics.json` and `manifest.json`, which names the checksum of each of the others. A run over
+several tickers lies under `models/_together/`. `models/<ticker>/champion.json` names the run that
+`predict` uses.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class SavedRun:
     Attributes:
         folder: Where it lies.
         manifest: Settings, split, versions, data hash, checksums.
-        inputs: For each ticker the document that `Inputs.from_document` takes.
+        inputs: For each ticker `inputs` and `calibration`, as their `from_document` take them.
     """
 
     folder: Path
@@ -107,6 +108,22 @@ def load_run(home: Path, ticker: str, run: str | None = None) -> SavedRun:
                 hint=f"forecast train {ticker}",
             )
     return SavedRun(folder, manifest, _read_json(folder / INPUTS))
+
+
+def named_snapshots(home: Path) -> dict[str, set[str]]:
+    """For each ticker the snapshots that a saved run was trained on: never to be removed.
+
+    A manifest that cannot be read names nothing here; loading its run says so.
+    """
+    named: dict[str, set[str]] = {}
+    for path in (home / "models").glob(f"*/*/{MANIFEST}"):
+        try:
+            tickers = json.loads(path.read_bytes())["tickers"]
+        except (OSError, ValueError, KeyError):
+            continue
+        for ticker, data in tickers.items():
+            named.setdefault(ticker, set()).add(data["snapshot"])
+    return named
 
 
 def set_champion(home: Path, ticker: str, run: str) -> None:

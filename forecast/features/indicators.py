@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import ConfigError, NotEnoughBars
-from forecast.features.volatility import SMALLEST_VOLATILITY, range_volatility
+from forecast.features.volatility import SMALLEST_VOLATILITY, log_of, range_volatility
 
 
 def log_return(close: pd.Series, *, span: int = 1) -> pd.Series:
@@ -31,7 +31,7 @@ def log_return(close: pd.Series, *, span: int = 1) -> pd.Series:
         ValueError: if `span` < 1.
     """
     _at_least("span", span, 1)
-    return np.log(close).diff(span)
+    return log_of(close).diff(span)
 
 
 def sma(close: pd.Series, *, period: int = 20) -> pd.Series:
@@ -43,7 +43,7 @@ def sma(close: pd.Series, *, period: int = 20) -> pd.Series:
     _at_least("period", period, 2)
     from ta.trend import SMAIndicator
 
-    return SMAIndicator(close, window=period).sma_indicator()
+    return pd.Series(SMAIndicator(close, window=period).sma_indicator())
 
 
 def ema(close: pd.Series, *, period: int = 20) -> pd.Series:
@@ -58,7 +58,7 @@ def ema(close: pd.Series, *, period: int = 20) -> pd.Series:
     _at_least("period", period, 2)
     from ta.trend import EMAIndicator
 
-    return EMAIndicator(close, window=period).ema_indicator()
+    return pd.Series(EMAIndicator(close, window=period).ema_indicator())
 
 
 def rsi(close: pd.Series, *, period: int = 14) -> pd.Series:
@@ -105,7 +105,7 @@ def bollinger(close: pd.Series, *, period: int = 20, deviations: float = 2.0) ->
     _at_least("period", period, 2)
     from ta.volatility import BollingerBands
 
-    bands = BollingerBands(close, window=period, window_dev=deviations)  # type: ignore[arg-type]
+    bands = BollingerBands(close, window=period, window_dev=deviations)
     lower, middle, upper = (
         bands.bollinger_lband(),
         bands.bollinger_mavg(),
@@ -258,7 +258,7 @@ def realised_volatility(close: pd.Series, *, period: int = 20) -> pd.Series:
     """
     _at_least("period", period, 2)
     squares = log_return(close) ** 2
-    return np.sqrt(squares.rolling(period).mean().clip(lower=0.0))
+    return squares.rolling(period).mean().clip(lower=0.0).pow(0.5)
 
 
 def ewma_volatility(close: pd.Series, *, decay: float = 0.94, warm_up: int = 20) -> pd.Series:
@@ -280,7 +280,7 @@ def ewma_volatility(close: pd.Series, *, decay: float = 0.94, warm_up: int = 20)
     start = squares.copy()
     start.iloc[warm_up] = squares.iloc[1 : warm_up + 1].mean()
     variance = start.iloc[warm_up:].ewm(alpha=1.0 - decay, adjust=False).mean()
-    return np.sqrt(variance).reindex(close.index)
+    return variance.pow(0.5).reindex(close.index)
 
 
 def parkinson_volatility(high: pd.Series, low: pd.Series, *, period: int = 10) -> pd.Series:
@@ -293,18 +293,18 @@ def parkinson_volatility(high: pd.Series, low: pd.Series, *, period: int = 10) -
         ValueError: if `period` < 2.
     """
     _at_least("period", period, 2)
-    squares = np.log(high / low) ** 2 / (4.0 * np.log(2.0))
-    return np.sqrt(squares.rolling(period).mean().clip(lower=0.0))
+    squares = log_of(high / low) ** 2 / (4.0 * np.log(2.0))
+    return squares.rolling(period).mean().clip(lower=0.0).pow(0.5)
 
 
 def high_low_range(high: pd.Series, low: pd.Series) -> pd.Series:
     """Logarithm of the session's range log(high / low), at least one basis point; no warm-up."""
-    return np.log(np.log(high / low).clip(lower=SMALLEST_VOLATILITY))
+    return log_of(log_of(high / low).clip(lower=SMALLEST_VOLATILITY))
 
 
 def overnight_return(open_: pd.Series, close: pd.Series) -> pd.Series:
     """Log return from the previous close to the open; the first value is NaN."""
-    return np.log(open_ / close.shift(1))
+    return log_of(open_ / close.shift(1))
 
 
 def volume_change(volume: pd.Series, *, period: int = 20) -> pd.Series:
@@ -317,7 +317,7 @@ def volume_change(volume: pd.Series, *, period: int = 20) -> pd.Series:
     """
     _at_least("period", period, 2)
     average = volume.rolling(period).mean().clip(lower=0.0)
-    return np.log((volume + 1.0) / (average + 1.0))
+    return log_of((volume + 1.0) / (average + 1.0))
 
 
 def weekday_wave(sessions: pd.DatetimeIndex, *, phase: str) -> pd.Series:
@@ -327,11 +327,11 @@ def weekday_wave(sessions: pd.DatetimeIndex, *, phase: str) -> pd.Series:
 
 
 def _log_true_range(bars: pd.DataFrame, *, period: int) -> pd.Series:
-    return np.log(range_volatility(bars)).rolling(period).mean()
+    return log_of(range_volatility(bars)).rolling(period).mean()
 
 
 def _log_floor(volatility: pd.Series) -> pd.Series:
-    return np.log(volatility.clip(lower=SMALLEST_VOLATILITY))
+    return log_of(volatility.clip(lower=SMALLEST_VOLATILITY))
 
 
 @dataclass(frozen=True)
@@ -351,12 +351,12 @@ INDICATORS: dict[str, Indicator] = {
     "return_20": Indicator(lambda b: log_return(b["close"], span=20), 20),
     "return_60": Indicator(lambda b: log_return(b["close"], span=60), 60),
     "return_overnight": Indicator(lambda b: overnight_return(b["open"], b["close"]), 1),
-    "sma_10_ratio": Indicator(lambda b: np.log(b["close"] / sma(b["close"], period=10)), 9),
-    "sma_20_ratio": Indicator(lambda b: np.log(b["close"] / sma(b["close"], period=20)), 19),
-    "sma_50_ratio": Indicator(lambda b: np.log(b["close"] / sma(b["close"], period=50)), 49),
-    "sma_200_ratio": Indicator(lambda b: np.log(b["close"] / sma(b["close"], period=200)), 199),
-    "ema_12_ratio": Indicator(lambda b: np.log(b["close"] / ema(b["close"], period=12)), 11),
-    "ema_26_ratio": Indicator(lambda b: np.log(b["close"] / ema(b["close"], period=26)), 25),
+    "sma_10_ratio": Indicator(lambda b: log_of(b["close"] / sma(b["close"], period=10)), 9),
+    "sma_20_ratio": Indicator(lambda b: log_of(b["close"] / sma(b["close"], period=20)), 19),
+    "sma_50_ratio": Indicator(lambda b: log_of(b["close"] / sma(b["close"], period=50)), 49),
+    "sma_200_ratio": Indicator(lambda b: log_of(b["close"] / sma(b["close"], period=200)), 199),
+    "ema_12_ratio": Indicator(lambda b: log_of(b["close"] / ema(b["close"], period=12)), 11),
+    "ema_26_ratio": Indicator(lambda b: log_of(b["close"] / ema(b["close"], period=26)), 25),
     "rsi_14": Indicator(lambda b: rsi(b["close"], period=14), 14),
     "bollinger_20_b": Indicator(lambda b: bollinger(b["close"])["percent_b"], 19),
     "bollinger_20_width": Indicator(lambda b: bollinger(b["close"])["width"], 19),

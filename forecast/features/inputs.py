@@ -199,25 +199,58 @@ def fit_inputs(
         NotEnoughBars: saying how many sessions are needed.
     """
     names = check_features(feature_names)
-    origins = len(bars) - warm_up_of(names) - lookback - horizon + 1
     split = chronological(
-        origins, horizon=horizon, sessions=len(bars), ticker=ticker
+        origins_of(len(bars), names, lookback=lookback, horizon=horizon),
+        horizon=horizon,
+        sessions=len(bars),
+        ticker=ticker,
     )
-    rows = feature_rows(bars, names, ticker=ticker)
-    training_rows = rows.iloc[: split.train.stop - 1 + lookback]
+    inputs = fit_on(
+        bars,
+        split.train,
+        ticker=ticker,
+        feature_names=names,
+        lookback=lookback,
+        horizon=horizon,
+        target=target,
+    )
+    return inputs, split
+
+
+def fit_on(
+    bars: pd.DataFrame,
+    train: range,
+    *,
+    ticker: str,
+    feature_names: Sequence[str],
+    lookback: int,
+    horizon: int,
+    target: str,
+) -> Inputs:
+    """Inputs fitted on given training origins, and on no row after the last of them.
+
+    Args:
+        bars: All bars.
+        train: Positions among the origins, from 0 on.
+        ticker, feature_names, lookback, horizon, target: As `fit_inputs`.
+    """
+    rows = feature_rows(bars, feature_names, ticker=ticker)
+    training_rows = rows.iloc[: train.stop - 1 + lookback]
     training_bars = bars.loc[: training_rows.index[-1]]
     fit_scaler = fit_minmax if target == "price" else fit_standard
-    return (
-        Inputs(
-            names,
-            lookback,
-            horizon,
-            fit_scaler(training_rows.to_numpy()),
-            fit_target(target, bars["close"].loc[training_rows.index].to_numpy()),
-            fit_unit(training_bars),
-        ),
-        split,
+    return Inputs(
+        tuple(feature_names),
+        lookback,
+        horizon,
+        fit_scaler(training_rows.to_numpy()),
+        fit_target(target, bars["close"].loc[training_rows.index].to_numpy()),
+        fit_unit(training_bars),
     )
+
+
+def origins_of(sessions: int, feature_names: Sequence[str], *, lookback: int, horizon: int) -> int:
+    """Number of origins whose outcome is known among so many bars; not positive if too few."""
+    return sessions - warm_up_of(feature_names) - lookback - horizon + 1
 
 
 def feature_rows(bars: pd.DataFrame, names: Sequence[str], *, ticker: str) -> pd.DataFrame:

@@ -38,7 +38,9 @@ def chronological(origins: int, *, horizon: int, sessions: int, ticker: str) -> 
     """
     least = max(MIN_ORIGINS, 20 * horizon)
     needed = sessions - origins + least
-    require_sessions(sessions, needed=needed, ticker=ticker, why=f"{least} origins and their windows")
+    require_sessions(
+        sessions, needed=needed, ticker=ticker, why=f"{least} origins and their windows"
+    )
     first = round(origins * TRAIN_SHARE)
     second = round(origins * (TRAIN_SHARE + VALIDATION_SHARE))
     return Split(

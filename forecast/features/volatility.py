@@ -35,7 +35,13 @@ def range_volatility(bars: pd.DataFrame, *, floor: float = SMALLEST_VOLATILITY) 
     """
     before = bars["close"].shift(1).fillna(bars["close"])
     high, low = np.maximum(bars["high"], before), np.minimum(bars["low"], before)
-    return (np.log(high / low) / (2.0 * np.sqrt(np.log(2.0)))).clip(lower=floor)
+    true_range = log_of(pd.Series(high / low, index=bars.index))
+    return (true_range / (2.0 * np.sqrt(np.log(2.0)))).clip(lower=floor)
+
+
+def log_of(values: pd.Series) -> pd.Series:
+    """Natural logarithm, same index."""
+    return pd.Series(np.log(values), index=values.index)
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,7 @@ class VolatilityUnit:
             (weight * column for weight, column in zip(self.weights[1:], columns, strict=True)),
             start=pd.Series(float(self.weights[0]), index=bars.index),
         )
-        return np.exp(predicted).clip(lower=SMALLEST_VOLATILITY)
+        return pd.Series(np.exp(predicted), index=bars.index).clip(lower=SMALLEST_VOLATILITY)
 
 
 def fit_unit(bars: pd.DataFrame) -> VolatilityUnit:
@@ -79,7 +85,7 @@ def fit_unit(bars: pd.DataFrame) -> VolatilityUnit:
     inputs = np.column_stack([np.ones(len(bars)), *columns])[known]
     target = columns[0].to_numpy()[1:][known]
     weights = np.linalg.lstsq(inputs, target, rcond=None)[0]
-    returns = np.log(bars["close"]).diff().to_numpy()[1:][known]
+    returns = log_of(bars["close"]).diff().to_numpy()[1:][known]
     standard = np.clip(returns / np.exp(inputs @ weights), -_CLIP, _CLIP)
     size = float(np.sqrt(np.mean(standard**2)))
     weights[0] += np.log(size) if size > 0 else 0.0
@@ -87,5 +93,5 @@ def fit_unit(bars: pd.DataFrame) -> VolatilityUnit:
 
 
 def _means(bars: pd.DataFrame, floor: float) -> list[pd.Series]:
-    logs = np.log(range_volatility(bars, floor=floor))
+    logs = log_of(range_volatility(bars, floor=floor))
     return [logs.rolling(span).mean() for span in SPANS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -56,11 +57,7 @@ class Windows:
         """Stretches of windows that follow each other row by row: (first start, how many)."""
         breaks = np.flatnonzero(np.diff(self.starts) != 1) + 1
         edges = np.r_[0, breaks, len(self.starts)]
-        return [
-            (int(self.starts[a]), int(b - a))
-            for a, b in zip(edges[:-1], edges[1:], strict=True)
-            if b > a
-        ]
+        return [(int(self.starts[a]), int(b - a)) for a, b in pairwise(edges) if b > a]
 
 
 def make_windows(
@@ -119,5 +116,5 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
         starts=np.concatenate(
             [part.starts + offset for part, offset in zip(parts, offsets, strict=True)]
         ),
-        origin=parts[0].origin.append([part.origin for part in parts[1:]]),
+        origin=pd.DatetimeIndex(np.concatenate([part.origin for part in parts])),
     )

@@ -225,8 +225,8 @@ def _check_numbers(quotes: pd.DataFrame) -> list[Finding]:
 def _clamp_rounding(quotes: pd.DataFrame, rounding: float) -> tuple[pd.DataFrame, list[Finding]]:
     prices = quotes[PRICE_COLUMNS]
     ends = quotes[["open", "close"]]
-    low = np.minimum(quotes["low"], ends.min(axis=1))
-    high = np.maximum(quotes["high"], ends.max(axis=1))
+    low = ends.min(axis=1).clip(upper=quotes["low"])
+    high = ends.max(axis=1).clip(lower=quotes["high"])
     off = (low < quotes["low"]) | (high > quotes["high"])
     near = (low >= quotes["low"] * (1 - rounding)) & (high <= quotes["high"] * (1 + rounding))
     clamp = off & near & (quotes["low"] <= quotes["high"] * (1 + rounding))

@@ -185,7 +185,7 @@ def expected_sessions(exchange: str, first: pd.Timestamp, last: pd.Timestamp) ->
     beyond = max(kept[-1] + pd.Timedelta(days=1), first)
     if last < beyond:
         return inside
-    return inside.append(_plain(pd.bdate_range(beyond, last)))
+    return pd.DatetimeIndex(inside.append(_plain(pd.bdate_range(beyond, last))))
 
 
 def _plain(dates: pd.DatetimeIndex) -> pd.DatetimeIndex:

@@ -248,10 +248,10 @@ def _scored_steps(*parts: Windows) -> int:
 
 
 def _batches(windows: Windows, *, scored: int | None, seed: int | None) -> Any:
-    """A Keras dataset of the windows, gathered batch by batch; shuffled anew each epoch if seeded."""
+    """A Keras dataset of the windows, gathered by batch; shuffled anew each epoch if seeded."""
     import keras
 
-    class Batches(keras.utils.PyDataset):  # type: ignore[misc, name-defined]
+    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
             self._rng = None if seed is None else np.random.default_rng(seed)

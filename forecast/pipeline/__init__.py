@@ -1,1 +1,1 @@
-"""The verbs, a module each: fetch, train, predict. They read settings; all below takes arguments."""
+"""The verbs, a module each. They read the settings; all below them takes plain arguments."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def run_document(
     *,
     run: str,
     folder: Path,
-    tickers: list[str],
+    snapshots: Mapping[str, str],
     settings: Settings,
 ) -> dict[str, Any]:
     """One ticker's run as `train --json` prints it; `plots` and `seconds` are added as they come.
@@ -40,7 +40,7 @@ def run_document(
         result: Its scores.
         run: The run's name.
         folder: Of the model, relative to the home folder.
-        tickers: All that the network was trained on.
+        snapshots: Of each ticker that the network was trained on.
         settings: The resolved ones.
     """
     fetched = one.fetched
@@ -65,10 +65,13 @@ def run_document(
         "currency": fetched.history.currency,
         "notice": fetched.notice,
         "findings": [finding.as_document() for finding in fetched.findings],
-        "settings": settings_document(settings)
-        | {"features": list(one.inputs.feature_names)},
+        "settings": settings_document(settings) | {"features": list(one.inputs.feature_names)},
         "command": command(
-            "train", tickers, settings, *(["--together"] if len(tickers) > 1 else [])
+            "train",
+            list(snapshots),
+            settings,
+            *(f"--as-of={ticker}={snapshot}" for ticker, snapshot in snapshots.items()),
+            *(["--together"] if len(snapshots) > 1 else []),
         ),
         "versions": versions(),
     }

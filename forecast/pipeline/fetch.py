@@ -1,15 +1,18 @@
-"""`fetch`: bars of many tickers into the store."""
+"""`fetch`: bars of many tickers into the store; and of one ticker, for the other verbs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
 from forecast.market.fetching import Failed, Fetched, fetch_many, fetch_one
+from forecast.market.quality import Thresholds
+from forecast.market.store import Store
 from forecast.pipeline.watch import Watch
+from forecast.registry import named_snapshots
 
 
 def fetch(
@@ -20,51 +23,66 @@ def fetch(
     start: date | None = None,
     end: date | None = None,
     refresh: bool = False,
+    as_of: Mapping[str, str] | None = None,
     watch: Watch | None = None,
 ) -> list[Fetched | Failed]:
     """Bring the bars of the tickers into the store; one that fails never fails the others.
 
+    Old snapshots beyond `keep_snapshots` are removed, save those that a saved run names.
+
     Args:
         tickers: Such as `AAPL`.
         home: Where `data/` is.
-        settings: The source, the exchange, the quality thresholds.
+        settings: The source, the store, the exchange, the quality thresholds.
         start: First session wanted, or None for all.
         end: Last session wanted (inclusive), or None for all.
         refresh: Fetch the whole history again.
+        as_of: Ticker → snapshot to serve; no source is asked for these.
         watch: Told as each ticker ends.
 
     Raises:
         ConfigError: if a setting is refused.
     """
     watch = watch or Watch()
-    watch.stage(f"fetching {len(set(tickers))} ticker{'s' if len(set(tickers)) > 1 else ''}")
+    count = len(set(tickers))
+    watch.stage(f"fetching {count} ticker{'s' if count > 1 else ''}")
     done = 0
 
     def on_done(result: Fetched | Failed) -> None:
         nonlocal done
         done += 1
-        watch.step(f"{done}/{len(set(tickers))} {result.ticker}")
+        watch.step(f"{done}/{count} {result.ticker}")
         if isinstance(result, Fetched) and result.notice:
             watch.notice(result.notice)
 
-    return fetch_many(
+    results = fetch_many(
         tickers,
-        data=home / "data",
-        source=settings.source,
         start=start,
         end=end,
         refresh=refresh,
+        as_of=as_of,
         on_done=on_done,
+        **_market(home, settings),
     )
+    updated = [
+        one.ticker for one in results if isinstance(one, Fetched) and one.status == "updated"
+    ]
+    if updated:
+        store, named = Store.open(_data(home, settings)), named_snapshots(home)
+        for ticker in updated:
+            store.prune(ticker, keep=settings.keep_snapshots, named=named.get(ticker, ()))
+    return results
 
 
-def fetch_for(ticker: str, *, home: Path, settings: Settings) -> Fetched:
+def fetch_for(
+    ticker: str, *, home: Path, settings: Settings, as_of: Mapping[str, str] | None = None
+) -> Fetched:
     """One ticker's bars for another verb: brought if they are not there yet.
 
     Raises:
         ForecastError: as `fetch_one`.
     """
-    return fetch_one(ticker, data=home / "data", source=settings.source)
+    return fetch_one(ticker, as_of=(as_of or {}).get(ticker), **_market(home, settings))
 
 
 def as_document(result: Fetched | Failed) -> dict[str, Any]:
@@ -93,4 +111,26 @@ def as_document(result: Fetched | Failed) -> dict[str, Any]:
         "change": result.change,
         "findings": [finding.as_document() for finding in result.findings],
         "error": None,
+    }
+
+
+def _prune(fetched: Sequence[Fetched], home: Path, settings: Settings) -> None:
+    updated = [one.ticker for one in fetched if one.status == "updated"]
+    if updated:
+        store, named = Store.open(_data(home, settings)), named_snapshots(home)
+        for ticker in updated:
+            store.prune(ticker, keep=settings.keep_snapshots, named=named.get(ticker, ()))
+
+
+def _data(home: Path, settings: Settings) -> str | Path:
+    return settings.store or home / "data"
+
+
+def _market(home: Path, settings: Settings) -> dict[str, Any]:
+    """What the market floor takes from the settings."""
+    return {
+        "data": _data(home, settings),
+        "source": settings.source,
+        "exchange": settings.exchange,
+        "thresholds": Thresholds(**settings.quality.model_dump()),
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ def predict(
     home: Path,
     settings: Settings,
     run: str | None = None,
+    as_of: Mapping[str, str] | None = None,
     watch: Watch | None = None,
 ) -> list[dict[str, Any] | FailedRun]:
     """Forecast the next sessions of each ticker.
@@ -43,6 +45,7 @@ def predict(
         home: Where `data/`, `models/` and `reports/` are.
         settings: Only the source is read; all else is the saved run's.
         run: Which run; None means each ticker's champion.
+        as_of: Ticker → snapshot to forecast from, instead of asking the source.
         watch: Told how it goes.
 
     Returns:
@@ -53,12 +56,13 @@ def predict(
     """
     names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
     watch = watch or Watch()
+    one = partial(_predict, home=home, settings=settings, run=run, as_of=as_of or {}, watch=watch)
     if len(names) == 1:
-        return [_predict(names[0], home=home, settings=settings, run=run, watch=watch)]
+        return [one(names[0])]
     results: list[dict[str, Any] | FailedRun] = []
     for name in names:
         try:
-            results.append(_predict(name, home=home, settings=settings, run=run, watch=watch))
+            results.append(one(name))
         except ForecastError as error:
             watch.notice(f"{name} failed: {error}")
             results.append(FailedRun(name, error))
@@ -66,7 +70,13 @@ def predict(
 
 
 def _predict(
-    ticker: str, *, home: Path, settings: Settings, run: str | None, watch: Watch
+    ticker: str,
+    *,
+    home: Path,
+    settings: Settings,
+    run: str | None,
+    as_of: Mapping[str, str],
+    watch: Watch,
 ) -> dict[str, Any]:
     saved = load_run(home, ticker, run)
     if ticker not in saved.inputs:
@@ -76,7 +86,7 @@ def _predict(
             hint=f"forecast train {ticker}",
         )
     watch.stage(f"fetching {ticker}")
-    fetched = fetch_for(ticker, home=home, settings=settings)
+    fetched = fetch_for(ticker, home=home, settings=settings, as_of=as_of)
     if fetched.notice:
         watch.notice(fetched.notice)
     watch.stage("forecasting")
@@ -110,13 +120,16 @@ def _document(
     # Today's money: what a person sees on a screen, not the dividend-adjusted close.
     last_close = float(fetched.history.quotes["close"].loc[origin])
     point, quantiles = prediction.point[-1], prediction.quantiles[-1]
+    prices = last_close * np.exp(quantiles)
     steps = [
         {
             "step": number + 1,
             "session": f"{session:%Y-%m-%d}",
             "predicted": last_close * float(np.exp(point[number])),
             **dict(
-                zip(QUANTILE_COLUMNS, (last_close * np.exp(quantiles[number])).tolist(), strict=True)
+                zip(
+                    QUANTILE_COLUMNS, (last_close * np.exp(quantiles[number])).tolist(), strict=True
+                )
             ),
             "probability_up": probability_up(quantiles[number]),
         }

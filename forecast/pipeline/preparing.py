@@ -42,8 +42,9 @@ class Prepared:
     @property
     def fitted_until(self) -> pd.Timestamp:
         """The last bar that anything may be fitted on: the outcome of the last training origin."""
-        last = self.bars.index.get_loc(self.part("train").origin[-1])
-        return self.bars.index[last + self.inputs.horizon]
+        sessions = pd.DatetimeIndex(self.bars.index)
+        last = int(sessions.get_indexer(self.part("train").origin[-1:])[0])
+        return sessions[last + self.inputs.horizon]
 
     def part(self, name: str) -> Windows:
         """The windows of `train`, `validation` or `test`."""

@@ -13,7 +13,16 @@ import pandas as pd
 
 from forecast.config import PREFIX, Settings
 
-_LIBRARIES = ("forecast", "tensorflow", "keras", "numpy", "pandas", "scikit-learn", "ta", "yfinance")
+_LIBRARIES = (
+    "forecast",
+    "tensorflow",
+    "keras",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "ta",
+    "yfinance",
+)
 _FLAGS = {"source", "network", "units", "lookback", "horizon", "target", "epochs", "seed"}
 
 
@@ -57,16 +66,21 @@ def command(verb: str, tickers: list[str], settings: Settings, *extra: str) -> s
     """The command line that does this again: variables for what has no flag, then flags."""
     defaults = settings_document(type(settings)())
     changed = {
-        name: _text(value)
+        name: value
         for name, value in settings_document(settings).items()
         if value != defaults[name]
     }
+    quality = {
+        f"quality__{name}": value
+        for name, value in changed.pop("quality", {}).items()
+        if value != defaults["quality"][name]
+    }
     variables = [
-        f"{PREFIX}{name.upper()}={shlex.quote(value)}"
-        for name, value in changed.items()
+        f"{PREFIX}{name.upper()}={shlex.quote(_text(value))}"
+        for name, value in {**changed, **quality}.items()
         if name not in _FLAGS
     ]
-    flags = [f"--{name}={value}" for name, value in changed.items() if name in _FLAGS]
+    flags = [f"--{name}={_text(value)}" for name, value in changed.items() if name in _FLAGS]
     return " ".join([*variables, shlex.join(["forecast", verb, *tickers, *flags, *extra])])
 
 

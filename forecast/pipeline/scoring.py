@@ -27,7 +27,6 @@ from forecast.features.windows import Windows
 from forecast.networks.training import Fitted, infer
 from forecast.pipeline.preparing import Prepared
 
-
 _HOLDS = "The 80 % band holds what it promises, over the whole test part and along it."
 
 
@@ -60,30 +59,40 @@ def score(one: Prepared, fitted: Fitted, *, network: str) -> Scored:
         fitted: The network.
         network: Its name.
     """
-    test = one.part("test")
     prediction, calibration = calibrated(one, fitted)
-    frames = [_frame(one, test, network, prediction)]
-    features = feature_rows(one.bars, one.inputs.feature_names, ticker=one.ticker)
-    for name, baseline in BASELINES.items():
-        own = baseline(
-            one.bars,
-            test.origin,
-            horizon=test.horizon,
-            fitted_until=one.fitted_until,
-            features=features,
-        )
-        frames.append(_frame(one, test, name, own))
-    forecasts = pd.concat(frames, ignore_index=True)
+    own = frame_of(one, network, prediction)
+    forecasts = pd.concat([own, baseline_forecasts(one)], ignore_index=True)
     scale = naive_scale(one.bars["close"].loc[: one.fitted_until])
     table = score_table(forecasts, naive_mae={one.ticker: scale})
     return Scored(
         forecasts,
         as_rows(table),
         verdict(table, model=network),
-        lag_test(forecasts, model=network, step=test.horizon),
+        lag_test(forecasts, model=network, step=one.inputs.horizon),
         calibration,
-        _detail(forecasts, network, test.horizon),
+        detail_of(forecasts, network, one.inputs.horizon),
     )
+
+
+def baseline_forecasts(one: Prepared) -> pd.DataFrame:
+    """Forecast frame of the test part by every baseline, each fitted on the training part."""
+    origins = one.part("test").origin
+    features = feature_rows(one.bars, one.inputs.feature_names, ticker=one.ticker)
+    frames = [
+        frame_of(
+            one,
+            name,
+            baseline(
+                one.bars,
+                origins,
+                horizon=one.inputs.horizon,
+                fitted_until=one.fitted_until,
+                features=features,
+            ),
+        )
+        for name, baseline in BASELINES.items()
+    ]
+    return pd.concat(frames, ignore_index=True)
 
 
 def calibrated(one: Prepared, fitted: Fitted) -> tuple[Prediction, intervals.Calibration]:
@@ -132,7 +141,9 @@ def adjust(
     )
 
 
-def _frame(one: Prepared, test: Windows, model: str, prediction: Prediction) -> pd.DataFrame:
+def frame_of(one: Prepared, model: str, prediction: Prediction) -> pd.DataFrame:
+    """A model's forecasts of the test part as a Forecast frame."""
+    test = one.part("test")
     sessions, actual = outcomes(one.bars, test.origin, horizon=test.horizon)
     return forecast_frame(
         prediction,
@@ -145,7 +156,9 @@ def _frame(one: Prepared, test: Windows, model: str, prediction: Prediction) -> 
     )
 
 
-def _detail(forecasts: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
+def detail_of(forecasts: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
+    """By year, by regime, and how the intervals held, as JSON for the page."""
+
     def own(table: pd.DataFrame) -> list[dict[str, object]]:
         return as_rows(table[(table["model"] == network) & (table["step"] == step)])
 

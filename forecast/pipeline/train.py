@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,7 @@ def train(
     home: Path,
     settings: Settings,
     together: bool = False,
+    as_of: Mapping[str, str] | None = None,
     watch: Watch | None = None,
 ) -> list[Run | FailedRun]:
     """Train a network for each ticker, or one for all of them together.
@@ -78,6 +80,7 @@ def train(
         home: Where `data/`, `models/` and `reports/` are.
         settings: Everything else.
         together: One network over all tickers; then one bad ticker fails all.
+        as_of: Ticker → snapshot to train on, instead of asking the source.
         watch: Told how it goes.
 
     Returns:
@@ -89,12 +92,13 @@ def train(
     """
     names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
     watch = watch or Watch()
+    group = partial(_train_group, home=home, settings=settings, as_of=as_of or {}, watch=watch)
     if together or len(names) == 1:
-        return list(_train_group(names, home=home, settings=settings, watch=watch))
+        return list(group(names))
     results: list[Run | FailedRun] = []
     for name in names:
         try:
-            results += _train_group([name], home=home, settings=settings, watch=watch)
+            results += group([name])
         except ForecastError as error:
             watch.notice(f"{name} failed: {error}")
             results.append(FailedRun(name, error))
@@ -117,29 +121,36 @@ class _Clock:
 
 
 def _train_group(
-    tickers: list[str], *, home: Path, settings: Settings, watch: Watch
+    tickers: list[str],
+    *,
+    home: Path,
+    settings: Settings,
+    as_of: Mapping[str, str],
+    watch: Watch,
 ) -> Iterator[Run]:
     """One network over the tickers given, one run a ticker."""
     clock, run = _Clock(), new_run()
     folder = run_folder(home, tickers, run).relative_to(home)
     with clock.stage("fetch"):
         watch.stage(f"fetching {', '.join(tickers)}")
-        fetched = [fetch_for(ticker, home=home, settings=settings) for ticker in tickers]
-        for one in fetched:
-            if one.notice:
-                watch.notice(one.notice)
+        fetched = [
+            fetch_for(ticker, home=home, settings=settings, as_of=as_of) for ticker in tickers
+        ]
+        for notice in (one.notice for one in fetched if one.notice):
+            watch.notice(notice)
     with clock.stage("features"):
         watch.stage("computing indicators")
         prepared = [prepare(one, settings) for one in fetched]
     with clock.stage("fit"):
         watch.stage(f"training {settings.network}")
         logs = _logs(home, tickers, run, settings)
-        fitted = _fit(prepared, settings, logs=logs, watch=watch)
+        fitted = fit_network(prepared, settings, logs=logs, watch=watch)
     with clock.stage("score"):
         watch.stage("scoring beside the baselines")
         scored = [score(one, fitted, network=settings.network) for one in prepared]
+    snapshots = {each.ticker: each.snapshot for each in fetched}
     documents = [
-        run_document(one, result, run=run, folder=folder, tickers=tickers, settings=settings)
+        run_document(one, result, run=run, folder=folder, snapshots=snapshots, settings=settings)
         for one, result in zip(prepared, scored, strict=True)
     ]
     with ExitStack() as stack:
@@ -169,9 +180,14 @@ def _train_group(
         yield Run(document, result.forecasts, home / document["report"])
 
 
-def _fit(
-    prepared: Sequence[Prepared], settings: Settings, *, logs: Path | None, watch: Watch
+def fit_network(
+    prepared: Sequence[Prepared], settings: Settings, *, logs: Path | None = None, watch: Watch
 ) -> Fitted:
+    """One network trained on the training parts of these tickers.
+
+    Raises:
+        TrainingError: if the loss is no longer a finite number.
+    """
     return fit(
         concatenate([one.part("train") for one in prepared]),
         concatenate([one.part("validation") for one in prepared]),

@@ -100,7 +100,9 @@ def test_indicators_agree_with_an_independent_library():
     }
     for name, (own, theirs) in pairs.items():
         # Smoothing starts differently in the two; after 500 sessions that is forgotten.
-        np.testing.assert_allclose(own.to_numpy()[500:], theirs[500:], rtol=1e-6, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(
+            own.to_numpy()[500:], theirs[500:], rtol=1e-6, atol=1e-6, err_msg=name
+        )
 
 
 def test_hand_computed_values():
@@ -155,5 +157,5 @@ def test_unknown_or_repeated_features_are_refused(names, message, aapl):
 
 
 def test_too_short_a_history_says_how_many_sessions_it_needs(aapl):
-    with pytest.raises(NotEnoughBars, match="more than 28 sessions.*Received 28"):
+    with pytest.raises(NotEnoughBars, match=r"more than 28 sessions.*Received 28"):
         compute_features(aapl.iloc[:28], ["adx_14"], ticker="AAPL")

@@ -41,7 +41,7 @@ def test_parts_are_in_order_and_purged_by_the_horizon(horizon):
 
 
 def test_too_short_a_history_says_how_many_sessions_it_needs():
-    with pytest.raises(NotEnoughBars, match="at least 320 sessions.*Received 319"):
+    with pytest.raises(NotEnoughBars, match=r"at least 320 sessions.*Received 319"):
         chronological(MIN_ORIGINS - 1, horizon=1, sessions=319, ticker="T")
     chronological(MIN_ORIGINS, horizon=1, sessions=320, ticker="T")
 
@@ -128,9 +128,7 @@ def test_minmax_and_standard_scale_by_hand():
 
 def test_targets_by_hand():
     price = fit_target("price", np.array([10.0, 30.0]))
-    encoded = price.encode(
-        np.log([[2.0]]), unit=np.array([0.1]), close=np.array([10.0])
-    )
+    encoded = price.encode(np.log([[2.0]]), unit=np.array([0.1]), close=np.array([10.0]))
     np.testing.assert_allclose(encoded, 0.5)
     assert load_target(price.as_document()) == price
     returns = fit_target("return", np.array([10.0, 30.0]))

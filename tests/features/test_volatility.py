@@ -13,7 +13,9 @@ def test_the_unit_is_a_regression_of_the_logs_by_hand():
     before = bars["close"].shift(1).fillna(bars["close"])
     true_range = np.log(np.maximum(bars["high"], before) / np.minimum(bars["low"], before))
     logs = np.log(true_range / (2 * np.sqrt(np.log(2))))
-    expected = -1 + 0.5 * logs.iloc[-1] + 0.25 * logs.iloc[-5:].mean() + 0.25 * logs.iloc[-22:].mean()
+    expected = (
+        -1 + 0.5 * logs.iloc[-1] + 0.25 * logs.iloc[-5:].mean() + 0.25 * logs.iloc[-22:].mean()
+    )
     values = unit.at(bars)
     np.testing.assert_allclose(values.iloc[-1], np.exp(expected))
     assert values.iloc[:21].isna().all()

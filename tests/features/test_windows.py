@@ -54,6 +54,4 @@ def test_take_keeps_the_rows_and_drops_windows():
 
 def test_windows_of_different_shape_cannot_be_joined():
     with pytest.raises(ValueError, match="different lookback"):
-        concatenate(
-            [windows_of(30, lookback=5, horizon=1), windows_of(30, lookback=6, horizon=1)]
-        )
+        concatenate([windows_of(30, lookback=5, horizon=1), windows_of(30, lookback=6, horizon=1)])
