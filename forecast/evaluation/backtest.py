@@ -1,0 +1,361 @@
+"""What trading on the forecasts would have earned: positions, trades, costs, and how sure that is.
+
+A position is decided from bars up to the close of its origin. With `trade="open"` it is traded at
+the next session's open and held until the open after that; with `trade="close"` it is traded at
+the very close it was decided from, which nobody can quite do, and held until the next close.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation.significance import REPETITIONS, SEED
+
+TRADES = ("open", "close")
+TARGET_VOLATILITY = 0.15
+"""A year; what the volatility-scaled rules aim at."""
+LARGEST_POSITION = 1.5
+BUY_AND_HOLD = "buy_and_hold"
+
+# The 10 and 90 % quantiles of a normal distribution lie this many deviations apart.
+_WIDTH_80 = 2 * NormalDist().inv_cdf(0.9)
+_NARROWEST = 1e-6
+_FEWEST = 30
+
+
+@dataclass(frozen=True)
+class Backtest:
+    """What came of every rule.
+
+    Attributes:
+        paths: A row a session and rule: `session` (when the position is traded), `strategy`,
+            `position` (share of the capital), `turnover` (share of the capital traded), `gross`
+            and `net` (simple return until the next trade, before and after costs).
+        table: A row a rule; `docs/evaluation.md` defines each column.
+        sessions_a_year: By which yearly figures were made.
+        trials: How many rules the deflated Sharpe ratio allows for.
+        text: What came of it in plain words.
+    """
+
+    paths: pd.DataFrame
+    table: pd.DataFrame
+    sessions_a_year: float
+    trials: int
+    text: str
+
+
+def backtest(
+    forecasts: pd.DataFrame, bars: pd.DataFrame, *, model: str, trade: str, cost: float
+) -> Backtest:
+    """Trade on a model's forecasts of the next session, beside buy-and-hold and momentum.
+
+    Args:
+        forecasts: Forecast frame of one ticker; all origins out of sample, following each other
+            session by session. Only step 1 is used: positions are decided anew every session.
+        bars: Bars of the ticker; `open` and `close` as adjusted.
+        model: Whose forecasts.
+        trade: One of `TRADES`, see above.
+        cost: Basis points of the amount traded.
+
+    Raises:
+        ValueError: if the origins are not consecutive sessions of the bars.
+    """
+    own = forecasts[(forecasts["model"] == model) & (forecasts["step"] == 1)]
+    rows = bars.index.get_indexer(own["origin"])
+    if (rows < 0).any() or (np.diff(rows) != 1).any():
+        raise ValueError("the origins must be consecutive sessions of the bars.")
+    a_year = sessions_a_year(pd.DatetimeIndex(bars.index))
+    wanted = positions(own, bars["close"], a_year=a_year)
+    sessions, earned = returns_held(bars, rows, trade=trade)
+    paths = pd.concat(
+        [
+            trade_path(position[: len(earned)], earned, cost=cost / 1e4)
+            .assign(strategy=name, session=sessions)
+            .loc[:, ["session", "strategy", "position", "turnover", "gross", "net"]]
+            for name, position in wanted.items()
+        ],
+        ignore_index=True,
+    )
+    table, trials = _table(paths, a_year)
+    return Backtest(paths, table, a_year, trials, _text(table, trials, cost=cost, trade=trade))
+
+
+def positions(own: pd.DataFrame, close: pd.Series, *, a_year: float) -> dict[str, np.ndarray]:
+    """Each rule's position at every origin, as a share of the capital, from -1.5 to 1.5.
+
+    Args:
+        own: One model's forecasts of step 1.
+        close: Adjusted close, with every origin and the session before it.
+        a_year: Sessions a year.
+
+    Returns:
+        `sign`: long where the point forecast is above the close, short where it is below.
+        `sign_scaled`: the same, times target volatility over predicted volatility, capped.
+        `long_scaled`: always long, scaled so. `momentum`: sign of the last session's return.
+        `buy_and_hold`: 1. The predicted volatility is that of a normal distribution with the
+        forecast's 80 % band.
+    """
+    at = close.loc[own["origin"]].to_numpy()
+    sign = np.sign(own["predicted"].to_numpy() - at)
+    width = np.log(own["p90"].to_numpy() / own["p10"].to_numpy()) / _WIDTH_80
+    yearly = np.maximum(width, _NARROWEST) * math.sqrt(a_year)
+    size = np.minimum(TARGET_VOLATILITY / yearly, LARGEST_POSITION)
+    last = np.sign(close.diff()).loc[own["origin"]].fillna(0.0).to_numpy()
+    return {
+        "sign": sign,
+        "sign_scaled": sign * size,
+        "long_scaled": size,
+        "momentum": last,
+        BUY_AND_HOLD: np.ones(len(at)),
+    }
+
+
+def returns_held(
+    bars: pd.DataFrame, rows: np.ndarray, *, trade: str
+) -> tuple[pd.DatetimeIndex, np.ndarray]:
+    """When each position is traded and what one unit of it earns until the next trade.
+
+    Args:
+        bars: Bars.
+        rows: Row of each origin, consecutive, shape (n,).
+        trade: One of `TRADES`.
+
+    Returns:
+        Sessions of the trades and simple returns, shape (m,); m is below n where the next trade
+        of the last positions lies after the last bar.
+
+    Raises:
+        ValueError: if there is no such way to trade.
+    """
+    if trade not in TRADES:
+        raise ValueError(f"trade must be one of {', '.join(TRADES)}. Received {trade!r}.")
+    prices, delay = (bars["open"], 1) if trade == "open" else (bars["close"], 0)
+    bought = rows + delay
+    bought = bought[bought + 1 < len(bars)]
+    values = prices.to_numpy()
+    return pd.DatetimeIndex(bars.index[bought]), values[bought + 1] / values[bought] - 1
+
+
+def trade_path(position: np.ndarray, earned: np.ndarray, *, cost: float) -> pd.DataFrame:
+    """Turnover and returns of a rule that brings its position about at every trade.
+
+    Between two trades the market moves the position's share of the capital; turnover is what it
+    takes from there to the wanted share. Costs are paid when trading, out of the capital. Capital
+    that is lost stays lost.
+
+    Args:
+        position: Wanted shares of the capital, shape (m,); negative is short.
+        earned: Simple return of one unit until the next trade, shape (m,).
+        cost: Share of the amount traded.
+
+    Returns:
+        Columns `position`, `turnover`, `gross`, `net`; m rows.
+    """
+    gross = np.maximum(position * earned, -1.0)
+    left = 1 + gross
+    drifted = np.divide(position * (1 + earned), left, out=np.zeros_like(left), where=left > 0)
+    turnover = np.abs(position - np.r_[0.0, drifted[:-1]])
+    net = np.maximum(1 - cost * turnover, 0.0) * left - 1
+    return pd.DataFrame({"position": position, "turnover": turnover, "gross": gross, "net": net})
+
+
+def sharpe(returns: np.ndarray) -> float:
+    """Mean over standard deviation (n - 1) of simple returns, a session; NaN if they never vary.
+
+    Source: W. Sharpe (1994), The Sharpe ratio, Journal of Portfolio Management 21; the riskless
+    rate counts as 0.
+    """
+    deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
+    return float(returns.mean()) / deviation if deviation > 1e-15 else float("nan")
+
+
+def deflated_sharpe(
+    ratio: float, *, trials: int, variance: float, sessions: int, skew: float, kurtosis: float
+) -> float:
+    """Probability that the true Sharpe ratio is above what the best of so many trials would show.
+
+    Source: D. Bailey, M. López de Prado (2014), The deflated Sharpe ratio: correcting for
+    selection bias, backtest overfitting and non-normality, Journal of Portfolio Management 40.
+
+    Args:
+        ratio: Sharpe ratio a session.
+        trials: Rules tried, >= 1; the best of one is not selected.
+        variance: Of the Sharpe ratios of the trials, a session.
+        sessions: Length of the returns, >= 2.
+        skew: Of the returns.
+        kurtosis: Of the returns; 3 for a normal distribution.
+
+    Returns:
+        In [0, 1]; NaN where the moments admit no standard error.
+    """
+    normal, luck = NormalDist(), 0.0
+    if trials > 1:
+        luck = math.sqrt(variance) * (
+            (1 - np.euler_gamma) * normal.inv_cdf(1 - 1 / trials)
+            + np.euler_gamma * normal.inv_cdf(1 - 1 / (trials * math.e))
+        )
+    error = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
+    if not error > 0:
+        return float("nan")
+    return normal.cdf((ratio - luck) * math.sqrt((sessions - 1) / error))
+
+
+def largest_drawdown(returns: np.ndarray) -> float:
+    """Deepest fall of the capital below its highest level so far, in [-1, 0]; it starts at 1."""
+    capital = np.r_[1.0, np.cumprod(1 + returns)]
+    return float((capital / np.maximum.accumulate(capital) - 1).min())
+
+
+def break_even_cost(gross: np.ndarray, turnover: np.ndarray) -> float:
+    """Cost at which nothing would have been earned or lost [basis points of the amount traded].
+
+    Args:
+        gross: Simple returns before costs, shape (m,).
+        turnover: Share of the capital traded each time, shape (m,).
+
+    Returns:
+        NaN where no cost is needed to earn nothing (a loss before costs), or hardly anything was
+        traded after the start.
+    """
+    from scipy.optimize import brentq
+
+    if (gross <= -1).any() or turnover[1:].sum() < 1e-9 or np.log1p(gross).sum() <= 0:
+        return float("nan")
+
+    def growth(cost: float) -> float:
+        return float(np.log1p(gross).sum() + np.log1p(-cost * turnover).sum())
+
+    most = (1 - 1e-9) / float(turnover.max())
+    return float(brentq(growth, 0.0, most)) * 1e4 if growth(most) < 0 else float("nan")
+
+
+def sessions_a_year(sessions: pd.DatetimeIndex) -> float:
+    """How many sessions a year has: about 252 at an exchange, 365 where trading never ends."""
+    days = (sessions[-1] - sessions[0]).days
+    return 365.25 * (len(sessions) - 1) / days if days > 0 else 252.0
+
+
+def sharpe_intervals(net: pd.DataFrame, *, a_year: float, seed: int = SEED) -> pd.DataFrame:
+    """95 % bootstrap intervals of each yearly Sharpe ratio, and of its distance from buy-and-hold.
+
+    Stationary block bootstrap of whole sessions, mean block `ceil(m ** (1/3))`, percentile method.
+
+    Args:
+        net: Simple returns, a row a session, a column a rule, among them buy-and-hold.
+        a_year: Sessions a year.
+        seed: Of the resampling.
+
+    Returns:
+        Index = the rules; columns `sharpe_low`, `sharpe_high`, `sharpe_excess_low`,
+        `sharpe_excess_high`; NaN below 30 sessions or where a rule never varies.
+    """
+    columns = ["sharpe_low", "sharpe_high", "sharpe_excess_low", "sharpe_excess_high"]
+    bounds = pd.DataFrame(np.nan, index=net.columns, columns=columns)
+    if len(net) < _FEWEST:
+        return bounds
+    from arch.bootstrap import StationaryBootstrap
+
+    def ratios(sample: np.ndarray) -> np.ndarray:
+        deviation = sample.std(axis=0, ddof=1)
+        known = np.where(deviation > 1e-15, deviation, np.nan)
+        found: np.ndarray = sample.mean(axis=0) / known * math.sqrt(a_year)
+        return found
+
+    block = math.ceil(len(net) ** (1 / 3))
+    draws = StationaryBootstrap(block, net.to_numpy(), seed=seed).apply(ratios, REPETITIONS)
+    excess = draws - draws[:, [net.columns.get_loc(BUY_AND_HOLD)]]
+    for number, name in enumerate(net.columns):
+        if np.isfinite(draws[:, number]).all():
+            bounds.loc[name, columns[:2]] = np.quantile(draws[:, number], [0.025, 0.975])
+        if name != BUY_AND_HOLD and np.isfinite(excess[:, number]).all():
+            bounds.loc[name, columns[2:]] = np.quantile(excess[:, number], [0.025, 0.975])
+    return bounds
+
+
+def _table(paths: pd.DataFrame, a_year: float) -> tuple[pd.DataFrame, int]:
+    """A row a rule, and how many rules were tried."""
+    names = list(dict.fromkeys(paths["strategy"]))
+    net = paths.pivot(index="session", columns="strategy", values="net")[names]
+    ratios = {name: sharpe(net[name].to_numpy()) for name in names}
+    tried = np.array([ratios[name] for name in names if name != BUY_AND_HOLD])
+    tried = tried[np.isfinite(tried)]
+    variance = float(tried.var(ddof=1)) if len(tried) > 1 else 0.0
+    bounds = sharpe_intervals(net, a_year=a_year)
+    rows = []
+    for name, own in paths.groupby("strategy", sort=False):
+        returns = own["net"].to_numpy()
+        years, grown = len(returns) / a_year, float(np.prod(1 + returns))
+        spread = returns - returns.mean()
+        size = float(np.mean(spread**2))
+        moments = (
+            {"skew": float(np.mean(spread**3)) / size**1.5, "kurtosis": float(np.mean(spread**4)) / size**2}
+            if size > 1e-30
+            else {"skew": 0.0, "kurtosis": 3.0}
+        )
+        ratio = ratios[str(name)]
+        rows.append(
+            {
+                "strategy": str(name),
+                "total_return": grown - 1,
+                "annual_return": grown ** (1 / years) - 1,
+                "volatility": float(np.std(returns, ddof=1)) * math.sqrt(a_year),
+                "sharpe": ratio * math.sqrt(a_year),
+                **bounds.loc[name].to_dict(),
+                "deflated_sharpe": np.nan
+                if name == BUY_AND_HOLD
+                else deflated_sharpe(
+                    ratio, trials=len(tried), variance=variance, sessions=len(returns), **moments
+                ),
+                "max_drawdown": largest_drawdown(returns),
+                "turnover": float(own["turnover"].sum()) / years,
+                "break_even_cost": break_even_cost(
+                    own["gross"].to_numpy(), own["turnover"].to_numpy()
+                ),
+            }
+        )
+    return pd.DataFrame(rows), len(tried)
+
+
+def _text(table: pd.DataFrame, trials: int, *, cost: float, trade: str) -> str:
+    rows = table.set_index("strategy")
+    when = "at the next session's open" if trade == "open" else "at the close it was decided from"
+    held = rows.loc[BUY_AND_HOLD]
+    words = (
+        f"Traded {when}, {cost:g} basis points a trade. Buy-and-hold earned "
+        f"{_percent(held['annual_return'])} a year (Sharpe ratio {held['sharpe']:.2f}, deepest "
+        f"fall {_percent(held['max_drawdown'])})."
+    )
+    for name, rule in (("sign", "the sign of the forecast"), ("long_scaled", "its spread alone")):
+        own = rows.loc[name]
+        low, high = own["sharpe_excess_low"], own["sharpe_excess_high"]
+        compared = (
+            "which is more than chance would give"
+            if low > 0
+            else "which is worse than chance would give"
+            if high < 0
+            else "which may be chance"
+        )
+        words += (
+            f" Trading on {rule} earned {_percent(own['annual_return'])} a year (Sharpe ratio "
+            f"{own['sharpe']:.2f}, {_signed(own['sharpe'] - held['sharpe'])} against "
+            f"buy-and-hold, {compared}; deepest fall {_percent(own['max_drawdown'])})."
+        )
+    best = rows["deflated_sharpe"].max()
+    if math.isfinite(best) and best < 0.95:
+        words += (
+            f" Allowing for the {trials} rules tried, no rule's Sharpe ratio is surely above zero."
+        )
+    return words
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %".replace("-", "−")
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
