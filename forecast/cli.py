@@ -95,6 +95,23 @@ _AS_OF = click.option(
     help="Bars of this snapshot, as a saved run's manifest names it; TICKER=SNAPSHOT for several.",
 )
 _TICKERS = click.argument("tickers", nargs=-1, required=True, metavar="TICKER...")
+_NETWORK = click.option("--network", type=click.Choice(list(NETWORKS)), help="Default: lstm.")
+
+
+def _training_options(command: Command) -> Command:
+    """What every command that trains lets the user choose."""
+    for option in reversed(
+        [
+            click.option("--units", metavar="64,64", help="Width of each layer."),
+            click.option("--lookback", type=int, help="Sessions a window [default: 60]."),
+            click.option("--horizon", type=int, help="Sessions ahead [default: 1]."),
+            click.option("--target", type=click.Choice(list(TARGETS)), help="Default: return."),
+            click.option("--epochs", type=int, help="At most so many; training stops early."),
+            click.option("--seed", type=int, help="Same seed, same network."),
+        ]
+    ):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -152,13 +169,8 @@ def fetch(
 @cli.command()
 @_TICKERS
 @_SOURCE
-@click.option("--network", type=click.Choice(list(NETWORKS)), help="Default: lstm.")
-@click.option("--units", metavar="64,64", help="Width of each layer.")
-@click.option("--lookback", type=int, help="Sessions a window [default: 60].")
-@click.option("--horizon", type=int, help="Sessions ahead [default: 1].")
-@click.option("--target", type=click.Choice(list(TARGETS)), help="Default: return.")
-@click.option("--epochs", type=int, help="At most so many; training stops early.")
-@click.option("--seed", type=int, help="Same seed, same network.")
+@_NETWORK
+@_training_options
 @click.option("--together", is_flag=True, help="One network over all tickers.")
 @_AS_OF
 @_shared_options
@@ -232,6 +244,38 @@ def predict(
 
 
 @cli.command()
+@_TICKERS
+@_SOURCE
+@click.option("--folds", type=int, help="Test blocks over the second half [default: 5].")
+@_NETWORK
+@_training_options
+@_AS_OF
+@_shared_options
+@click.pass_obj
+def evaluate(
+    shared: Shared, /, tickers: tuple[str, ...], as_of: tuple[str, ...], **flags: Any
+) -> int:
+    """Walk forward: retrain in each fold with several seeds, score, trade on the forecasts.
+
+    An interrupted evaluation goes on where it was; a finished one is not done again.
+    """
+    from forecast.pipeline import evaluate as verb
+
+    home, settings = _settings(shared, **flags)
+    with _watching(shared) as watch:
+        results = verb.evaluate(
+            tickers, home=home, settings=settings, as_of=_snapshots(tickers, as_of), watch=watch
+        )
+    done = [result for result in results if isinstance(result, verb.Evaluation)]
+    failed = [result for result in results if isinstance(result, verb.FailedRun)]
+    if shared.json:
+        _print_json({"evaluations": [one.document for one in done], **_failures(failed)})
+    else:
+        _print("\n\n".join(str(one) for one in done).splitlines())
+    return _report_failures(failed)
+
+
+@cli.command()
 @click.argument("tickers", nargs=-1, metavar="[TICKER...]")
 @_SOURCE
 @_shared_options
@@ -277,7 +321,7 @@ def main() -> None:
             error.show()
     except (KeyboardInterrupt, click.Abort):
         status = EXIT_INTERRUPTED
-        click.echo("Interrupted: nothing was written for the ticker at hand.", err=True)
+        click.echo("Interrupted: no half-written file is left; what was finished is kept.", err=True)
     except BrokenPipeError:
         # The reader (`| head`) has left; Python would complain again while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -293,7 +293,10 @@ def _table(paths: pd.DataFrame, a_year: float) -> tuple[pd.DataFrame, int]:
         spread = returns - returns.mean()
         size = float(np.mean(spread**2))
         moments = (
-            {"skew": float(np.mean(spread**3)) / size**1.5, "kurtosis": float(np.mean(spread**4)) / size**2}
+            {
+                "skew": float(np.mean(spread**3)) / size**1.5,
+                "kurtosis": float(np.mean(spread**4)) / size**2,
+            }
             if size > 1e-30
             else {"skew": 0.0, "kurtosis": 3.0}
         )

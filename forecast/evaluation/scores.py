@@ -106,7 +106,7 @@ def scores_by_year(frame: pd.DataFrame) -> pd.DataFrame:
         Columns `year`, `model`, `step`, `origins`, those of `METRICS`, `skill_mse`,
         `skill_pinball`.
     """
-    return _scores_by(frame, frame["session"].dt.year.rename("year"))
+    return scores_by(frame, frame["session"].dt.year.rename("year"))
 
 
 def scores_by_regime(frame: pd.DataFrame) -> pd.DataFrame:
@@ -129,7 +129,7 @@ def scores_by_regime(frame: pd.DataFrame) -> pd.DataFrame:
     rank = width.groupby([ewma["ticker"], ewma["step"]]).rank(method="min", pct=True)
     tercile = (rank > 1 / 3).astype(int) + (rank > 2 / 3).astype(int)
     regime = ewma[keys].assign(regime=[REGIMES[number] for number in tercile])
-    return _scores_by(frame, frame[keys].merge(regime, on=keys, how="left")["regime"])
+    return scores_by(frame, frame[keys].merge(regime, on=keys, how="left")["regime"])
 
 
 def as_rows(table: pd.DataFrame) -> list[dict[str, object]]:
@@ -246,7 +246,17 @@ def _mase(sample: _Sample, naive_mae: Mapping[str, float] | None) -> float:
     return mae(sample.outcomes.actual / scales, sample.outcomes.predicted / scales)
 
 
-def _scores_by(frame: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+def scores_by(frame: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    """Metrics and skills of every model and step within each group of origins; no tests.
+
+    Args:
+        frame: As `score_table`.
+        groups: The group of each row of the frame; its name becomes a column. NaN is left out.
+
+    Returns:
+        Columns of the groups' name, `model`, `step`, `origins`, those of `METRICS`, `skill_mse`,
+        `skill_pinball`.
+    """
     rows = []
     for group in sorted(groups.dropna().unique()):
         for step, samples in _by_step(frame[(groups == group).to_numpy()]):

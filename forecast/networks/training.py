@@ -232,6 +232,8 @@ def _silence() -> Iterator[None]:
 def _prepare_tensorflow() -> None:
     import tensorflow as tf
 
+    # One process may train many networks; each is a new graph, and no reason for a warning.
+    tf.get_logger().setLevel("ERROR")
     try:
         # One graph operation at a time, each over all cores: the other way is bimodal in speed.
         tf.config.threading.set_inter_op_parallelism_threads(1)

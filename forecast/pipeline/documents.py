@@ -52,14 +52,14 @@ def run_document(
         "target": settings.target,
         "lookback": settings.lookback,
         "horizon": settings.horizon,
-        "split": {name: _span(one.part(name)) for name in ("train", "validation", "test")},
+        "split": {name: span_of(one.part(name)) for name in ("train", "validation", "test")},
         "scores": result.scores,
         "verdict": result.verdict.as_document(),
         "report": f"reports/{one.ticker}/{run}/index.html",
         "plots": [],
         "model": folder.as_posix(),
         "seconds": {},
-        "lag": _lag(result.lag),
+        "lag": lag_of(result.lag),
         **result.detail,
         "snapshot": fetched.snapshot,
         "currency": fetched.history.currency,
@@ -128,7 +128,8 @@ def history_of(fitted: Fitted) -> dict[str, Any]:
     }
 
 
-def _lag(test: LagTest) -> dict[str, Any]:
+def lag_of(test: LagTest) -> dict[str, Any]:
+    """The lag test as JSON."""
     table = test.correlations.rename_axis("lag").reset_index()
     numbers = pd.DataFrame([{"slope": test.slope, "intercept": test.intercept, "r2": test.r2}])
     return {
@@ -139,6 +140,7 @@ def _lag(test: LagTest) -> dict[str, Any]:
     }
 
 
-def _span(windows: Windows) -> dict[str, Any]:
+def span_of(windows: Windows) -> dict[str, Any]:
+    """First and last origin of a part, and how many there are."""
     first, last = windows.origin[[0, -1]].strftime("%Y-%m-%d")
     return {"first": first, "last": last, "origins": len(windows)}

@@ -20,6 +20,7 @@ from forecast.report.style import PALETTE
 from forecast.report.training import training_curve
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_SECTIONS = (("calibration", "Calibration"), ("audit", "Does anything see the future?"))
 _OUTCOMES = {
     "beats": ("up", "▲", "beats"),
     "ties": ("even", "●", "ties with"),
@@ -53,9 +54,7 @@ def write_report(
         ArtifactError: if the folder cannot be written.
     """
     pictures = draw_pictures(document, forecasts, bars, history)
-    paths = [folder / f"{picture.name}.png" for picture in pictures]
-    for path, picture in zip(paths, pictures, strict=True):
-        write_atomically(path, picture.png())
+    paths = write_pictures(folder, pictures)
     page = folder / "index.html"
     write_atomically(page, render_page(document, pictures).encode())
     return [*paths, page]
@@ -121,12 +120,32 @@ def draw_pictures(
     return drawn
 
 
-def render_page(document: Mapping[str, Any], pictures: Sequence[Picture]) -> str:
+def write_pictures(folder: Path, pictures: Sequence[Picture]) -> list[Path]:
+    """The pictures as PNG files in a folder that exists.
+
+    Raises:
+        ArtifactError: if the folder cannot be written.
+    """
+    paths = [folder / f"{picture.name}.png" for picture in pictures]
+    for path, picture in zip(paths, pictures, strict=True):
+        write_atomically(path, picture.png())
+    return paths
+
+
+def render_page(
+    document: Mapping[str, Any],
+    pictures: Sequence[Picture],
+    *,
+    template: str = "report.html",
+    sections: Sequence[tuple[str, str]] = _SECTIONS,
+) -> str:
     """The page as text: self-contained, no script, no address outside it.
 
     Args:
         document: As `write_report`.
         pictures: Drawn on the page in this order.
+        template: Which page.
+        sections: `(key, heading)` of the document's keys that are text, rows, or both.
     """
     # StrictUndefined: a misspelt name in the template fails the tests, not the reader.
     environment = Environment(
@@ -140,7 +159,7 @@ def render_page(document: Mapping[str, Any], pictures: Sequence[Picture]) -> str
     scores = [row for row in document.get("scores") or [] if isinstance(row, Mapping)]
     network, currency = str(document.get("network")), str(document.get("currency") or "currency")
     own = _own_scores(scores, network)
-    return environment.get_template("report.html").render(
+    return environment.get_template(template).render(
         run=_Lenient(document),
         palette=PALETTE,
         verdict=_verdict(document.get("verdict")),
@@ -159,10 +178,7 @@ def render_page(document: Mapping[str, Any], pictures: Sequence[Picture]) -> str
         ],
         sections=[
             (title, words, table)
-            for key, title in (
-                ("calibration", "Calibration"),
-                ("audit", "Does anything see the future?"),
-            )
+            for key, title in sections
             for words, table in [_section(document.get(key), title, currency, key)]
             if words or table
         ],

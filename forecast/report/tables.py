@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from forecast.report.wording import ahead, finite, number, p_value, percent, whole
+from forecast.report.wording import ahead, finite, fixed, number, p_value, percent, whole
 
 _SURE = 0.05
 
@@ -62,6 +62,17 @@ METRICS: dict[str, Metric] = {
     "skill_pinball_high": Metric("to", "%", _signed(2)),
     "dm_p_pinball": Metric("p, spread", "", p_value),
     "mcs_p_pinball": Metric("Model set p, spread", "", p_value),
+    "total_return": Metric("Return in all", "%", _signed(1)),
+    "annual_return": Metric("Return a year", "%", _signed(1)),
+    "volatility": Metric("Volatility a year", "%", _percent(1)),
+    "sharpe": Metric("Sharpe ratio", "", fixed),
+    "sharpe_range": Metric("95 % interval", "", str),
+    "deflated_sharpe": Metric("Deflated Sharpe", "probability", fixed),
+    "max_drawdown": Metric("Deepest fall", "%", _signed(1)),
+    "turnover": Metric("Turnover a year", "× capital", lambda value: number(value, 3)),
+    "break_even_cost": Metric("Break-even cost", "bp", lambda value: number(value, 3)),
+    "parameters": Metric("Weights", "", whole),
+    "seconds": Metric("Training", "s", lambda value: number(value, 3)),
 }
 
 MODELS = {

@@ -16,6 +16,18 @@ _COLUMNS = [
     ("p", "dm_p_pinball", "{:.3f}"),
     ("in 80 % band", "coverage_80", "{:.1%}"),
 ]
+_RULES = [
+    ("rule", "strategy", "{}"),
+    ("a year", "annual_return", "{:+.1%}"),
+    ("volatility", "volatility", "{:.1%}"),
+    ("Sharpe", "sharpe", "{:.2f}"),
+    ("from", "sharpe_low", "{:.2f}"),
+    ("to", "sharpe_high", "{:.2f}"),
+    ("deflated", "deflated_sharpe", "{:.2f}"),
+    ("deepest fall", "max_drawdown", "{:.1%}"),
+    ("turnover", "turnover", "{:.0f}"),
+    ("break-even bp", "break_even_cost", "{:.1f}"),
+]
 
 
 def score_lines(document: dict[str, Any]) -> list[str]:
@@ -24,26 +36,120 @@ def score_lines(document: dict[str, Any]) -> list[str]:
     Args:
         document: A run as `train --json` prints it.
     """
-    step = document["horizon"]
-    rows = [row for row in document["scores"] if row["step"] == step]
-    cells = [[heading for heading, _, _ in _COLUMNS]]
-    for row in rows:
-        cells.append(
-            ["–" if row.get(key) is None else form.format(row[key]) for _, key, form in _COLUMNS]
-        )
-    widths = [max(len(line[i]) for line in cells) for i in range(len(_COLUMNS))]
     test = document["split"]["test"]
-    ahead = "one session ahead" if step == 1 else f"{step} sessions ahead"
-    lines = [
-        f"{document['ticker']}: {document['network']}, {ahead}, {test['origins']} forecasts of "
-        f"sessions it never saw, {test['first']} to {test['last']} "
+    return [
+        f"{document['ticker']}: {document['network']}, {_ahead(document)}, {test['origins']} "
+        f"forecasts of sessions it never saw, {test['first']} to {test['last']} "
         f"({document['source']})",
         "",
+        *_score_table(document),
+        "",
+        document["verdict"]["text"],
+        "",
+        f"Report: {document['report']}",
     ]
-    for line in cells:
-        first, rest = line[0].ljust(widths[0]), zip(line[1:], widths[1:], strict=True)
-        lines.append("  ".join([first, *(cell.rjust(width) for cell, width in rest)]))
-    return [*lines, "", document["verdict"]["text"], "", f"Report: {document['report']}"]
+
+
+def evaluation_lines(document: dict[str, Any]) -> list[str]:
+    """Heading, pooled scores, folds and seeds, backtest, verdict, and where the report is.
+
+    Args:
+        document: An evaluation as `evaluate --json` prints it.
+    """
+    folds, trades = document["folds"], document["backtest"]
+    again = " (evaluated before: nothing was done again)" if document["status"] == "current" else ""
+    return [
+        f"{document['ticker']}: {document['network']}, {_ahead(document)}, retrained in "
+        f"{len(folds)} folds, {sum(fold['origins'] for fold in folds)} forecasts, "
+        f"{folds[0]['first']} to {folds[-1]['last']} ({document['source']}){again}",
+        "",
+        *_score_table(document),
+        "",
+        *_aligned(
+            [["fold", "from", "to", "skill MSE", "skill spread", "in 80 % band"]]
+            + [
+                [
+                    str(fold["fold"]),
+                    fold["first"],
+                    fold["last"],
+                    _form(fold["skill_mse"], "{:+.2%}"),
+                    _form(fold["skill_pinball"], "{:+.2%}"),
+                    _form(fold["coverage_80"], "{:.1%}"),
+                ]
+                for fold in folds
+            ]
+        ),
+        "",
+        *_aligned(
+            [[heading for heading, _, _ in _RULES]]
+            + [[_form(row[key], form) for _, key, form in _RULES] for row in trades["rows"]]
+        ),
+        "",
+        document["verdict"]["text"],
+        document["seeds"]["text"],
+        trades["text"],
+        "",
+        f"Report: {document['report']}",
+    ]
+
+
+def comparison_lines(document: dict[str, Any]) -> list[str]:
+    """Heading, networks and baselines from the best spread to the worst, and the answer.
+
+    Args:
+        document: A comparison as `compare --json` prints it.
+    """
+    test = document["split"]["test"]
+    return [
+        f"{document['ticker']}: {_ahead(document)}, {test['origins']} forecasts of sessions that "
+        f"no model saw, {test['first']} to {test['last']} ({document['source']})",
+        "",
+        *_score_table(document),
+        "",
+        *_aligned(
+            [["network", "weights", "training"]]
+            + [
+                [name, f"{one['parameters']:,}", f"{one['seconds']:.1f} s"]
+                for name, one in document["networks"].items()
+            ]
+        ),
+        "",
+        document["answer"],
+        "",
+        f"Report: {document['report']}",
+    ]
+
+
+def _ahead(document: dict[str, Any]) -> str:
+    step = document["horizon"]
+    return "one session ahead" if step == 1 else f"{step} sessions ahead"
+
+
+def _score_table(document: dict[str, Any]) -> list[str]:
+    """The scores of the last step."""
+    rows = [row for row in document["scores"] if row["step"] == document["horizon"]]
+    return _aligned(
+        [[heading for heading, _, _ in _COLUMNS]]
+        + [[_form(row.get(key), form) for _, key, form in _COLUMNS] for row in rows]
+    )
+
+
+def _form(value: Any, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _aligned(cells: list[list[str]]) -> list[str]:
+    """The first column to the left, the others to the right."""
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    return [
+        "  ".join(
+            [
+                line[0].ljust(widths[0]),
+                *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True)),
+            ]
+        )
+        for line in cells
+    ]
 
 
 def forecast_lines(document: dict[str, Any]) -> list[str]:

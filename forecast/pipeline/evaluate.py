@@ -1,0 +1,298 @@
+"""`evaluate`: walk forward through a history, retrained in each fold, and trade on it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.errors import ArtifactError
+from forecast.evaluation.backtest import Backtest, backtest
+from forecast.evaluation.forecasts import read_forecasts, write_forecasts
+from forecast.evaluation.lag import lag_test
+from forecast.evaluation.scores import as_rows, naive_scale, score_table, scores_by
+from forecast.evaluation.verdict import verdict
+from forecast.files import inside, write_atomically, write_json
+from forecast.market.fetching import Fetched
+from forecast.pipeline.documents import lag_of, span_of
+from forecast.pipeline.every import every
+from forecast.pipeline.fetch import fetch_for
+from forecast.pipeline.folds import (
+    Fold,
+    Pooled,
+    asked,
+    forecast_folds,
+    key_of,
+    make_folds,
+    seeds_of,
+)
+from forecast.pipeline.provenance import command, versions
+from forecast.pipeline.scoring import detail_of
+from forecast.pipeline.train import FailedRun
+from forecast.pipeline.watch import Watch
+from forecast.report.text import evaluation_lines
+
+_RESULT, _FORECASTS, _PAGE = "evaluation.json", "forecasts.csv", "index.html"
+_SHOWN = (
+    "mse_price",
+    "mae_price",
+    "direction_accuracy",
+    "pinball",
+    "coverage_80",
+    "skill_mse",
+    "skill_pinball",
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of evaluating one ticker.
+
+    Attributes:
+        document: As `evaluate --json` prints it.
+        forecasts: Forecast frame of all test parts: the seeds' mean and every baseline.
+        report: The page.
+    """
+
+    document: dict[str, Any]
+    forecasts: pd.DataFrame
+    report: Path
+
+    def __str__(self) -> str:
+        return "\n".join(evaluation_lines(self.document))
+
+
+def evaluate(
+    tickers: Sequence[str],
+    *,
+    home: Path,
+    settings: Settings,
+    as_of: Mapping[str, str] | None = None,
+    watch: Watch | None = None,
+) -> list[Evaluation | FailedRun]:
+    """Walk-forward scores of each ticker, the network retrained in each fold, and the backtest.
+
+    Every finished fold and seed is kept under `reports/<ticker>/evaluate/<key>/`: an interrupted
+    evaluation goes on where it was, and a finished one is not done again.
+
+    Args:
+        tickers: Such as `AAPL`.
+        home: Where `data/` and `reports/` are.
+        settings: Everything else.
+        as_of: Ticker → snapshot to evaluate on, instead of asking the source.
+        watch: Told how it goes.
+
+    Returns:
+        One entry a ticker, in the order given; a bad one never fails the others.
+
+    Raises:
+        ForecastError: with a single ticker, whatever went wrong.
+    """
+    watch = watch or Watch()
+    one = partial(_evaluate, home=home, settings=settings, as_of=as_of, watch=watch)
+    return every(tickers, one, watch=watch)
+
+
+def _evaluate(
+    ticker: str,
+    *,
+    home: Path,
+    settings: Settings,
+    as_of: Mapping[str, str] | None,
+    watch: Watch,
+) -> Evaluation:
+    begun = time.perf_counter()
+    watch.stage(f"fetching {ticker}")
+    fetched = fetch_for(ticker, home=home, settings=settings, as_of=as_of)
+    if fetched.notice:
+        watch.notice(fetched.notice)
+    key = key_of(fetched.bars, settings)
+    folder = inside(home / "reports", ticker, "evaluate", key)
+    if known := _finished(folder, settings, home):
+        watch.stage(f"{ticker} was evaluated before: nothing to do")
+        return known
+    folds = make_folds(fetched, settings)
+    pooled = forecast_folds(folds, folder, settings=settings, watch=watch)
+    watch.stage("scoring beside the baselines")
+    forecasts = pd.concat([pooled.ensemble(), pooled.baselines], ignore_index=True)
+    watch.stage("trading on the forecasts")
+    traded = backtest(
+        forecasts, fetched.bars, model=settings.network, trade=settings.trade, cost=settings.cost
+    )
+    document = {
+        "ticker": ticker,
+        "key": key,
+        "status": "evaluated",
+        **_scores(ticker, folds, pooled, forecasts, settings),
+        "backtest": _trades(traded, settings),
+        **_provenance(fetched, settings),
+        "report": (folder / _PAGE).relative_to(home).as_posix(),
+        "plots": [],
+        "seconds": {},
+    }
+    watch.stage("drawing the report")
+    _write(folder, document, forecasts, fetched.bars, traded, begun=begun, home=home)
+    return Evaluation(document, forecasts, home / document["report"])
+
+
+def _finished(folder: Path, settings: Settings, home: Path) -> Evaluation | None:
+    """The evaluation in the folder, if it is whole and was asked for in the same way."""
+    try:
+        document = json.loads((folder / _RESULT).read_bytes())
+        if document["settings"] != asked(settings) or not (folder / _PAGE).is_file():
+            return None
+        forecasts = read_forecasts(folder / _FORECASTS)
+        return Evaluation(
+            {**document, "status": "current"}, forecasts, home / str(document["report"])
+        )
+    except (OSError, ValueError, KeyError, TypeError, ArtifactError):
+        # Not there yet, or damaged: then it is made again from the folds that are kept.
+        return None
+
+
+def _scores(
+    ticker: str, folds: Sequence[Fold], pooled: Pooled, forecasts: pd.DataFrame, settings: Settings
+) -> dict[str, Any]:
+    network, step = settings.network, settings.horizon
+    first = folds[0].one
+    scale = naive_scale(first.bars["close"].loc[: first.fitted_until])
+    table = score_table(forecasts, naive_mae={ticker: scale})
+    by_fold, by_seed = _parts(folds, pooled, forecasts, settings)
+    return {
+        "network": network,
+        "target": settings.target,
+        "lookback": settings.lookback,
+        "horizon": step,
+        "folds": by_fold,
+        "scores": as_rows(table),
+        "seeds": by_seed,
+        "verdict": verdict(table, model=network).as_document(),
+        "lag": lag_of(lag_test(forecasts, model=network, step=step)),
+        **detail_of(forecasts, network, step),
+    }
+
+
+def _parts(
+    folds: Sequence[Fold], pooled: Pooled, forecasts: pd.DataFrame, settings: Settings
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Scores at the last step of each fold, and of each seed with their mean and spread."""
+    seeds = {f"seed {seed}": seed for seed in seeds_of(settings)}
+    frame = pd.concat(
+        [forecasts, *(pooled.by_seed[seed].assign(model=name) for name, seed in seeds.items())],
+        ignore_index=True,
+    )
+    frame = frame[frame["step"] == settings.horizon]
+    numbers = pd.Series(
+        np.repeat([fold.number for fold in folds], [len(fold.one.split.test) for fold in folds]),
+        index=np.concatenate([fold.one.part("test").origin for fold in folds]),
+    )
+    in_folds = scores_by(frame, frame["origin"].map(numbers).rename("fold"))
+    whole = scores_by(frame, pd.Series("all", index=frame.index, name="fold"))
+    by_fold = []
+    for fold in folds:
+        rows = in_folds[in_folds["fold"] == fold.number].set_index("model")
+        test = span_of(fold.one.part("test"))
+        by_fold.append(
+            {
+                "fold": fold.number,
+                **test,
+                **{name: span_of(fold.one.part(name)) for name in ("train", "validation")},
+                **as_rows(rows.loc[[settings.network], [*_SHOWN]])[0],
+                "seeds": as_rows(
+                    rows.loc[list(seeds), [*_SHOWN]].assign(seed=list(seeds.values()))
+                ),
+            }
+        )
+    own = whole.set_index("model").loc[list(seeds), [*_SHOWN]]
+    rows = own.assign(seed=list(seeds.values()))[["seed", *_SHOWN]]
+    spread = own.std(ddof=1)
+    return by_fold, {
+        "seeds": list(seeds.values()),
+        "rows": as_rows(rows),
+        "mean": as_rows(own.mean().to_frame().T)[0],
+        "spread": as_rows(spread.to_frame().T)[0],
+        "text": _seeds_text(own, spread, by_fold),
+    }
+
+
+def _seeds_text(own: pd.DataFrame, spread: pd.Series, by_fold: list[dict[str, Any]]) -> str:
+    words = []
+    for key, what in (("skill_pinball", "spread"), ("skill_mse", "price")):
+        mean = f"{100 * own[key].mean():+.2f}".replace("-", "−")
+        better = sum((fold[key] or 0.0) > 0 for fold in by_fold)
+        around = f" ± {100 * spread[key]:.2f}" if len(own) > 1 else ""
+        words.append(
+            f"Skill of the {what}: {mean}{around} % over {len(own)} "
+            f"{'seeds' if len(own) > 1 else 'seed'}, above zero in {better} of {len(by_fold)} "
+            "folds."
+        )
+    return " ".join(words)
+
+
+def _trades(traded: Backtest, settings: Settings) -> dict[str, Any]:
+    sessions = traded.paths["session"]
+    return {
+        "trade": settings.trade,
+        "cost": settings.cost,
+        "first": f"{sessions.iloc[0]:%Y-%m-%d}",
+        "last": f"{sessions.iloc[-1]:%Y-%m-%d}",
+        "sessions": int(sessions.nunique()),
+        "sessions_a_year": traded.sessions_a_year,
+        "trials": traded.trials,
+        "text": traded.text,
+        "rows": as_rows(traded.table),
+    }
+
+
+def _provenance(fetched: Fetched, settings: Settings) -> dict[str, Any]:
+    return {
+        "source": fetched.source,
+        "snapshot": fetched.snapshot,
+        "currency": fetched.history.currency,
+        "notice": fetched.notice,
+        "findings": [finding.as_document() for finding in fetched.findings],
+        "settings": asked(settings),
+        "command": command(
+            "evaluate",
+            [fetched.ticker],
+            settings,
+            f"--as-of={fetched.ticker}={fetched.snapshot}",
+        ),
+        "versions": versions(),
+    }
+
+
+def _write(
+    folder: Path,
+    document: dict[str, Any],
+    forecasts: pd.DataFrame,
+    bars: pd.DataFrame,
+    traded: Backtest,
+    *,
+    begun: float,
+    home: Path,
+) -> None:
+    """Everything into the folder; `evaluation.json` goes first and comes last."""
+    from forecast.report.evaluation_page import write_evaluation
+
+    (folder / _RESULT).unlink(missing_ok=True)
+    write_forecasts(folder / _FORECASTS, forecasts)
+    table = traded.paths.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
+    write_atomically(folder / "backtest.csv", table.encode())
+    document["seconds"] = {"total": time.perf_counter() - begun}
+    written = write_evaluation(
+        folder, document=document, forecasts=forecasts, bars=bars, paths=traded.paths
+    )
+    document["plots"] = [
+        path.relative_to(home).as_posix() for path in written if path.suffix == ".png"
+    ]
+    document["seconds"] = {"total": time.perf_counter() - begun}
+    write_json(folder / _RESULT, document)

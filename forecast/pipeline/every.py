@@ -1,0 +1,34 @@
+"""One verb over several tickers: a bad one never fails the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from forecast.errors import ForecastError
+from forecast.market.bars import check_ticker
+from forecast.pipeline.train import FailedRun
+from forecast.pipeline.watch import Watch
+
+Result = TypeVar("Result")
+
+
+def every(
+    tickers: Sequence[str], do: Callable[[str], Result], *, watch: Watch
+) -> list[Result | FailedRun]:
+    """What `do` gave for each ticker, each once, in the order given.
+
+    Raises:
+        ForecastError: with a single ticker, whatever went wrong.
+    """
+    names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
+    if len(names) == 1:
+        return [do(names[0])]
+    results: list[Result | FailedRun] = []
+    for name in names:
+        try:
+            results.append(do(name))
+        except ForecastError as error:
+            watch.notice(f"{name} failed: {error}")
+            results.append(FailedRun(name, error))
+    return results

@@ -1,0 +1,212 @@
+"""The folds of a walk-forward evaluation: made one by one, each kept as soon as it is forecast."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.errors import ArtifactError
+from forecast.evaluation.forecasts import QUANTILE_COLUMNS, read_forecasts, write_forecasts
+from forecast.evaluation.walk_forward import walk_forward
+from forecast.features.indicators import check_features
+from forecast.features.inputs import DEFAULT_FEATURES, fit_on, origins_of, warm_up_of
+from forecast.features.splits import Split
+from forecast.market.fetching import Fetched
+from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.provenance import data_hash, settings_document, versions
+from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
+from forecast.pipeline.train import fit_network
+from forecast.pipeline.watch import Watch
+
+# Settings that no forecast of a fold depends on, given the bars. All others, also those to come,
+# are part of the key.
+_ELSEWHERE = {"source", "store", "exchange", "keep_snapshots", "quality", "tensorboard"}
+_AFTERWARDS = {"seed", "seeds", "trade", "cost"}
+_CODE = ("features", "networks", "baselines", "evaluation")
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One fold: a history that ends with the outcome of its last test origin.
+
+    Attributes:
+        number: From 1.
+        one: Inputs and volatility unit fitted on its training part.
+    """
+
+    number: int
+    one: Prepared
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """Forecasts of every fold's test part.
+
+    Attributes:
+        baselines: Of every baseline.
+        by_seed: Seed → of the network trained with it.
+    """
+
+    baselines: pd.DataFrame
+    by_seed: dict[int, pd.DataFrame]
+
+    def ensemble(self) -> pd.DataFrame:
+        """The seeds' forecasts averaged: mean log return of the point and of each quantile."""
+        frames = list(self.by_seed.values())
+        prices = ["predicted", *QUANTILE_COLUMNS]
+        logs = np.mean([np.log(frame[prices].to_numpy()) for frame in frames], axis=0)
+        mean = frames[0].copy()
+        # One seed's forecasts stay as they are, to the bit.
+        mean[prices] = np.exp(logs) if len(frames) > 1 else frames[0][prices]
+        return mean
+
+
+def asked(settings: Settings) -> dict[str, Any]:
+    """The settings that the result of an evaluation depends on."""
+    document = settings_document(settings)
+    return {name: value for name, value in document.items() if name not in _ELSEWHERE}
+
+
+def key_of(bars: pd.DataFrame, settings: Settings) -> str:
+    """Names everything that the folds' forecasts depend on: settings, bars, code, libraries."""
+    wanted = {name: value for name, value in asked(settings).items() if name not in _AFTERWARDS}
+    wanted["features"] = list(_features(settings))
+    document = {"settings": wanted, "bars": data_hash(bars), "code": _code(), "on": versions()}
+    text = json.dumps(document, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def seeds_of(settings: Settings) -> list[int]:
+    """The seeds, from the one that was set on."""
+    return [(settings.seed + number) % 2**32 for number in range(settings.seeds)]
+
+
+def make_folds(fetched: Fetched, settings: Settings) -> list[Fold]:
+    """The folds of a ticker's history, in time order.
+
+    Raises:
+        ConfigError: if a feature is unknown.
+        NotEnoughBars: saying how many sessions are needed.
+    """
+    names, bars = _features(settings), fetched.bars
+    splits = walk_forward(
+        origins_of(len(bars), names, lookback=settings.lookback, horizon=settings.horizon),
+        folds=settings.folds,
+        horizon=settings.horizon,
+        scheme=settings.scheme,
+        sessions=len(bars),
+        ticker=fetched.ticker,
+    )
+    return [
+        Fold(number, _prepare(fetched, split, names, settings))
+        for number, split in enumerate(splits, start=1)
+    ]
+
+
+def forecast_folds(
+    folds: Sequence[Fold], folder: Path, *, settings: Settings, watch: Watch
+) -> Pooled:
+    """Forecasts of every fold and seed; those that are kept in the folder are not made again.
+
+    Args:
+        folds: As from `make_folds`.
+        folder: Holds a file for every fold's baselines and for every fold and seed.
+        settings: Of the network.
+        watch: Told how it goes.
+
+    Raises:
+        TrainingError: if a training diverged.
+        ArtifactError: if the folder cannot be written.
+    """
+    seeds = seeds_of(settings)
+    baselines: list[pd.DataFrame] = []
+    by_seed: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
+    for fold in folds:
+        where, name = f"fold {fold.number} of {len(folds)}", f"fold-{fold.number:02d}"
+        path = folder / f"{name}-baselines.csv"
+        baselines.append(_kept(path, fold.one, partial(_baselines, fold.one, where, watch)))
+        for seed in seeds:
+            path = folder / f"{name}-seed-{seed}.csv"
+            own = settings.model_copy(update={"seed": seed})
+            by_seed[seed].append(
+                _kept(path, fold.one, partial(_network, fold.one, own, where, watch))
+            )
+    return Pooled(
+        pd.concat(baselines, ignore_index=True),
+        {seed: pd.concat(frames, ignore_index=True) for seed, frames in by_seed.items()},
+    )
+
+
+def _baselines(one: Prepared, where: str, watch: Watch) -> pd.DataFrame:
+    watch.stage(f"{where}: baselines")
+    return baseline_forecasts(one)
+
+
+def _network(one: Prepared, settings: Settings, where: str, watch: Watch) -> pd.DataFrame:
+    watch.stage(f"{where}: training {settings.network}, seed {settings.seed}")
+    fitted = fit_network([one], settings, watch=watch)
+    prediction, _ = calibrated(one, fitted)
+    return frame_of(one, settings.network, prediction)
+
+
+def _kept(path: Path, one: Prepared, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """The forecasts in the file, or else made and written to it."""
+    if path.exists():
+        try:
+            frame = read_forecasts(path)
+        except ArtifactError:
+            pass
+        else:
+            wanted = one.part("test").origin.as_unit("s")
+            if pd.DatetimeIndex(frame["origin"].unique()).equals(wanted):
+                return frame
+    frame = make()
+    write_forecasts(path, frame)
+    return frame
+
+
+def _features(settings: Settings) -> tuple[str, ...]:
+    return check_features(settings.features or DEFAULT_FEATURES[settings.target])
+
+
+def _prepare(
+    fetched: Fetched, split: Split, names: tuple[str, ...], settings: Settings
+) -> Prepared:
+    """A fold's history, cut off on both sides, with its parts counted from its own first origin."""
+    sessions, first = fetched.bars.index, split.train.start
+    # The first origin needs the warm-up and a window before it, the last one an outcome after it.
+    last = split.test.stop - 1 + warm_up_of(names) + settings.lookback - 1 + settings.horizon
+    part = replace(fetched, start=sessions[first].date(), end=sessions[last].date())
+    own = Split(*(_moved(each, first) for each in (split.train, split.validation, split.test)))
+    inputs = fit_on(
+        part.bars,
+        own.train,
+        ticker=part.ticker,
+        feature_names=names,
+        lookback=settings.lookback,
+        horizon=settings.horizon,
+        target=settings.target,
+    )
+    return Prepared(part, inputs, own, inputs.windows(part.bars, ticker=part.ticker))
+
+
+def _moved(part: range, by: int) -> range:
+    return range(part.start - by, part.stop - by)
+
+
+def _code() -> str:
+    """Hash of the source that decides the figures."""
+    package, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
+    for folder in _CODE:
+        for path in sorted((package / folder).glob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,176 @@
+"""The pages of `evaluate` and `compare`, made of the same parts as a run's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from forecast.files import write_atomically
+from forecast.report import plots, wording
+from forecast.report.calibration import coverage_plot
+from forecast.report.equity import RULES, equity
+from forecast.report.html import render_page, write_pictures
+from forecast.report.picture import Picture
+from forecast.report.skills import fold_skills, model_skills
+
+_FOLD = ("skill_mse", "skill_pinball", "coverage_80", "direction_accuracy", "mae_price")
+
+
+def write_evaluation(
+    folder: Path,
+    *,
+    document: Mapping[str, Any],
+    forecasts: pd.DataFrame,
+    bars: pd.DataFrame,
+    paths: pd.DataFrame,
+) -> list[Path]:
+    """Draw the pictures of an evaluation and write its page.
+
+    Args:
+        folder: Exists.
+        document: One entry of `evaluate --json`.
+        forecasts: Forecast frame of all folds' test parts.
+        bars: Bars of the ticker.
+        paths: As `Backtest.paths`.
+
+    Returns:
+        The PNG files in the order of the page, then `index.html`.
+
+    Raises:
+        ArtifactError: if the folder cannot be written.
+    """
+    ticker, network = str(document["ticker"]), str(document["network"])
+    step = int(document["horizon"])
+    own = next(row for row in document["scores"] if row["model"] == network and row["step"] == step)
+    pictures = [
+        fold_skills(document["folds"], document["seeds"], own, ticker=ticker, model=network),
+        equity(
+            paths,
+            document["backtest"],
+            ticker=ticker,
+            model=network,
+            retrained=[fold["first"] for fold in document["folds"]],
+        ),
+        plots.price_forecast(
+            forecasts,
+            ticker=ticker,
+            model=network,
+            step=step,
+            currency=document["currency"],
+            late=document["lag"]["persistence"],
+        ),
+    ]
+    held = coverage_plot(forecasts, ticker=ticker, model=network, step=step)
+    pictures += [held] if held else []
+    shown = {
+        **document,
+        "walk_forward": {
+            "text": document["seeds"]["text"],
+            "rows": [_fold(fold) for fold in document["folds"]],
+        },
+        "by_seed": {"text": "", "rows": document["seeds"]["rows"]},
+        "trades": {
+            "text": document["backtest"]["text"],
+            "rows": [_rule(row) for row in document["backtest"]["rows"]],
+        },
+    }
+    sections = (
+        ("walk_forward", "Fold by fold"),
+        ("by_seed", "Seed by seed"),
+        ("trades", "Would trading on it have paid?"),
+        ("calibration", "Calibration"),
+    )
+    return _write(folder, shown, pictures, "evaluation.html", sections)
+
+
+def write_comparison(
+    folder: Path, *, document: Mapping[str, Any], forecasts: pd.DataFrame
+) -> list[Path]:
+    """Draw the pictures of a comparison and write its page.
+
+    Args:
+        folder: Exists.
+        document: One entry of `compare --json`.
+        forecasts: Forecast frame of the test part.
+
+    Returns, Raises: as `write_evaluation`.
+    """
+    ticker, step = str(document["ticker"]), int(document["horizon"])
+    networks = document["networks"]
+    rows = [row for row in document["scores"] if row["step"] == step]
+    pictures = [
+        model_skills(
+            rows,
+            list(networks),
+            ticker=ticker,
+            title=document["finding"],
+            subtitle=f"{wording.ahead(step)} · {wording.whole(rows[0]['origins'])} forecasts, "
+            + wording.span(document["split"]["test"]["first"], document["split"]["test"]["last"]),
+        )
+    ]
+    best = next(str(row["model"]) for row in rows if row["model"] in networks)
+    held = coverage_plot(forecasts, ticker=ticker, model=best, step=step)
+    pictures += [held] if held else []
+    keys = (
+        "model",
+        "pinball",
+        "skill_pinball",
+        "dm_p_pinball",
+        "mcs_p_pinball",
+        "coverage_80",
+        "skill_mse",
+        "dm_p_mse",
+        "mcs_p_mse",
+        "parameters",
+        "seconds",
+    )
+    ranking = [
+        {key: {**row, **networks.get(row["model"], {})}.get(key) for key in keys} for row in rows
+    ]
+    shown = {**document, "network": best, "ranking": {"text": "", "rows": ranking}}
+    sections = (("ranking", "The best spread first"),)
+    return _write(folder, shown, pictures, "comparison.html", sections)
+
+
+def _write(
+    folder: Path,
+    document: Mapping[str, Any],
+    pictures: Sequence[Picture],
+    template: str,
+    sections: Sequence[tuple[str, str]],
+) -> list[Path]:
+    paths = write_pictures(folder, pictures)
+    page = folder / "index.html"
+    text = render_page(document, pictures, template=template, sections=sections)
+    write_atomically(page, text.encode())
+    return [*paths, page]
+
+
+def _fold(fold: Mapping[str, Any]) -> dict[str, Any]:
+    train = fold["train"]
+    return {
+        "fold": fold["fold"],
+        "trained_on": wording.span(train["first"], train["last"]),
+        "tested_on": wording.span(fold["first"], fold["last"]),
+        "origins": fold["origins"],
+        **{key: fold[key] for key in _FOLD},
+    }
+
+
+def _rule(row: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = (wording.fixed(row[f"sharpe_{end}"]) for end in ("low", "high"))
+    return {
+        "strategy": RULES[row["strategy"]],
+        "annual_return": row["annual_return"],
+        "volatility": row["volatility"],
+        "sharpe": row["sharpe"],
+        "sharpe_range": f"{low} to {high}",
+        "deflated_sharpe": row["deflated_sharpe"],
+        "max_drawdown": row["max_drawdown"],
+        "turnover": row["turnover"],
+        "break_even_cost": row["break_even_cost"],
+        "total_return": row["total_return"],
+    }
