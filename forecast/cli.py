@@ -276,6 +276,45 @@ def evaluate(
 
 
 @cli.command()
+@_TICKERS
+@_SOURCE
+@click.option("--networks", metavar="lstm,gru", help="Which networks [default: all].")
+@_training_options
+@_AS_OF
+@_shared_options
+@click.pass_obj
+def compare(
+    shared: Shared,
+    /,
+    tickers: tuple[str, ...],
+    networks: str | None,
+    as_of: tuple[str, ...],
+    **flags: Any,
+) -> int:
+    """Train several networks on the same bars and say which one, if it matters."""
+    from forecast.pipeline import compare as verb
+
+    home, settings = _settings(shared, **flags)
+    chosen = [name.strip() for name in (networks or "").split(",") if name.strip()]
+    with _watching(shared) as watch:
+        results = verb.compare(
+            tickers,
+            home=home,
+            settings=settings,
+            networks=chosen or None,
+            as_of=_snapshots(tickers, as_of),
+            watch=watch,
+        )
+    done = [result for result in results if isinstance(result, verb.Comparison)]
+    failed = [result for result in results if isinstance(result, verb.FailedRun)]
+    if shared.json:
+        _print_json({"comparisons": [one.document for one in done], **_failures(failed)})
+    else:
+        _print("\n\n".join(str(one) for one in done).splitlines())
+    return _report_failures(failed)
+
+
+@cli.command()
 @click.argument("tickers", nargs=-1, metavar="[TICKER...]")
 @_SOURCE
 @_shared_options
@@ -321,7 +360,7 @@ def main() -> None:
             error.show()
     except (KeyboardInterrupt, click.Abort):
         status = EXIT_INTERRUPTED
-        click.echo("Interrupted: no half-written file is left; what was finished is kept.", err=True)
+        click.echo("Interrupted: no half file is left, and what was finished is kept.", err=True)
     except BrokenPipeError:
         # The reader (`| head`) has left; Python would complain again while closing stdout.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -73,13 +73,13 @@ class Pooled:
 def asked(settings: Settings) -> dict[str, Any]:
     """The settings that the result of an evaluation depends on."""
     document = settings_document(settings)
-    return {name: value for name, value in document.items() if name not in _ELSEWHERE}
+    chosen = {name: value for name, value in document.items() if name not in _ELSEWHERE}
+    return chosen | {"features": list(_features(settings))}
 
 
 def key_of(bars: pd.DataFrame, settings: Settings) -> str:
     """Names everything that the folds' forecasts depend on: settings, bars, code, libraries."""
     wanted = {name: value for name, value in asked(settings).items() if name not in _AFTERWARDS}
-    wanted["features"] = list(_features(settings))
     document = {"settings": wanted, "bars": data_hash(bars), "code": _code(), "on": versions()}
     text = json.dumps(document, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

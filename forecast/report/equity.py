@@ -65,7 +65,7 @@ def equity(
         2,
         1,
         left=style.LEFT,
-        right=0.855,
+        right=0.805,
         bottom=style.BOTTOM,
         top=0.815,
         height_ratios=[1.9, 1],

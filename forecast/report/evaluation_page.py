@@ -69,11 +69,18 @@ def write_evaluation(
         **document,
         "walk_forward": {
             "text": document["seeds"]["text"],
+            "caption": "Scores of each fold’s test part",
             "rows": [_fold(fold) for fold in document["folds"]],
         },
-        "by_seed": {"text": "", "rows": document["seeds"]["rows"]},
+        "by_seed": {
+            "text": "The same folds with networks that differ by nothing but the seed of their "
+            "weights and order. All other figures are of the mean of their forecasts.",
+            "caption": "Scores of each seed, all folds",
+            "rows": document["seeds"]["rows"],
+        },
         "trades": {
             "text": document["backtest"]["text"],
+            "caption": "What each rule would have earned",
             "rows": [_rule(row) for row in document["backtest"]["rows"]],
         },
     }
@@ -130,7 +137,11 @@ def write_comparison(
     ranking = [
         {key: {**row, **networks.get(row["model"], {})}.get(key) for key in keys} for row in rows
     ]
-    shown = {**document, "network": best, "ranking": {"text": "", "rows": ranking}}
+    shown = {
+        **document,
+        "network": best,
+        "ranking": {"caption": "Networks and baselines", "rows": ranking},
+    }
     sections = (("ranking", "The best spread first"),)
     return _write(folder, shown, pictures, "comparison.html", sections)
 

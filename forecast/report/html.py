@@ -334,4 +334,6 @@ def _section(
     rows = section.get("rows") if isinstance(section, Mapping) else section
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         return _text(section), None
+    if isinstance(section, Mapping):
+        caption = section.get("caption") or caption
     return _text(section), tables.plain_table(rows, caption=caption, currency=currency, ident=ident)

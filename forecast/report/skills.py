@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
-from forecast.report.wording import count, finite, number, percent, shorten
+from forecast.report.wording import count, finite, fixed, percent, shorten
 
-_KINDS = {"mse": "Price: squared error below last close", "pinball": "Spread: pinball loss below "}
+_PRICE, _SPREAD = "Price: squared error below last close", "Spread: pinball loss below "
 
 
 def fold_skills(
@@ -35,12 +35,11 @@ def fold_skills(
         ticker: Named in the title.
         model: The network.
     """
-    reference = str(own.get("pinball_reference") or "ewma")
     better = sum((finite(fold.get("skill_pinball")) or 0.0) > 0 for fold in folds)
     mean, spread = (finite(seeds[part].get("skill_pinball")) for part in ("mean", "spread"))
-    title = f"{ticker}: the spread beat {reference} in {better} of {count(len(folds), 'fold')}"
+    title = f"{ticker}: the spread beat EWMA and GARCH in {better} of {count(len(folds), 'fold')}"
     if mean is not None and spread is not None:
-        title += f", by {percent(mean, 2, signed=True)} ± {number(100 * spread, 2)} over the seeds"
+        title += f", by {fixed(100 * mean)} ± {fixed(100 * spread)} % over the seeds"
     figure = style.new_figure(
         title,
         f"{model} · retrained in each fold with {count(len(seeds['seeds']), 'seed')} · skill "
@@ -49,9 +48,9 @@ def fold_skills(
     grid = figure.add_gridspec(
         2, 1, left=style.LEFT, right=style.RIGHT, bottom=0.105, top=0.8, hspace=0.34
     )
-    for place, kind in enumerate(_KINDS):
+    headings = {"mse": _PRICE, "pinball": f"{_SPREAD}the better of EWMA and GARCH"}
+    for place, (kind, heading) in enumerate(headings.items()):
         axes = figure.add_subplot(grid[place])
-        heading = _KINDS[kind] + (reference if kind == "pinball" else "")
         style.dress(axes, ylabel="skill [%]", heading=heading)
         _draw_folds(axes, folds, own, kind, labels=place == 1)
     alt = f"Skill by fold and seed. {title}. " + " ".join(
@@ -84,7 +83,7 @@ def _draw_folds(
     for place, fold in zip(at, folds, strict=True):
         single = [finite(row.get(f"skill_{kind}")) for row in fold["seeds"]]
         known = [100 * value for value in single if value is not None]
-        offsets = np.linspace(-0.12, 0.12, len(known)) if len(known) > 1 else np.zeros(len(known))
+        offsets = np.linspace(-0.28, -0.12, len(known))
         axes.plot(
             place + offsets,
             known,
@@ -101,7 +100,9 @@ def _draw_folds(
             axes.plot(place, 100 * value, marker="D", markersize=8, color=colour, zorder=3)
             axes.annotate(
                 f"{100 * value:+.2f}".replace("-", "−"),
-                (place + 0.16, 100 * value),
+                (place, 100 * value),
+                xytext=(10, 0),
+                textcoords="offset points",
                 va="center",
                 size=style.SMALL,
                 color=INK,
@@ -145,9 +146,11 @@ def model_skills(
         (str(row["pinball_reference"]) for row in scores if row.get("pinball_reference")), "ewma"
     )
     at = np.arange(len(scores))[::-1]
-    for place, kind in enumerate(_KINDS):
+    for place, (kind, heading) in enumerate(
+        {"mse": _PRICE, "pinball": _SPREAD + reference}.items()
+    ):
         axes = figure.add_subplot(grid[place])
-        style.dress(axes, heading=_KINDS[kind] + (reference if kind == "pinball" else ""))
+        style.dress(axes, heading=heading)
         axes.grid(visible=False, axis="y")
         axes.axvline(0, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)))
         shown = [finite(row.get(f"skill_{kind}")) for row in scores]
