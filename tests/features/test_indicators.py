@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import talib
-from conftest import random_walk
+from simulated import random_walk
 
 from forecast.errors import ConfigError, NotEnoughBars
 from forecast.features import indicators

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from conftest import random_walk
+from simulated import random_walk
 
 from forecast.features.volatility import VolatilityUnit, fit_unit
 

@@ -190,7 +190,7 @@ IN_A_PROCESS = """
 import hashlib, sys
 import numpy as np
 sys.path.insert(0, "tests")
-from conftest import random_walk
+from simulated import random_walk
 from forecast.features.inputs import fit_inputs
 from forecast.networks.training import fit, infer
 walk = random_walk(700, seed=3)
