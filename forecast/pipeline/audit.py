@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from forecast.baselines import BASELINES
 from forecast.config import Settings
@@ -19,15 +18,16 @@ from forecast.evaluation.audit import as_document, as_rows, audit_bars
 from forecast.evaluation.audit.forecasts import baseline_checks, network_checks, scored_windows
 from forecast.evaluation.audit.histories import Check
 from forecast.evaluation.forecasts import read_forecasts
-from forecast.features.inputs import DEFAULT_FEATURES, Inputs, feature_rows, fit_inputs
-from forecast.features.splits import Split
+from forecast.features.inputs import Inputs, feature_rows, fit_inputs
 from forecast.files import inside, write_json
 from forecast.market.bars import check_ticker
+from forecast.market.fetching import Fetched
 from forecast.networks.training import infer, load_model
 from forecast.pipeline.fetch import fetch_for
+from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import data_hash, git_commit, versions
 from forecast.pipeline.watch import Watch
-from forecast.registry import SavedRun, load_run
+from forecast.registry import NETWORK, SavedRun, load_run
 
 _SAMPLE = "AAPL"
 # Log return. The saved forecasts may have been made on another machine, which rounds otherwise.
@@ -123,38 +123,30 @@ def _champions(home: Path) -> list[str]:
 
 
 def _audit(ticker: str, *, home: Path, settings: Settings, watch: Watch) -> Audit:
+    saved = load_run(home, ticker) if ticker in _champions(home) else None
     watch.stage(f"fetching {ticker}")
-    fetched = fetch_for(ticker, home=home, settings=settings)
+    # With a run, the very bars that it saw: its split and its forecasts can then be compared.
+    as_of = {} if saved is None else {ticker: _trained_on(saved, ticker)["snapshot"]}
+    fetched = fetch_for(ticker, home=home, settings=settings, as_of=as_of)
     if fetched.notice:
         watch.notice(fetched.notice)
-    saved = load_run(home, ticker) if ticker in _champions(home) else None
-    bars, as_trained = fetched.bars, True
-    if saved is not None:
-        # The bars of the run, so that its split and its forecasts can be compared.
-        described = saved.manifest["tickers"][ticker]
-        bars = bars.loc[described["first"] : described["last"]]
-        as_trained = data_hash(bars) == described["data_sha256"]
-    inputs, split = _fit(bars, ticker, saved, settings)
     watch.stage("computing everything again on other histories")
-    checks = audit_bars(bars, inputs, split, ticker=ticker)
-    windows = inputs.windows(bars, ticker=ticker)
+    one = _refit(fetched, saved, settings)
+    checks = audit_bars(one.bars, one.inputs, one.split, ticker=ticker)
     watch.stage("auditing the baselines")
-    last_training = bars.index.get_indexer(windows.origin[[split.train.stop - 1]])[0]
     checks += baseline_checks(
         BASELINES,
-        bars,
-        partial(feature_rows, names=inputs.feature_names, ticker=ticker),
-        scored_windows(windows, split).origin,
-        horizon=inputs.horizon,
-        fitted_until=bars.index[last_training + inputs.horizon],
+        one.bars,
+        partial(feature_rows, names=one.inputs.feature_names, ticker=ticker),
+        scored_windows(one.windows, one.split).origin,
+        horizon=one.inputs.horizon,
+        fitted_until=one.fitted_until,
     )
     if saved is None:
         watch.notice(f"{ticker} has no trained network: its bars and the baselines were audited")
         return Audit(ticker, checks=checks)
     watch.stage(f"auditing {saved.manifest['network']}")
-    checks += _network(saved, bars, inputs, split, ticker=ticker, home=home, as_trained=as_trained)
-    if not as_trained:
-        watch.notice(f"{ticker}: its bars have been adjusted since the run; {_NOT_COMPARED}")
+    checks += _network_checks(saved, one, home=home)
     run = str(saved.manifest["run"])
     written = inside(home / "reports", ticker, run) / "audit.json"
     write_json(
@@ -163,8 +155,8 @@ def _audit(ticker: str, *, home: Path, settings: Settings, watch: Watch) -> Audi
             "ticker": ticker,
             "run": run,
             "made": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "data_sha256": data_hash(bars),
-            "network_sha256": saved.manifest["sha256"]["network.keras"],
+            "data_sha256": data_hash(one.bars),
+            "network_sha256": saved.manifest["sha256"][NETWORK],
             "git_commit": git_commit(),
             "versions": versions(),
             **as_document(checks),
@@ -173,84 +165,78 @@ def _audit(ticker: str, *, home: Path, settings: Settings, watch: Watch) -> Audi
     return Audit(ticker, run, checks, written=written.relative_to(home))
 
 
-_NOT_COMPARED = "the forecasts that it recorded were not compared"
+def _trained_on(saved: SavedRun, ticker: str) -> dict[str, Any]:
+    """What the run's manifest says of the ticker's bars.
 
-
-def _fit(
-    bars: pd.DataFrame, ticker: str, saved: SavedRun | None, settings: Settings
-) -> tuple[Inputs, Split]:
-    """Inputs and split of the run's bars, or of a run with these settings."""
-    if saved is not None and ticker not in saved.inputs:
+    Raises:
+        ArtifactError: if the run was not trained on it.
+    """
+    known: dict[str, dict[str, Any]] = saved.manifest["tickers"]
+    if ticker not in known:
         raise ArtifactError(
-            f"{saved.folder.name} must have been trained on {ticker}. It knows "
-            f"{', '.join(saved.inputs)}.",
+            f"{saved.folder.name} must have been trained on {ticker}. It knows {', '.join(known)}.",
             hint=f"forecast train {ticker}",
         )
-    own = None if saved is None else Inputs.from_document(saved.inputs[ticker]["inputs"])
-    return fit_inputs(
-        bars,
-        ticker=ticker,
-        feature_names=own.feature_names
-        if own
-        else settings.features or DEFAULT_FEATURES[settings.target],
-        lookback=own.lookback if own else settings.lookback,
-        horizon=own.horizon if own else settings.horizon,
-        target=str(own.target.as_document()["kind"]) if own else settings.target,
+    return known[ticker]
+
+
+def _refit(fetched: Fetched, saved: SavedRun | None, settings: Settings) -> Prepared:
+    """Everything fitted anew as the run did, or as a run with these settings would."""
+    if saved is None:
+        return prepare(fetched, settings)
+    own = _inputs(saved, fetched.ticker)
+    inputs, split = fit_inputs(
+        fetched.bars,
+        ticker=fetched.ticker,
+        feature_names=own.feature_names,
+        lookback=own.lookback,
+        horizon=own.horizon,
+        target=str(own.target.as_document()["kind"]),
     )
+    return Prepared(fetched, inputs, split, inputs.windows(fetched.bars, ticker=fetched.ticker))
 
 
-def _network(
-    saved: SavedRun,
-    bars: pd.DataFrame,
-    refitted: Inputs,
-    split: Split,
-    *,
-    ticker: str,
-    home: Path,
-    as_trained: bool,
-) -> list[Check]:
+def _inputs(saved: SavedRun, ticker: str) -> Inputs:
+    return Inputs.from_document(saved.inputs[ticker]["inputs"])
+
+
+def _network_checks(saved: SavedRun, one: Prepared, *, home: Path) -> list[Check]:
     """The saved network with its own inputs, and both against what the run recorded."""
-    inputs, name = (
-        Inputs.from_document(saved.inputs[ticker]["inputs"]),
-        str(saved.manifest["network"]),
-    )
+    inputs, name = _inputs(saved, one.ticker), str(saved.manifest["network"])
     forecast = partial(infer, load_model(saved.network))
-    checks = network_checks(forecast, bars, inputs, split, ticker=ticker, name=name)
-    if not as_trained:
-        return checks
-    same = _flat(refitted.as_document()) == _flat(inputs.as_document())
-    checks.append(
+    found, trained = data_hash(one.bars), str(_trained_on(saved, one.ticker)["data_sha256"])
+    same = _flat(one.inputs.as_document()) == _flat(inputs.as_document())
+    checks = [
+        *network_checks(forecast, one.bars, inputs, one.split, ticker=one.ticker, name=name),
+        Check(
+            "record", "bars", found == trained, f"sha256 {found[:12]}, trained on {trained[:12]}"
+        ),
         Check(
             "record",
             "inputs",
             same,
-            "scaler, target and unit are "
-            + ("those of the training part" if same else "not those of the training part"),
-        )
-    )
-    path = inside(home / "reports", ticker, str(saved.manifest["run"])) / "forecasts.csv"
-    if not path.exists():
-        return checks
-    frame = read_forecasts(path)
-    recorded = frame[frame["model"] == name]
-    test = inputs.windows(bars, ticker=ticker).take(split.test)
-    point = inputs.decode(forecast(test), bars, test.origin).point
-    close = bars["close"].loc[test.origin].to_numpy()[:, None]
-    if len(recorded) != point.size:
-        detail = f"{len(recorded)} recorded, {point.size} made again"
-        return [*checks, Check("record", f"network {name}", False, detail)]
-    before = np.log(recorded["predicted"].to_numpy().reshape(point.shape) / close)
-    apart = float(np.abs(before - point).max())
-    return [
-        *checks,
-        Check(
-            "record",
-            f"network {name}",
-            apart <= _ROUNDING,
-            f"{point.size} forecasts made again, at most {apart:.1g} from those recorded "
-            "[log return]",
+            f"scaler, target and unit are {'' if same else 'not '}those of the training part",
         ),
     ]
+    path = inside(home / "reports", one.ticker, str(saved.manifest["run"])) / "forecasts.csv"
+    if path.exists():
+        frame = read_forecasts(path)
+        test = inputs.windows(one.bars, ticker=one.ticker).take(one.split.test)
+        point = inputs.decode(forecast(test), one.bars, test.origin).point
+        close = one.bars["close"].loc[test.origin].to_numpy()
+        recorded = frame.loc[frame["model"] == name, "predicted"].to_numpy()
+        checks.append(_record_check(name, recorded, close[:, None] * np.exp(point)))
+    return checks
+
+
+def _record_check(name: str, recorded: np.ndarray, again: np.ndarray) -> Check:
+    """Recorded prices, shape (n x horizon,), beside the same made again, shape (n, horizon)."""
+    if len(recorded) != again.size:
+        detail = f"{len(recorded)} forecasts recorded, {again.size} made again"
+        return Check("record", f"network {name}", False, detail)
+    apart = float(np.abs(np.log(recorded / again.ravel())).max())
+    detail = f"{again.size} forecasts made again, at most {apart:.1g} apart [log return]"
+    return Check("record", f"network {name}", apart <= _ROUNDING, detail)
 
 
 def _flat(document: Any) -> list[Any]:
