@@ -260,6 +260,7 @@ def evaluate(
     An interrupted evaluation goes on where it was; a finished one is not done again.
     """
     from forecast.pipeline import evaluate as verb
+    from forecast.pipeline.train import FailedRun
 
     home, settings = _settings(shared, **flags)
     with _watching(shared) as watch:
@@ -267,7 +268,7 @@ def evaluate(
             tickers, home=home, settings=settings, as_of=_snapshots(tickers, as_of), watch=watch
         )
     done = [result for result in results if isinstance(result, verb.Evaluation)]
-    failed = [result for result in results if isinstance(result, verb.FailedRun)]
+    failed = [result for result in results if isinstance(result, FailedRun)]
     if shared.json:
         _print_json({"evaluations": [one.document for one in done], **_failures(failed)})
     else:
@@ -293,6 +294,7 @@ def compare(
 ) -> int:
     """Train several networks on the same bars and say which one, if it matters."""
     from forecast.pipeline import compare as verb
+    from forecast.pipeline.train import FailedRun
 
     home, settings = _settings(shared, **flags)
     chosen = [name.strip() for name in (networks or "").split(",") if name.strip()]
@@ -306,7 +308,7 @@ def compare(
             watch=watch,
         )
     done = [result for result in results if isinstance(result, verb.Comparison)]
-    failed = [result for result in results if isinstance(result, verb.FailedRun)]
+    failed = [result for result in results if isinstance(result, FailedRun)]
     if shared.json:
         _print_json({"comparisons": [one.document for one in done], **_failures(failed)})
     else:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.significance import REPETITIONS, SEED
+from forecast.evaluation.sharpe import deflated_sharpe, sharpe, sharpe_intervals
 
 TRADES = ("open", "close")
 TARGET_VOLATILITY = 0.15
@@ -25,7 +26,6 @@ BUY_AND_HOLD = "buy_and_hold"
 # The 10 and 90 % quantiles of a normal distribution lie this many deviations apart.
 _WIDTH_80 = 2 * NormalDist().inv_cdf(0.9)
 _NARROWEST = 1e-6
-_FEWEST = 30
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def backtest(
         ValueError: if the origins are not consecutive sessions of the bars.
     """
     own = forecasts[(forecasts["model"] == model) & (forecasts["step"] == 1)]
-    rows = bars.index.get_indexer(own["origin"])
+    rows = bars.index.get_indexer(pd.DatetimeIndex(own["origin"]))
     if (rows < 0).any() or (np.diff(rows) != 1).any():
         raise ValueError("the origins must be consecutive sessions of the bars.")
     a_year = sessions_a_year(pd.DatetimeIndex(bars.index))
@@ -164,47 +164,6 @@ def trade_path(position: np.ndarray, earned: np.ndarray, *, cost: float) -> pd.D
     return pd.DataFrame({"position": position, "turnover": turnover, "gross": gross, "net": net})
 
 
-def sharpe(returns: np.ndarray) -> float:
-    """Mean over standard deviation (n - 1) of simple returns, a session; NaN if they never vary.
-
-    Source: W. Sharpe (1994), The Sharpe ratio, Journal of Portfolio Management 21; the riskless
-    rate counts as 0.
-    """
-    deviation = float(np.std(returns, ddof=1)) if len(returns) > 1 else 0.0
-    return float(returns.mean()) / deviation if deviation > 1e-15 else float("nan")
-
-
-def deflated_sharpe(
-    ratio: float, *, trials: int, variance: float, sessions: int, skew: float, kurtosis: float
-) -> float:
-    """Probability that the true Sharpe ratio is above what the best of so many trials would show.
-
-    Source: D. Bailey, M. López de Prado (2014), The deflated Sharpe ratio: correcting for
-    selection bias, backtest overfitting and non-normality, Journal of Portfolio Management 40.
-
-    Args:
-        ratio: Sharpe ratio a session.
-        trials: Rules tried, >= 1; the best of one is not selected.
-        variance: Of the Sharpe ratios of the trials, a session.
-        sessions: Length of the returns, >= 2.
-        skew: Of the returns.
-        kurtosis: Of the returns; 3 for a normal distribution.
-
-    Returns:
-        In [0, 1]; NaN where the moments admit no standard error.
-    """
-    normal, luck = NormalDist(), 0.0
-    if trials > 1:
-        luck = math.sqrt(variance) * (
-            (1 - np.euler_gamma) * normal.inv_cdf(1 - 1 / trials)
-            + np.euler_gamma * normal.inv_cdf(1 - 1 / (trials * math.e))
-        )
-    error = 1 - skew * ratio + (kurtosis - 1) / 4 * ratio**2
-    if not error > 0:
-        return float("nan")
-    return normal.cdf((ratio - luck) * math.sqrt((sessions - 1) / error))
-
-
 def largest_drawdown(returns: np.ndarray) -> float:
     """Deepest fall of the capital below its highest level so far, in [-1, 0]; it starts at 1."""
     capital = np.r_[1.0, np.cumprod(1 + returns)]
@@ -240,43 +199,6 @@ def sessions_a_year(sessions: pd.DatetimeIndex) -> float:
     return 365.25 * (len(sessions) - 1) / days if days > 0 else 252.0
 
 
-def sharpe_intervals(net: pd.DataFrame, *, a_year: float, seed: int = SEED) -> pd.DataFrame:
-    """95 % bootstrap intervals of each yearly Sharpe ratio, and of its distance from buy-and-hold.
-
-    Stationary block bootstrap of whole sessions, mean block `ceil(m ** (1/3))`, percentile method.
-
-    Args:
-        net: Simple returns, a row a session, a column a rule, among them buy-and-hold.
-        a_year: Sessions a year.
-        seed: Of the resampling.
-
-    Returns:
-        Index = the rules; columns `sharpe_low`, `sharpe_high`, `sharpe_excess_low`,
-        `sharpe_excess_high`; NaN below 30 sessions or where a rule never varies.
-    """
-    columns = ["sharpe_low", "sharpe_high", "sharpe_excess_low", "sharpe_excess_high"]
-    bounds = pd.DataFrame(np.nan, index=net.columns, columns=columns)
-    if len(net) < _FEWEST:
-        return bounds
-    from arch.bootstrap import StationaryBootstrap
-
-    def ratios(sample: np.ndarray) -> np.ndarray:
-        deviation = sample.std(axis=0, ddof=1)
-        known = np.where(deviation > 1e-15, deviation, np.nan)
-        found: np.ndarray = sample.mean(axis=0) / known * math.sqrt(a_year)
-        return found
-
-    block = math.ceil(len(net) ** (1 / 3))
-    draws = StationaryBootstrap(block, net.to_numpy(), seed=seed).apply(ratios, REPETITIONS)
-    excess = draws - draws[:, [net.columns.get_loc(BUY_AND_HOLD)]]
-    for number, name in enumerate(net.columns):
-        if np.isfinite(draws[:, number]).all():
-            bounds.loc[name, columns[:2]] = np.quantile(draws[:, number], [0.025, 0.975])
-        if name != BUY_AND_HOLD and np.isfinite(excess[:, number]).all():
-            bounds.loc[name, columns[2:]] = np.quantile(excess[:, number], [0.025, 0.975])
-    return bounds
-
-
 def _table(paths: pd.DataFrame, a_year: float) -> tuple[pd.DataFrame, int]:
     """A row a rule, and how many rules were tried."""
     names = list(dict.fromkeys(paths["strategy"]))
@@ -285,21 +207,12 @@ def _table(paths: pd.DataFrame, a_year: float) -> tuple[pd.DataFrame, int]:
     tried = np.array([ratios[name] for name in names if name != BUY_AND_HOLD])
     tried = tried[np.isfinite(tried)]
     variance = float(tried.var(ddof=1)) if len(tried) > 1 else 0.0
-    bounds = sharpe_intervals(net, a_year=a_year)
+    bounds = sharpe_intervals(net, reference=BUY_AND_HOLD, a_year=a_year)
     rows = []
     for name, own in paths.groupby("strategy", sort=False):
         returns = own["net"].to_numpy()
         years, grown = len(returns) / a_year, float(np.prod(1 + returns))
-        spread = returns - returns.mean()
-        size = float(np.mean(spread**2))
-        moments = (
-            {
-                "skew": float(np.mean(spread**3)) / size**1.5,
-                "kurtosis": float(np.mean(spread**4)) / size**2,
-            }
-            if size > 1e-30
-            else {"skew": 0.0, "kurtosis": 3.0}
-        )
+        skew, kurtosis = _moments(returns)
         ratio = ratios[str(name)]
         rows.append(
             {
@@ -312,7 +225,12 @@ def _table(paths: pd.DataFrame, a_year: float) -> tuple[pd.DataFrame, int]:
                 "deflated_sharpe": np.nan
                 if name == BUY_AND_HOLD
                 else deflated_sharpe(
-                    ratio, trials=len(tried), variance=variance, sessions=len(returns), **moments
+                    ratio,
+                    trials=len(tried),
+                    variance=variance,
+                    sessions=len(returns),
+                    skew=skew,
+                    kurtosis=kurtosis,
                 ),
                 "max_drawdown": largest_drawdown(returns),
                 "turnover": float(own["turnover"].sum()) / years,
@@ -324,17 +242,26 @@ def _table(paths: pd.DataFrame, a_year: float) -> tuple[pd.DataFrame, int]:
     return pd.DataFrame(rows), len(tried)
 
 
+def _moments(returns: np.ndarray) -> tuple[float, float]:
+    """Skew and kurtosis; those of a normal distribution where nothing varies."""
+    spread = returns - returns.mean()
+    size = float(np.mean(spread**2))
+    if size < 1e-30:
+        return 0.0, 3.0
+    return float(np.mean(spread**3)) / size**1.5, float(np.mean(spread**4)) / size**2
+
+
 def _text(table: pd.DataFrame, trials: int, *, cost: float, trade: str) -> str:
-    rows = table.set_index("strategy")
+    rows = table.set_index("strategy").to_dict("index")
     when = "at the next session's open" if trade == "open" else "at the close it was decided from"
-    held = rows.loc[BUY_AND_HOLD]
+    held = rows[BUY_AND_HOLD]
     words = (
         f"Traded {when}, {cost:g} basis points a trade. Buy-and-hold earned "
-        f"{_percent(held['annual_return'])} a year (Sharpe ratio {held['sharpe']:.2f}, deepest "
+        f"{_percent(held['annual_return'])} a year (Sharpe ratio {_ratio(held['sharpe'])}, deepest "
         f"fall {_percent(held['max_drawdown'])})."
     )
     for name, rule in (("sign", "the sign of the forecast"), ("long_scaled", "its spread alone")):
-        own = rows.loc[name]
+        own = rows[name]
         low, high = own["sharpe_excess_low"], own["sharpe_excess_high"]
         compared = (
             "which is more than chance would give"
@@ -345,10 +272,10 @@ def _text(table: pd.DataFrame, trials: int, *, cost: float, trade: str) -> str:
         )
         words += (
             f" Trading on {rule} earned {_percent(own['annual_return'])} a year (Sharpe ratio "
-            f"{own['sharpe']:.2f}, {_signed(own['sharpe'] - held['sharpe'])} against "
+            f"{_ratio(own['sharpe'])}, {_ratio(own['sharpe'] - held['sharpe'], '+')} against "
             f"buy-and-hold, {compared}; deepest fall {_percent(own['max_drawdown'])})."
         )
-    best = rows["deflated_sharpe"].max()
+    best = float(table["deflated_sharpe"].max())
     if math.isfinite(best) and best < 0.95:
         words += (
             f" Allowing for the {trials} rules tried, no rule's Sharpe ratio is surely above zero."
@@ -356,9 +283,9 @@ def _text(table: pd.DataFrame, trials: int, *, cost: float, trade: str) -> str:
     return words
 
 
-def _percent(value: float) -> str:
+def _percent(value: Any) -> str:
     return f"{100 * value:.1f} %".replace("-", "−")
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+def _ratio(value: Any, sign: str = "") -> str:
+    return "–" if math.isnan(value) else f"{value:{sign}.2f}".replace("-", "−")

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -203,8 +203,9 @@ def _moved(part: range, by: int) -> range:
     return range(part.start - by, part.stop - by)
 
 
+@cache
 def _code() -> str:
-    """Hash of the source that decides the figures."""
+    """Hash of the source that decides the figures, as this process found it."""
     package, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
     for folder in _CODE:
         for path in sorted((package / folder).glob("*.py")):

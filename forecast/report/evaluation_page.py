@@ -113,7 +113,7 @@ def write_comparison(
             rows,
             list(networks),
             ticker=ticker,
-            title=document["finding"],
+            title=f"{ticker}: {document['finding']}",
             subtitle=f"{wording.ahead(step)} · {wording.whole(rows[0]['origins'])} forecasts, "
             + wording.span(document["split"]["test"]["first"], document["split"]["test"]["last"]),
         )

@@ -181,16 +181,17 @@ def model_skills(
                 color=colour,
                 zorder=3,
             )
-            axes.annotate(
-                f"{100 * value:+.2f}".replace("-", "−"),
-                (spot, height),
-                xytext=(0, 8),
-                textcoords="offset points",
-                ha="left" if beyond and value < 0 else "center",
+            axes.text(
+                1.0,
+                height,
+                percent(value, 2, signed=True).removesuffix(" %"),
+                transform=axes.get_yaxis_transform(),
+                ha="right",
+                va="center",
                 size=style.SMALL,
                 color=INK,
             )
-        axes.set_xlim(-1.12 * reach, 1.12 * reach)
+        axes.set_xlim(-1.12 * reach, 1.45 * reach)
         names = [shorten(row["model"], 14) for row in scores]
         axes.set_yticks(at, names if place == 0 else [""] * len(at))
         for tick, row in zip(axes.get_yticklabels(), scores, strict=True):

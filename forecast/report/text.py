@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 _COLUMNS = [
@@ -44,7 +45,7 @@ def score_lines(document: dict[str, Any]) -> list[str]:
         "",
         *_score_table(document),
         "",
-        document["verdict"]["text"],
+        *textwrap.wrap(document["verdict"]["text"], 100),
         "",
         f"Report: {document['report']}",
     ]
@@ -85,7 +86,7 @@ def evaluation_lines(document: dict[str, Any]) -> list[str]:
             + [[_form(row[key], form) for _, key, form in _RULES] for row in trades["rows"]]
         ),
         "",
-        document["verdict"]["text"],
+        *textwrap.wrap(document["verdict"]["text"], 100),
         document["seeds"]["text"],
         trades["text"],
         "",
