@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -12,19 +12,28 @@ from forecast.features.targets import LEVELS
 
 OUTPUTS = 1 + len(LEVELS)
 _MIDDLE = LEVELS.index(0.5)
+_SMALLEST_GAP = 1e-3
 
 
-def point_and_quantiles(hidden: Any, *, horizon: int, every_step: bool) -> Any:
+NORMAL = tuple(NormalDist().inv_cdf(level) for level in LEVELS)
+"""Quantiles of a standard normal."""
+
+
+def point_and_quantiles(
+    hidden: Any, *, horizon: int, every_step: bool, start: Sequence[Sequence[float]] | None = None
+) -> Any:
     """A point forecast and seven quantiles that cannot cross.
 
     The median is free; each further quantile lies a softplus away from its inner neighbour
-    (cf. Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster). The start is a point of
-    0 and the quantiles of a standard normal: what a target in units of its volatility would have.
+    (cf. Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster). Untrained, the network gives
+    a point of 0 and the quantiles in `start`.
 
     Args:
         hidden: Keras tensor, shape (batch, width) or (batch, steps, width).
         horizon: Steps ahead.
         every_step: Which of the two shapes `hidden` has.
+        start: For each step the quantiles at `LEVELS` of the untrained network; None for those of
+            a standard normal.
 
     Returns:
         Keras tensor, shape (batch, [steps,] horizon, 8): the point, then the quantiles at `LEVELS`.
@@ -34,7 +43,7 @@ def point_and_quantiles(hidden: Any, *, horizon: int, every_step: bool) -> Any:
     raw = layers.Dense(
         horizon * OUTPUTS,
         kernel_initializer=initializers.RandomNormal(stddev=0.01),
-        bias_initializer=initializers.Constant(np.tile(_normal_start(), horizon).tolist()),
+        bias_initializer=initializers.Constant(_biases(start or [NORMAL] * horizon)),
         name="head",
     )(hidden)
     shape = (-1, horizon, OUTPUTS) if every_step else (horizon, OUTPUTS)
@@ -80,10 +89,12 @@ def point_and_quantile_loss(
     return point_and_quantiles
 
 
-def _normal_start() -> np.ndarray:
-    """Biases that make the first forecast a standard normal: point, median, gaps below, above."""
-    quantiles = np.array([NormalDist().inv_cdf(level) for level in LEVELS])
-    gaps = np.diff(quantiles)
+def _biases(start: Sequence[Sequence[float]]) -> list[float]:
+    """Biases under which the head gives these quantiles: point, median, gaps below, gaps above."""
+    quantiles = np.asarray(start, dtype="float64")
+    gaps = np.maximum(np.diff(quantiles, axis=1), _SMALLEST_GAP)
     raw_gaps = np.log(np.expm1(gaps))  # softplus inverted
-    below = raw_gaps[:_MIDDLE][::-1]
-    return np.concatenate([[0.0, 0.0], below, raw_gaps[_MIDDLE:]])
+    middle = quantiles[:, _MIDDLE : _MIDDLE + 1]
+    parts = [np.zeros_like(middle), middle, raw_gaps[:, :_MIDDLE][:, ::-1], raw_gaps[:, _MIDDLE:]]
+    biases: list[float] = np.concatenate(parts, axis=1).ravel().tolist()
+    return biases

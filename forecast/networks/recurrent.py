@@ -86,6 +86,7 @@ def build(
     dropout: float = 0.0,
     l2: float = 0.0,
     scored: int | None = None,
+    start: Sequence[Sequence[float]] | None = None,
 ) -> Any:
     """A network with the point-and-quantiles head.
 
@@ -98,6 +99,7 @@ def build(
         l2: >= 0.
         scored: None for the forecast at the last row; a number to train a causal network on that
             many last steps at once.
+        start: Quantiles of the untrained network, see `heads.point_and_quantiles`.
 
     Returns:
         keras.Model, (batch, lookback, n_features) → (batch, horizon, 8), or with `scored`
@@ -118,5 +120,5 @@ def build(
     hidden = kind.build(inputs, units=units, dropout=dropout, l2=l2, every_step=bool(scored))
     if scored:
         hidden = hidden[:, -scored:]
-    outputs = point_and_quantiles(hidden, horizon=horizon, every_step=bool(scored))
+    outputs = point_and_quantiles(hidden, horizon=horizon, every_step=bool(scored), start=start)
     return keras.Model(inputs, outputs, name=network)

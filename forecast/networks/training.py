@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from forecast.errors import ConfigError, TrainingError
+from forecast.features.targets import LEVELS
 from forecast.features.windows import Windows
 from forecast.networks.batches import gather_slices, gather_windows, slice_starts
 from forecast.networks.heads import POINT_WEIGHT, SHRINKAGE, point_and_quantile_loss
@@ -139,7 +140,9 @@ def fit(
         "l2": l2,
     }
     scored = _scored_steps(train, validation) if NETWORKS[network].causal else None
-    learner = build(network, **shape, scored=scored)
+    # Untrained, the network gives what the training part's outcomes give: it learns the rest.
+    start = np.quantile(train.y, LEVELS, axis=0).T.tolist()
+    learner = build(network, **shape, scored=scored, start=start)
     learner.compile(
         optimizer=keras.optimizers.Adam(learning_rate, clipnorm=1.0),
         loss=point_and_quantile_loss(point_weight=point_weight, shrinkage=shrinkage),
