@@ -1,0 +1,100 @@
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation.ranking import which_network
+from forecast.evaluation.scores import score_table
+
+Z = np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645])
+QUANTILES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
+
+
+def frame_of(models, *, origins=400, seed=3):
+    """Forecasts of a 1 % walk; `models`: how much too wide, and how much of the move is known."""
+    rng = np.random.default_rng(seed)
+    sessions = pd.bdate_range("2010-01-04", periods=origins + 1)
+    returns = rng.normal(0, 0.01, origins)
+    close = 100 * np.exp(np.r_[0.0, np.cumsum(returns)])
+    parts = []
+    for name, (factor, skill) in models.items():
+        said = close[:-1] * np.exp(skill * returns)
+        spread = 0.01 * factor * np.exp(rng.normal(0, 0.05, origins))
+        quantiles = close[:-1, None] * np.exp(spread[:, None] * Z)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "ticker": "XYZ",
+                    "origin": sessions[:-1],
+                    "step": 1,
+                    "session": sessions[1:],
+                    "model": name,
+                    "predicted": said,
+                    **dict(zip(QUANTILES, quantiles.T, strict=True)),
+                    "actual": close[1:],
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+BASELINES = {"last_close": (1.6, 0.0), "ewma": (1.1, 0.0), "garch": (1.15, 0.0)}
+
+
+def answer(networks, **options):
+    frame = frame_of({**networks, **BASELINES}, **options)
+    return which_network(frame, score_table(frame), networks=list(networks), step=1)
+
+
+def test_equal_networks_are_said_to_be_equal():
+    found = answer({"lstm": (1.0, 0.0), "gru": (1.0, 0.0), "bilstm": (1.001, 0.0)})
+    assert set(found.plausible) == {"lstm", "gru", "bilstm"}
+    assert found.plausible[0] == found.best
+    assert "not significant" in found.text
+    assert "no network differs by more than chance" in found.finding
+    assert "No network forecasts the price itself better than last close." in found.text
+
+
+def test_a_clearly_better_network_is_named():
+    found = answer({"lstm": (2.5, 0.0), "gru": (1.0, 0.0)})
+    assert (found.best, found.plausible) == ("gru", ["gru"])
+    assert found.text.startswith("Take gru")
+    assert "not significant" not in found.text
+    # Too wide by a tenth costs about 0.5 %, which 400 forecasts hardly show.
+    assert "best baseline: gru's loss is" in found.text
+    assert "below that of ewma" in found.text
+
+
+def test_the_worse_ones_are_told_from_the_equal_ones():
+    found = answer({"lstm": (1.0, 0.0), "gru": (1.0, 0.0), "bigru": (3.0, 0.0)})
+    assert set(found.plausible) == {"lstm", "gru"}
+    assert "bigru is worse" in found.text
+
+
+def test_a_baseline_that_is_better_is_said_to_be():
+    found = answer({"lstm": (2.5, 0.0)})
+    assert "ewma needs no network and is better" in found.text
+    assert "Only lstm was compared" in found.text
+
+
+def test_a_price_skill_is_named_and_luck_is_not():
+    found = answer({"lstm": (1.0, 0.3), "gru": (1.0, 0.0)})
+    assert "forecast better than last close by lstm." in found.text
+
+
+def test_the_price_counts_how_many_were_tried():
+    """A p-value of 0.03 is news for one network, and none for five."""
+    networks = {"lstm": (1.0, 0.0), "gru": (1.0, 0.0)}
+    frame = frame_of({**networks, **BASELINES})
+    table = score_table(frame)
+    table.loc[table["model"] == "lstm", ["skill_mse", "dm_p_mse"]] = [0.01, 0.03]
+    one = which_network(frame, table, networks=["lstm"], step=1)
+    two = which_network(frame, table, networks=["lstm", "gru"], step=1)
+    assert "better than last close by lstm" in one.text
+    assert "No network" in two.text
+
+
+def test_ties_are_all_plausible_however_alike():
+    frame = frame_of({"lstm": (1.0, 0.0), **BASELINES})
+    twin = frame[frame["model"] == "lstm"].assign(model="gru")
+    frame = pd.concat([frame, twin], ignore_index=True)
+    found = which_network(frame, score_table(frame), networks=["lstm", "gru"], step=1)
+    assert set(found.plausible) == {"lstm", "gru"}
