@@ -14,8 +14,8 @@ from forecast.baselines.har import har
 from forecast.baselines.naive import drift, last_close
 from forecast.baselines.ridge import ridge
 from forecast.errors import NotEnoughBars
-from forecast.features.volatility import range_volatility
 from forecast.features.targets import LEVELS
+from forecast.features.volatility import range_volatility
 from forecast.market.bars import derive_bars
 from forecast.market.sources import sample
 

@@ -14,6 +14,7 @@ from forecast.baselines.training import (
 from forecast.features.targets import Prediction
 from forecast.features.volatility import SMALLEST_VOLATILITY, SPANS, range_volatility
 
+
 def har(
     bars: pd.DataFrame,
     origins: pd.DatetimeIndex,

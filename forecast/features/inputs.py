@@ -232,7 +232,11 @@ def fit_on(
     Args:
         bars: All bars.
         train: Positions among the origins, from 0 on.
-        ticker, feature_names, lookback, horizon, target: As `fit_inputs`.
+        ticker: Named in errors.
+        feature_names: Keys of `INDICATORS`.
+        lookback: Rows a window.
+        horizon: Steps ahead.
+        target: One of `TARGETS`.
     """
     rows = feature_rows(bars, feature_names, ticker=ticker)
     training_rows = rows.iloc[: train.stop - 1 + lookback]

@@ -25,8 +25,8 @@ def point_and_quantiles(
     """A point forecast and seven quantiles that cannot cross.
 
     The median is free; each further quantile lies a softplus away from its inner neighbour
-    (cf. Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster). Untrained, the network gives
-    a point of 0 and the quantiles in `start`.
+    (cf. Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster). Untrained, the network
+    gives a point of 0 and the quantiles in `start`.
 
     Args:
         hidden: Keras tensor, shape (batch, width) or (batch, steps, width).

@@ -32,6 +32,7 @@ def run_document(
     folder: Path,
     snapshots: Mapping[str, str],
     settings: Settings,
+    audit: Mapping[str, Any],
 ) -> dict[str, Any]:
     """One ticker's run as `train --json` prints it; `plots` and `seconds` are added as they come.
 
@@ -42,6 +43,7 @@ def run_document(
         folder: Of the model, relative to the home folder.
         snapshots: Of each ticker that the network was trained on.
         settings: The resolved ones.
+        audit: The cheap part of the audit, as JSON.
     """
     fetched = one.fetched
     return {
@@ -61,6 +63,7 @@ def run_document(
         "seconds": {},
         "lag": lag_of(result.lag),
         **result.detail,
+        "audit": audit,
         "snapshot": fetched.snapshot,
         "currency": fetched.history.currency,
         "notice": fetched.notice,

@@ -126,11 +126,7 @@ def _document(
             "step": number + 1,
             "session": f"{session:%Y-%m-%d}",
             "predicted": last_close * float(np.exp(point[number])),
-            **dict(
-                zip(
-                    QUANTILE_COLUMNS, (last_close * np.exp(quantiles[number])).tolist(), strict=True
-                )
-            ),
+            **dict(zip(QUANTILE_COLUMNS, prices[number].tolist(), strict=True)),
             "probability_up": probability_up(quantiles[number]),
         }
         for number, session in enumerate(sessions)

@@ -14,6 +14,7 @@ import pandas as pd
 
 from forecast.config import Settings
 from forecast.errors import ForecastError
+from forecast.evaluation.audit import as_document, require_no_leak
 from forecast.evaluation.forecasts import write_forecasts
 from forecast.features.windows import concatenate
 from forecast.files import inside, staged_folder, write_json
@@ -141,6 +142,10 @@ def _train_group(
     with clock.stage("features"):
         watch.stage("computing indicators")
         prepared = [prepare(one, settings) for one in fetched]
+        watch.stage("looking for leaks")
+        audits = [
+            require_no_leak(one.bars, one.inputs, one.split, ticker=one.ticker) for one in prepared
+        ]
     with clock.stage("fit"):
         watch.stage(f"training {settings.network}")
         logs = _logs(home, tickers, run, settings)
@@ -150,8 +155,16 @@ def _train_group(
         scored = [score(one, fitted, network=settings.network) for one in prepared]
     snapshots = {each.ticker: each.snapshot for each in fetched}
     documents = [
-        run_document(one, result, run=run, folder=folder, snapshots=snapshots, settings=settings)
-        for one, result in zip(prepared, scored, strict=True)
+        run_document(
+            one,
+            result,
+            run=run,
+            folder=folder,
+            snapshots=snapshots,
+            settings=settings,
+            audit=as_document(checks),
+        )
+        for one, result, checks in zip(prepared, scored, audits, strict=True)
     ]
     with ExitStack() as stack:
         stages = [

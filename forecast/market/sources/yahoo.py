@@ -131,7 +131,7 @@ def _admit(ticker: str, session: YahooSession, patience: Patience, gate: Gate) -
             gate.reached = True
 
 
-def _fetch(  # noqa: PLR0917
+def _fetch(
     ticker: str,
     start: date | None,
     last: date,
