@@ -31,6 +31,18 @@ predict: $(CORE)  ## Forecast the next sessions of TICKER with its trained netwo
 fetch: $(CORE)  ## Bring the bars of TICKER and say what is odd about them
 	@$(FORECAST) fetch $(TICKER) --source $(SOURCE) $(ARGS)
 
+.PHONY: evaluate
+evaluate: $(CORE)  ## Walk forward over TICKER with several seeds, and trade on it
+	@$(FORECAST) evaluate $(TICKER) --source $(SOURCE) $(ARGS)
+
+.PHONY: compare
+compare: $(CORE)  ## Compare the networks and baselines on TICKER
+	@$(FORECAST) compare $(TICKER) --source $(SOURCE) $(ARGS)
+
+.PHONY: audit
+audit: $(CORE)  ## Prove that nothing sees the future
+	@$(FORECAST) audit $(TICKER) --source $(SOURCE) $(ARGS)
+
 .PHONY: install
 install: $(CORE)  ## Make the virtual environment with what a user needs
 

@@ -39,10 +39,8 @@ def main() -> None:
     textbook: dict[str, Any] = {}
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as home:
-            seconds, document = timed(
-                [sys.executable, "-m", "forecast", "train", options.ticker]
-                + f"--source sample --home {home} --json --quiet".split()
-            )
+            command = [sys.executable, "-m", "forecast", "train", options.ticker, "--source=sample"]
+            seconds, document = timed([*command, "--home", home, "--json", "--quiet"])
         (run,) = document["runs"]
         ours.append(seconds)
         stages.append({**run["seconds"], "start and imports": seconds - run["seconds"]["total"]})
