@@ -226,6 +226,9 @@ def _parts(
 def _seeds_text(own: pd.DataFrame, spread: pd.Series, by_fold: list[dict[str, Any]]) -> str:
     words = []
     for key, what in (("skill_pinball", "spread"), ("skill_mse", "price")):
+        if own[key].isna().any():
+            words.append(f"Skill of the {what}: there is nothing to compare it with.")
+            continue
         mean = f"{100 * own[key].mean():+.2f}".replace("-", "−")
         better = sum((fold[key] or 0.0) > 0 for fold in by_fold)
         around = f" ± {100 * spread[key]:.2f}" if len(own) > 1 else ""

@@ -155,7 +155,8 @@ def model_skills(
         axes.axvline(0, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)))
         shown = [finite(row.get(f"skill_{kind}")) for row in scores]
         # A baseline that is far off (drift's spread) must not squeeze all others together.
-        reach = 100 * max(2.5 * float(np.median(np.abs([v for v in shown if v is not None]))), 0.02)
+        sizes = [abs(value) for value in shown if value is not None]
+        reach = 100 * max(2.5 * float(np.median(sizes)) if sizes else 0.0, 0.02)
         for height, row, value in zip(at, scores, shown, strict=True):
             network = row["model"] in networks
             colour = BLUE if network else MUTED

@@ -87,8 +87,10 @@ def evaluation_lines(document: dict[str, Any]) -> list[str]:
         ),
         "",
         *textwrap.wrap(document["verdict"]["text"], 100),
-        document["seeds"]["text"],
-        trades["text"],
+        "",
+        *textwrap.wrap(document["seeds"]["text"], 100),
+        "",
+        *textwrap.wrap(trades["text"], 100),
         "",
         f"Report: {document['report']}",
     ]
@@ -115,7 +117,7 @@ def comparison_lines(document: dict[str, Any]) -> list[str]:
             ]
         ),
         "",
-        document["answer"],
+        *textwrap.wrap(document["answer"], 100),
         "",
         f"Report: {document['report']}",
     ]
