@@ -8,6 +8,7 @@ import pytest
 from test_page import Page
 
 from forecast.evaluation.backtest import backtest
+from forecast.evaluation.coverage import pit_histogram
 from forecast.evaluation.lag import lag_test
 from forecast.evaluation.scores import as_rows, score_table
 from forecast.evaluation.verdict import verdict
@@ -76,7 +77,10 @@ def document(forecasts, traded):
         },
         "verdict": verdict(table, model="lstm").as_document(),
         "lag": lag_of(lag_test(forecasts, model="lstm", step=1)),
-        "calibration": {"text": "It holds.", "rows": []},
+        "calibration": {
+            "text": "It holds.",
+            "rows": as_rows(pit_histogram(forecasts, model="lstm", step=1)),
+        },
         "by_year": [],
         "by_regime": [],
         "backtest": {
