@@ -61,9 +61,11 @@ def which_network(
     finding, text = _among(best, ours, plausible, losses)
     own, other = losses[best].to_numpy(), losses[rival].to_numpy()
     gain, p = skill(own, other), diebold_mariano(own, other, step=step)
-    words = f"{100 * abs(gain):.2f} % {'below' if gain > 0 else 'above'} that of {rival}"
+    better = float(own.mean()) < float(other.mean())
+    size = "" if math.isnan(gain) else f"{100 * abs(gain):.2f} % "
+    words = f"{size}{'below' if better else 'above'} that of {rival}"
     if p < SIGNIFICANT:
-        ending = "a clear gain" if gain > 0 else f"{rival} needs no network and is better"
+        ending = "a clear gain" if better else f"{rival} needs no network and is better"
     else:
         ending = "no clear difference"
     text += f" Against the best baseline: {best}'s loss is {words} ({_p(p)}): {ending}."

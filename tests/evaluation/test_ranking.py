@@ -75,6 +75,17 @@ def test_a_baseline_that_is_better_is_said_to_be():
     assert "Only lstm was compared" in found.text
 
 
+def test_a_baseline_that_never_errs_has_no_share():
+    frame = frame_of({"lstm": (1.0, 0.0), **BASELINES})
+    sure = ["predicted", *QUANTILES]
+    rows = frame["model"] != "lstm"
+    frame["actual"] = frame.groupby("origin")["predicted"].transform("first")
+    frame.loc[rows, sure] = frame.loc[rows, ["actual"] * len(sure)].to_numpy()
+    found = which_network(frame, score_table(frame), networks=["lstm"], step=1)
+    assert "lstm's loss is above that of last_close" in found.text
+    assert "nan" not in found.text
+
+
 def test_a_price_skill_is_named_and_luck_is_not():
     found = answer({"lstm": (1.0, 0.3), "gru": (1.0, 0.0)})
     assert "forecast better than last close by lstm." in found.text
