@@ -38,7 +38,7 @@ LEAKS = {
     "five bars ahead": lambda b: b["volume"].shift(-5),
     "a centred mean": lambda b: b["close"].rolling(5, center=True).mean(),
     "scaled over the whole history": lambda b: b["close"] / b["close"].max(),
-    "filled from behind": lambda b: b["close"].where(b["volume"] > 3000).bfill(),
+    "the coming Monday's": lambda b: b["close"].where(b.index.day_of_week == 0).bfill(),
     "tomorrow's range": lambda b: (b["high"] - b["low"]).shift(-1),
     "the length of the history": lambda b: pd.Series(float(len(b)), index=b.index),
 }
