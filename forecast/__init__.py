@@ -37,10 +37,11 @@ def train(ticker: str, *, home: str | Path = ".", **settings: Any) -> Run:
     """
     from forecast.config import load_settings
     from forecast.pipeline import train as verb
+    from forecast.pipeline.every import FailedRun
 
     place = Path(home).absolute()
     (run,) = verb.train([ticker], home=place, settings=load_settings(place, **settings))
-    if isinstance(run, verb.FailedRun):
+    if isinstance(run, FailedRun):
         raise run.error
     return run
 
@@ -67,7 +68,7 @@ def predict(
 
     from forecast.config import load_settings
     from forecast.pipeline import predict as verb
-    from forecast.pipeline.train import FailedRun
+    from forecast.pipeline.every import FailedRun
 
     place = Path(home).absolute()
     (document,) = verb.predict(

@@ -185,6 +185,7 @@ def train(
 ) -> int:
     """Train a network, score it beside the baselines, write model and report."""
     from forecast.pipeline import train as verb
+    from forecast.pipeline.every import FailedRun
 
     home, settings = _settings(shared, **flags)
     with _watching(shared) as watch:
@@ -197,7 +198,7 @@ def train(
             watch=watch,
         )
     runs = [result for result in results if isinstance(result, verb.Run)]
-    failed = [result for result in results if isinstance(result, verb.FailedRun)]
+    failed = [result for result in results if isinstance(result, FailedRun)]
     if shared.json:
         _print_json({"runs": [run.document for run in runs], **_failures(failed)})
     else:
@@ -221,7 +222,7 @@ def predict(
 ) -> int:
     """Forecast the next sessions from the newest completed bar."""
     from forecast.pipeline import predict as verb
-    from forecast.pipeline.train import FailedRun
+    from forecast.pipeline.every import FailedRun
     from forecast.report import text
 
     home, settings = _settings(shared, source=source)
@@ -260,7 +261,7 @@ def evaluate(
     An interrupted evaluation goes on where it was; a finished one is not done again.
     """
     from forecast.pipeline import evaluate as verb
-    from forecast.pipeline.train import FailedRun
+    from forecast.pipeline.every import FailedRun
 
     home, settings = _settings(shared, **flags)
     with _watching(shared) as watch:
@@ -294,7 +295,7 @@ def compare(
 ) -> int:
     """Train several networks on the same bars and say which one, if it matters."""
     from forecast.pipeline import compare as verb
-    from forecast.pipeline.train import FailedRun
+    from forecast.pipeline.every import FailedRun
 
     home, settings = _settings(shared, **flags)
     chosen = [name.strip() for name in (networks or "").split(",") if name.strip()]

@@ -70,7 +70,7 @@ def test_the_table_of_indicators_is_the_table():
 def test_every_makefile_target_in_the_docs_exists():
     makefile = (ROOT / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
-    named = set(re.findall(r"\bmake ([a-z][a-z-]+)", TEXT))
+    named = set(re.findall(r"(?:^    |`)make ([a-z][a-z-]+)", TEXT, re.MULTILINE))
     assert named <= targets, named - targets
 
 

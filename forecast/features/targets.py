@@ -7,7 +7,7 @@ the close at the origin.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -61,6 +61,8 @@ class ReturnTarget:
     an untrained network already gives the spread that the recent volatility implies.
     """
 
+    centred: ClassVar[bool] = True
+
     def encode(self, returns: np.ndarray, *, unit: np.ndarray, close: np.ndarray) -> np.ndarray:
         """Encoded targets from log returns, shape (n, horizon); `unit` and `close` are (n,)."""
         return returns / _reach(unit, returns.shape[1])
@@ -85,6 +87,7 @@ class PriceTarget:
 
     low: float
     high: float
+    centred: ClassVar[bool] = False
 
     def encode(self, returns: np.ndarray, *, unit: np.ndarray, close: np.ndarray) -> np.ndarray:
         """Encoded targets from log returns, shape (n, horizon)."""

@@ -20,7 +20,12 @@ NORMAL = tuple(NormalDist().inv_cdf(level) for level in LEVELS)
 
 
 def point_and_quantiles(
-    hidden: Any, *, horizon: int, every_step: bool, start: Sequence[Sequence[float]] | None = None
+    hidden: Any,
+    *,
+    horizon: int,
+    every_step: bool,
+    start: Sequence[Sequence[float]] | None = None,
+    location: Any | None = None,
 ) -> Any:
     """A point forecast and seven quantiles that cannot cross.
 
@@ -34,6 +39,8 @@ def point_and_quantiles(
         every_step: Which of the two shapes `hidden` has.
         start: For each step the quantiles at `LEVELS` of the untrained network; None for those of
             a standard normal.
+        location: Keras tensor added to the point and to the median with its quantiles, shape
+            (batch, [steps,] horizon), or None.
 
     Returns:
         Keras tensor, shape (batch, [steps,] horizon, 8): the point, then the quantiles at `LEVELS`.
@@ -49,27 +56,27 @@ def point_and_quantiles(
     shape = (-1, horizon, OUTPUTS) if every_step else (horizon, OUTPUTS)
     raw = layers.Reshape(shape, name="steps")(raw)
     point, median = raw[..., :1], raw[..., 1:2]
+    if location is not None:
+        location = layers.Reshape((*shape[:-1], 1), name="location")(location)
+        point, median = point + location, median + location
     below = ops.cumsum(ops.softplus(raw[..., 2 : 2 + _MIDDLE]), axis=-1)
     above = ops.cumsum(ops.softplus(raw[..., 2 + _MIDDLE :]), axis=-1)
     return ops.concatenate([point, median - ops.flip(below, axis=-1), median, median + above], -1)
 
 
-POINT_WEIGHT, SHRINKAGE = 0.1, 0.2
+POINT_WEIGHT = 0.1
+POINT_PULL, MEDIAN_PULL = 1.0, 0.2
 
 
-def point_and_quantile_loss(
-    *, point_weight: float = POINT_WEIGHT, shrinkage: float = SHRINKAGE
-) -> Callable[[Any, Any], Any]:
+def point_and_quantile_loss(*, centred: bool = True) -> Callable[[Any, Any], Any]:
     """Pinball loss of the quantiles, squared error of the point, and a pull of both to zero.
 
-    Daily returns are nearly all noise. Without the pull the network learns the training part's
-    noise as if it were a mean; with it the forecast mean is what a ridge regression would leave:
-    `point_weight / (point_weight + shrinkage)` of what the squared error alone would give.
+    Daily returns are nearly all noise. Without the pull a network learns the training part's
+    noise as if it were a mean; with it the point is what a ridge regression would leave.
 
     Args:
-        point_weight: Of the squared error of the point.
-        shrinkage: Of the squares of the point and of the median; 0 for a target that is not
-            centred on zero.
+        centred: The target is centred on zero. Else there is no pull, and the squared error of
+            the point counts in full.
 
     Returns:
         Function of the encoded target, shape (batch, [steps,] horizon, 1), and the outputs, shape
@@ -83,8 +90,11 @@ def point_and_quantile_loss(
         point, quantiles = y_pred[..., 0], y_pred[..., 1:]
         error = y_true - quantiles
         pinball = ops.mean(ops.maximum(levels * error, (levels - 1.0) * error), axis=-1)
-        pull = ops.square(point) + ops.square(quantiles[..., _MIDDLE])
-        return pinball + point_weight * ops.square(y_true[..., 0] - point) + shrinkage * pull
+        squared = ops.square(y_true[..., 0] - point)
+        if not centred:
+            return pinball + squared
+        pull = POINT_PULL * ops.square(point) + MEDIAN_PULL * ops.square(quantiles[..., _MIDDLE])
+        return pinball + POINT_WEIGHT * squared + pull
 
     return point_and_quantiles
 

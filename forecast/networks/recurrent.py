@@ -87,6 +87,7 @@ def build(
     l2: float = 0.0,
     scored: int | None = None,
     start: Sequence[Sequence[float]] | None = None,
+    linear: Sequence[Sequence[float]] | None = None,
 ) -> Any:
     """A network with the point-and-quantiles head.
 
@@ -100,6 +101,8 @@ def build(
         scored: None for the forecast at the last row; a number to train a causal network on that
             many last steps at once.
         start: Quantiles of the untrained network, see `heads.point_and_quantiles`.
+        linear: Slopes of point and median on the last row, which training leaves as they are,
+            shape (n_features, horizon); None for no such part.
 
     Returns:
         keras.Model, (batch, lookback, n_features) → (batch, horizon, 8), or with `scored`
@@ -120,5 +123,14 @@ def build(
     hidden = kind.build(inputs, units=units, dropout=dropout, l2=l2, every_step=bool(scored))
     if scored:
         hidden = hidden[:, -scored:]
-    outputs = point_and_quantiles(hidden, horizon=horizon, every_step=bool(scored), start=start)
+    location = None
+    if linear is not None:
+        rows = inputs[:, -scored:] if scored else inputs[:, -1]
+        kernel = keras.initializers.Constant([list(slopes) for slopes in linear])
+        location = keras.layers.Dense(
+            horizon, use_bias=False, kernel_initializer=kernel, trainable=False, name="linear"
+        )(rows)
+    outputs = point_and_quantiles(
+        hidden, horizon=horizon, every_step=bool(scored), start=start, location=location
+    )
     return keras.Model(inputs, outputs, name=network)

@@ -24,7 +24,8 @@ from forecast.errors import ConfigError, TrainingError
 from forecast.features.targets import LEVELS
 from forecast.features.windows import Windows
 from forecast.networks.batches import gather_slices, gather_windows, slice_starts
-from forecast.networks.heads import POINT_WEIGHT, SHRINKAGE, point_and_quantile_loss
+from forecast.networks.heads import point_and_quantile_loss
+from forecast.networks.linear import fit_linear, without
 from forecast.networks.recurrent import NETWORKS, build
 
 BATCH_SLICES = 40
@@ -97,8 +98,7 @@ def fit(
     epochs: int,
     patience: int,
     seed: int,
-    point_weight: float = POINT_WEIGHT,
-    shrinkage: float = SHRINKAGE,
+    centred: bool = True,
     on_epoch: Callable[[Epoch], None] | None = None,
     logs: Path | None = None,
 ) -> Fitted:
@@ -119,8 +119,8 @@ def fit(
         epochs: At most so many.
         patience: Epochs without a better validation loss before training stops.
         seed: Of weights, order and dropout.
-        point_weight: See `heads.point_and_quantile_loss`.
-        shrinkage: See there.
+        centred: The target is centred on zero: point and median are pulled there, and a linear part
+            (`networks.linear`) is fitted first. Not so for a price.
         on_epoch: Called after each epoch.
         logs: Folder for TensorBoard, or None.
 
@@ -132,7 +132,10 @@ def fit(
     import keras
 
     keras.backend.clear_session()
-    shape = {
+    linear = fit_linear(train, validation) if centred else None
+    if linear is not None:
+        train, validation = without(train, linear), without(validation, linear)
+    shape: dict[str, Any] = {
         "n_features": train.features.shape[1],
         "horizon": train.horizon,
         "units": units,
@@ -145,7 +148,7 @@ def fit(
     learner = build(network, **shape, scored=scored, start=start)
     learner.compile(
         optimizer=keras.optimizers.Adam(learning_rate, clipnorm=1.0),
-        loss=point_and_quantile_loss(point_weight=point_weight, shrinkage=shrinkage),
+        loss=point_and_quantile_loss(centred=centred),
     )
     best = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
     callbacks: list[Any] = [
@@ -169,8 +172,9 @@ def fit(
         verbose=0,
     ).history
     _require_finite(history)
-    model = build(network, **shape)
-    model.set_weights(learner.get_weights())
+    model = build(network, **shape, linear=None if linear is None else linear.tolist())
+    for layer in learner.layers:
+        model.get_layer(layer.name).set_weights(layer.get_weights())
     return Fitted(
         model=model,
         loss=_floats(history["loss"]),

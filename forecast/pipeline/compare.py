@@ -19,12 +19,12 @@ from forecast.evaluation.scores import as_rows, naive_scale, score_table
 from forecast.files import inside, staged_folder, write_json
 from forecast.networks.recurrent import NETWORKS
 from forecast.pipeline.documents import span_of
-from forecast.pipeline.every import every
+from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import command, settings_document, versions
 from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
-from forecast.pipeline.train import FailedRun, fit_network
+from forecast.pipeline.train import fit_network
 from forecast.pipeline.watch import Watch
 from forecast.registry import new_run
 from forecast.report.text import comparison_lines

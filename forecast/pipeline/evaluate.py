@@ -23,7 +23,7 @@ from forecast.evaluation.verdict import verdict
 from forecast.files import inside, write_atomically, write_json
 from forecast.market.fetching import Fetched
 from forecast.pipeline.documents import lag_of, span_of
-from forecast.pipeline.every import every
+from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.folds import (
     Fold,
@@ -36,7 +36,6 @@ from forecast.pipeline.folds import (
 )
 from forecast.pipeline.provenance import command, versions
 from forecast.pipeline.scoring import detail_of
-from forecast.pipeline.train import FailedRun
 from forecast.pipeline.watch import Watch
 from forecast.report.text import evaluation_lines
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from forecast.errors import ForecastError
 from forecast.market.bars import check_ticker
-from forecast.pipeline.train import FailedRun
 from forecast.pipeline.watch import Watch
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """A ticker for which a verb could not be done, and why."""
+
+    ticker: str
+    error: ForecastError
 
 
 def every(

@@ -11,20 +11,19 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import Settings
-from forecast.errors import ArtifactError, ForecastError
+from forecast.errors import ArtifactError
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.evaluation.intervals import from_document
 from forecast.evaluation.probability import probability_up
 from forecast.features.inputs import Inputs
 from forecast.features.targets import Prediction
 from forecast.files import inside
-from forecast.market.bars import check_ticker
 from forecast.market.fetching import Fetched
 from forecast.market.sessions import next_sessions
 from forecast.networks.training import infer, load_model
+from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.scoring import adjust
-from forecast.pipeline.train import FailedRun
 from forecast.pipeline.watch import Watch
 from forecast.registry import SavedRun, load_run
 
@@ -54,19 +53,9 @@ def predict(
     Raises:
         ForecastError: with a single ticker, whatever went wrong.
     """
-    names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
     watch = watch or Watch()
     one = partial(_predict, home=home, settings=settings, run=run, as_of=as_of or {}, watch=watch)
-    if len(names) == 1:
-        return [one(names[0])]
-    results: list[dict[str, Any] | FailedRun] = []
-    for name in names:
-        try:
-            results.append(one(name))
-        except ForecastError as error:
-            watch.notice(f"{name} failed: {error}")
-            results.append(FailedRun(name, error))
-    return results
+    return every(tickers, one, watch=watch)
 
 
 def _predict(

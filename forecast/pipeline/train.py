@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from forecast.config import Settings
-from forecast.errors import ForecastError
 from forecast.evaluation.audit import as_document, require_no_leak
 from forecast.evaluation.forecasts import write_forecasts
 from forecast.features.windows import concatenate
@@ -21,6 +20,7 @@ from forecast.files import inside, staged_folder, write_json
 from forecast.market.bars import check_ticker
 from forecast.networks.training import Fitted, fit
 from forecast.pipeline.documents import history_of, run_document, run_manifest, saved_inputs
+from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.scoring import score
@@ -57,14 +57,6 @@ class Run:
         return "\n".join(score_lines(self.document))
 
 
-@dataclass(frozen=True)
-class FailedRun:
-    """A ticker that could not be trained, and why."""
-
-    ticker: str
-    error: ForecastError
-
-
 def train(
     tickers: Sequence[str],
     *,
@@ -91,19 +83,11 @@ def train(
     Raises:
         ForecastError: with `together`, or with a single ticker, whatever went wrong.
     """
-    names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
     watch = watch or Watch()
     group = partial(_train_group, home=home, settings=settings, as_of=as_of or {}, watch=watch)
-    if together or len(names) == 1:
-        return list(group(names))
-    results: list[Run | FailedRun] = []
-    for name in names:
-        try:
-            results += group([name])
-        except ForecastError as error:
-            watch.notice(f"{name} failed: {error}")
-            results.append(FailedRun(name, error))
-    return results
+    if together:
+        return list(group(list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))))
+    return every(tickers, lambda ticker: group([ticker])[0], watch=watch)
 
 
 @dataclass
@@ -128,7 +112,7 @@ def _train_group(
     settings: Settings,
     as_of: Mapping[str, str],
     watch: Watch,
-) -> Iterator[Run]:
+) -> list[Run]:
     """One network over the tickers given, one run a ticker."""
     clock, run = _Clock(), new_run()
     folder = run_folder(home, tickers, run).relative_to(home)
@@ -188,9 +172,12 @@ def _train_group(
             manifest=run_manifest(prepared, fitted, run=run, settings=settings),
             metrics={"runs": documents},
         )
-    for one, result, document in zip(prepared, scored, documents, strict=True):
+    for one in prepared:
         set_champion(home, one.ticker, run)
-        yield Run(document, result.forecasts, home / document["report"])
+    return [
+        Run(document, result.forecasts, home / document["report"])
+        for document, result in zip(documents, scored, strict=True)
+    ]
 
 
 def fit_network(
@@ -212,6 +199,7 @@ def fit_network(
         epochs=settings.epochs,
         patience=settings.patience,
         seed=settings.seed,
+        centred=all(one.inputs.target.centred for one in prepared),
         on_epoch=watch.epoch,
         logs=logs,
     )
