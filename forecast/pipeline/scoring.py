@@ -101,13 +101,15 @@ def calibrated(one: Prepared, fitted: Fitted) -> tuple[Prediction, intervals.Cal
     The calibration starts with the validation part, which neither fitted the weights nor is scored,
     and goes on through the test part from outcomes known at each origin.
     """
-    validation, test = one.part("validation"), one.part("test")
     windows = one.windows.take(np.r_[one.split.validation, one.split.test])
-    outputs = np.concatenate([infer(fitted.model, validation), infer(fitted.model, test)])
     prediction, state = adjust(
-        one.inputs, outputs, one.bars, windows, intervals.start(test.horizon)
+        one.inputs,
+        infer(fitted.model, windows),
+        one.bars,
+        windows,
+        intervals.start(windows.horizon),
     )
-    own = slice(len(validation), None)
+    own = slice(len(one.split.validation), None)
     return Prediction(prediction.point[own], prediction.quantiles[own]), state
 
 
