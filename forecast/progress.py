@@ -42,7 +42,7 @@ def _plain() -> Watch:
         if now.number % max(now.of // _PLAIN_LINES, 1) == 0 or now.number == 1:
             print(f"  {_epoch_text(now)}", file=sys.stderr, flush=True)
 
-    return Watch(stage=stage, epoch=epoch, notice=_plain_notice, step=lambda text: None)
+    return Watch(stage=stage, epoch=epoch, notice=_plain_notice)
 
 
 @contextmanager
@@ -67,8 +67,8 @@ def _live(console: Console) -> Iterator[Watch]:
         def epoch(now: Epoch) -> None:
             bar.update(task, total=now.of, completed=now.number, note=_epoch_text(now))
 
-        def step(text: str) -> None:
-            bar.update(task, note=escape(text))
+        def step(done: int, of: int, text: str) -> None:
+            bar.update(task, total=of, completed=done, note=f"{done}/{of} {escape(text)}")
 
         def notice(text: str) -> None:
             console.print(f"[bold yellow]NOTICE[/] {escape(text)}", highlight=False)

@@ -25,6 +25,7 @@ from forecast.features.targets import LEVELS
 from forecast.features.windows import Windows
 from forecast.networks.batches import gather_slices, gather_windows, slice_starts
 from forecast.networks.heads import point_and_quantile_loss
+from forecast.networks.interrupt import kept_interrupt
 from forecast.networks.linear import fit_linear, without
 from forecast.networks.recurrent import NETWORKS, build
 
@@ -126,6 +127,7 @@ def fit(
 
     Raises:
         TrainingError: if the loss is no longer a finite number.
+        KeyboardInterrupt: after the batch in which Ctrl-C was pressed.
         ConfigError: if `logs` are asked for and TensorBoard is not installed.
     """
     prepare_backend(seed)
@@ -167,13 +169,17 @@ def fit(
                 hint="pip install 'forecast[tensorboard]'",
             )
         callbacks.append(keras.callbacks.TensorBoard(log_dir=str(logs)))
-    history = learner.fit(
-        _batches(train, scored=scored, seed=seed),
-        validation_data=_batches(validation, scored=scored, seed=None),
-        epochs=epochs,
-        callbacks=callbacks,
-        verbose=0,
-    ).history
+    with kept_interrupt() as check:
+        callbacks.append(
+            keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: check())
+        )
+        history = learner.fit(
+            _batches(train, scored=scored, seed=seed),
+            validation_data=_batches(validation, scored=scored, seed=None),
+            epochs=epochs,
+            callbacks=callbacks,
+            verbose=0,
+        ).history
     _require_finite(history)
     model = build(network, **shape, linear=None if linear is None else linear.tolist())
     for layer in learner.layers:

@@ -51,7 +51,7 @@ def fetch(
     def on_done(result: Fetched | Failed) -> None:
         nonlocal done
         done += 1
-        watch.step(f"{done}/{count} {result.ticker}")
+        watch.step(done, count, result.ticker)
         if isinstance(result, Fetched) and result.notice:
             watch.notice(result.notice)
 

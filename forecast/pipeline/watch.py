@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from forecast.networks.training import Epoch
 
 
-def _ignore(_: object) -> None:
+def _ignore(*_: object) -> None:
     """Nobody listens."""
 
 
@@ -20,12 +20,12 @@ class Watch:
 
     Attributes:
         stage: A stage begins: what is being done, in words.
-        step: One of many things of the stage is done, in words.
+        step: One more of many things of the stage is done: how many now, of how many, which.
         epoch: An epoch has ended.
         notice: Something the user must know, such as that the sample stands in for Yahoo.
     """
 
     stage: Callable[[str], None] = _ignore
-    step: Callable[[str], None] = _ignore
+    step: Callable[[int, int, str], None] = _ignore
     epoch: Callable[[Epoch], None] = _ignore
     notice: Callable[[str], None] = _ignore
