@@ -334,11 +334,7 @@ def _keep(
         whole_at=now if whole or known.marks is None else known.marks.whole_at,
         fingerprint=None,
     )
-    if (
-        known.served is not None
-        and known.damage is None
-        and history.quotes.equals(known.quotes)
-    ):
+    if known.served is not None and known.damage is None and history.quotes.equals(known.quotes):
         if marks != known.marks:
             store.point(known.served.manifest, marks)
         # What was odd about this answer is told, though it left the stored quotes as they were.

@@ -204,6 +204,7 @@ print(hashlib.sha256(infer(fitted.model, windows).tobytes()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_two_processes_train_the_same_bits(pytestconfig):
     hashes = {
         subprocess.run(

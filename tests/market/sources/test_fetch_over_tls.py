@@ -23,6 +23,9 @@ from loopback.tunnel import unused_port
 from forecast.market.fetching import fetch_one
 from forecast.market.sessions import expected_sessions, last_completed
 
+# Whole processes, each fault of test_yahoo_faults.py once more from outside.
+pytestmark = pytest.mark.slow
+
 # ticker: fault, error, status (or `kept`: the snapshot is), kind of the finding that is reported
 OUTCOMES: dict[str, tuple[faults.Fault, str | None, str, str | None]] = {
     "REFUSED": (faults.too_many_requests(), "RateLimited", "failed", None),
