@@ -1,0 +1,82 @@
+"""The command line: parse, call one verb, print. Results on stdout, all else on stderr.
+
+Each file here holds the commands of one kind; `COMMANDS` lists them all.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from forecast.cli.data import fetch
+from forecast.cli.judging import audit, compare, evaluate
+from forecast.cli.learning import predict, train
+from forecast.cli.options import Shared, shared_options
+from forecast.cli.running import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, print_json
+from forecast.errors import ForecastError
+
+COMMANDS: list[click.Command] = [fetch, train, predict, evaluate, compare, audit]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="forecast")
+@shared_options
+def cli() -> None:
+    """Forecast stock prices with recurrent networks, and say honestly what came of it.
+
+    The first thing to try: forecast train AAPL
+    """
+
+
+for command in COMMANDS:
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    shared = Shared()
+    # A document is promised even when the options cannot be parsed.
+    wants_json = "--json" in sys.argv[1:]
+    try:
+        status = cli.main(standalone_mode=False, obj=shared, prog_name="forecast")
+        sys.stdout.flush()
+    except click.UsageError as error:
+        status = EXIT_USAGE
+        if wants_json:
+            print_json(
+                {
+                    "error": {
+                        "type": "UsageError",
+                        "message": error.format_message(),
+                        "hint": "forecast --help",
+                    }
+                }
+            )
+        else:
+            error.show()
+    except (KeyboardInterrupt, click.Abort):
+        status = EXIT_INTERRUPTED
+        click.echo("Interrupted: no half file is left, and what was finished is kept.", err=True)
+    except BrokenPipeError:
+        # The reader (`| head`) has left; Python would complain again while closing stdout.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except (ForecastError, OSError) as error:
+        if shared.debug:
+            raise
+        status = EXIT_ERROR
+        known = error if isinstance(error, ForecastError) else _from_system(error)
+        if wants_json:
+            print_json({"error": known.as_document()})
+        else:
+            click.echo(f"{type(known).__name__}: {known}", err=True)
+    sys.exit(status)
+
+
+def _from_system(error: OSError) -> ForecastError:
+    return ForecastError(
+        f"the system refused a file: {error.strerror or error} ({error.filename}).",
+        hint="check the folder's permissions and free space, or choose another --home",
+    )

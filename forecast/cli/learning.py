@@ -1,0 +1,104 @@
+"""`forecast train` and `forecast predict`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from forecast.cli.options import (
+    AS_OF,
+    NETWORK,
+    SOURCE,
+    TICKERS,
+    Shared,
+    shared_options,
+    training_options,
+)
+from forecast.cli.running import (
+    failures,
+    print_json,
+    print_lines,
+    report_failures,
+    settings_for,
+    snapshots,
+    watching_of,
+)
+
+
+@click.command()
+@TICKERS
+@SOURCE
+@NETWORK
+@training_options
+@click.option("--together", is_flag=True, help="One network over all tickers.")
+@AS_OF
+@shared_options
+@click.pass_obj
+def train(
+    shared: Shared,
+    /,
+    tickers: tuple[str, ...],
+    together: bool,
+    as_of: tuple[str, ...],
+    **flags: Any,
+) -> int:
+    """Train a network, score it beside the baselines, write model and report."""
+    from forecast.pipeline import train as verb
+    from forecast.pipeline.every import FailedRun
+
+    home, settings = settings_for(shared, **flags)
+    with watching_of(shared) as watch:
+        results = verb.train(
+            tickers,
+            home=home,
+            settings=settings,
+            together=together,
+            as_of=snapshots(tickers, as_of),
+            watch=watch,
+        )
+    runs = [result for result in results if isinstance(result, verb.Run)]
+    failed = [result for result in results if isinstance(result, FailedRun)]
+    if shared.json:
+        print_json({"runs": [run.document for run in runs], **failures(failed)})
+    else:
+        print_lines("\n\n".join(str(run) for run in runs).splitlines())
+    return report_failures(failed)
+
+
+@click.command()
+@TICKERS
+@SOURCE
+@click.option("--model", metavar="RUN", help="Which run [default: the champion].")
+@AS_OF
+@shared_options
+@click.pass_obj
+def predict(
+    shared: Shared,
+    tickers: tuple[str, ...],
+    source: str | None,
+    model: str | None,
+    as_of: tuple[str, ...],
+) -> int:
+    """Forecast the next sessions from the newest completed bar."""
+    from forecast.pipeline import predict as verb
+    from forecast.pipeline.every import FailedRun
+    from forecast.report import text
+
+    home, settings = settings_for(shared, source=source)
+    with watching_of(shared) as watch:
+        results = verb.predict(
+            tickers,
+            home=home,
+            settings=settings,
+            run=model,
+            as_of=snapshots(tickers, as_of),
+            watch=watch,
+        )
+    failed = [result for result in results if isinstance(result, FailedRun)]
+    documents = [result for result in results if not isinstance(result, FailedRun)]
+    if shared.json:
+        print_json({"forecasts": documents, **failures(failed)})
+    else:
+        print_lines([line for document in documents for line in text.forecast_lines(document)])
+    return report_failures(failed)

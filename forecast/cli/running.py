@@ -1,0 +1,81 @@
+"""What every command does around its verb: settings, progress, printing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from forecast.cli.options import Shared
+
+if TYPE_CHECKING:
+    from forecast.config import Settings
+    from forecast.pipeline.watch import Watch
+
+EXIT_ERROR, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+
+
+def settings_for(shared: Shared, **flags: Any) -> tuple[Path, Settings]:
+    """The home folder, and its settings with what the flags say."""
+    from forecast.config import load_settings
+
+    home = (shared.home or Path(os.environ.get("FORECAST_HOME") or ".")).absolute()
+    return home, load_settings(home, **flags)
+
+
+@contextmanager
+def watching_of(shared: Shared) -> Iterator[Watch]:
+    """Progress as the user wants it: a live bar, plain lines, or none."""
+    from forecast.progress import silent, watching
+
+    if shared.quiet:
+        yield silent()
+    else:
+        with watching() as watch:
+            yield watch
+
+
+def snapshots(tickers: tuple[str, ...], given: tuple[str, ...]) -> dict[str, str]:
+    """Ticker → snapshot; a bare snapshot belongs to the only ticker."""
+    snapshots = {}
+    for word in given:
+        ticker, separator, snapshot = word.rpartition("=")
+        if not separator and len(set(tickers)) > 1:
+            raise click.UsageError("--as-of needs TICKER=SNAPSHOT where there are several tickers.")
+        snapshots[(ticker or tickers[0]).strip().upper()] = snapshot
+    return snapshots
+
+
+def day(moment: datetime | None) -> date | None:
+    """The day of a date option."""
+    return None if moment is None else moment.date()
+
+
+def failures(failed: list[Any]) -> dict[str, Any]:
+    """For several tickers of which some failed; a single failure is an `error` document."""
+    if not failed:
+        return {}
+    return {"failed": [{"ticker": one.ticker, "error": one.error.as_document()} for one in failed]}
+
+
+def report_failures(failed: list[Any]) -> int:
+    """Name each failed ticker on stderr, and give the exit code."""
+    for one in failed:
+        click.echo(f"{type(one.error).__name__}: {one.error}", err=True)
+    return EXIT_ERROR if failed else 0
+
+
+def print_lines(lines: list[str]) -> None:
+    """Print a result for people."""
+    click.echo("\n".join(lines))
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print the one document of `--json`."""
+    click.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
