@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -141,15 +142,23 @@ def _follow(
         pace: Size of a move.
     """
     path = np.empty_like(needed)
+    # Plain numbers: an array operation on three of them takes longer than the rest of the loop.
+    rows, known, now = needed.tolist(), known_at.tolist(), logs.tolist()
+    coverages = _COVERAGES.tolist()
     learnt = 0
-    for row in range(len(needed)):
-        while learnt < len(needed) and known_at[learnt] <= row:
-            if not np.isnan(needed[learnt]).any():
-                move = _COVERAGES - (needed[learnt] <= logs)
-                logs = logs + pace * (move + move.mean()) / 2
+    for row in range(len(rows)):
+        while learnt < len(rows) and known[learnt] <= row:
+            one = rows[learnt]
+            if not any(math.isnan(value) for value in one):
+                move = [
+                    coverage - (value <= log)
+                    for coverage, value, log in zip(coverages, one, now, strict=True)
+                ]
+                shared = sum(move) / _MIDDLE
+                now = [log + pace * (own + shared) / 2 for log, own in zip(now, move, strict=True)]
             learnt += 1
-        path[row] = logs
-    return path, logs
+        path[row] = now
+    return path, np.array(now)
 
 
 def _stretch(quantiles: np.ndarray, factors: np.ndarray) -> np.ndarray:
