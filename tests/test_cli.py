@@ -172,6 +172,7 @@ def test_a_damaged_run_is_named_and_not_loaded(damage, trained, tmp_path, here):
     folder = home / document["model"]
     path = (folder / damage).resolve()
     kept = path.read_bytes()
+    path.chmod(0o644)
     try:
         path.write_bytes(kept[: len(kept) // 2])
         own = [] if "champion" in damage else [f"--model={document['run']}"]

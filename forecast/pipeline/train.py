@@ -25,7 +25,7 @@ from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.scoring import score
 from forecast.pipeline.watch import Watch
-from forecast.registry import new_run, run_folder, save_run, set_champion
+from forecast.registry import new_run, promote, run_folder, save_run
 from forecast.report.text import score_lines
 
 
@@ -173,7 +173,7 @@ def _train_group(
             metrics={"runs": documents},
         )
     for one in prepared:
-        set_champion(home, one.ticker, run)
+        promote(home, one.ticker, run, reason="trained by hand")
     return [
         Run(document, result.forecasts, home / document["report"])
         for document, result in zip(documents, scored, strict=True)

@@ -1,0 +1,53 @@
+"""Saved runs and champions: `models/<ticker>/<run>/`, and which of them `predict` uses."""
+
+from __future__ import annotations
+
+from forecast.registry.champions import (
+    Change,
+    before_champion,
+    champion,
+    history,
+    promote,
+    rollback,
+)
+from forecast.registry.listing import RunSummary, runs_of, tickers_of
+from forecast.registry.pruning import prune
+from forecast.registry.runs import (
+    FORMAT,
+    INPUTS,
+    MANIFEST,
+    METRICS,
+    NETWORK,
+    TOGETHER,
+    SavedRun,
+    load_run,
+    named_snapshots,
+    new_run,
+    run_folder,
+    save_run,
+)
+
+__all__ = [
+    "FORMAT",
+    "INPUTS",
+    "MANIFEST",
+    "METRICS",
+    "NETWORK",
+    "TOGETHER",
+    "Change",
+    "RunSummary",
+    "SavedRun",
+    "before_champion",
+    "champion",
+    "history",
+    "load_run",
+    "named_snapshots",
+    "new_run",
+    "promote",
+    "prune",
+    "rollback",
+    "run_folder",
+    "runs_of",
+    "save_run",
+    "tickers_of",
+]
