@@ -1,0 +1,214 @@
+"""The one task that every rival is given: scaled rows, encoded targets, and whose outcome counts.
+
+    python -m benchmarks.rivals.task FILE.npz [--bars FOLDER] [--tickers 22] [--sessions 3500]
+
+The rows come from the same functions as in `forecast train`. With `--bars` every CSV file of the
+folder with history enough takes part. Without, the committed sample, filled up to `--tickers` with
+simulated tickers (GARCH with Student t shocks), so that nothing has to be downloaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecast.features.targets import LEVELS
+from forecast.features.windows import Windows
+
+ROOT = Path(__file__).parents[2]
+LOOKBACK = 60
+UNITS = (64, 64)
+HELD_ORIGINS = 4096
+"""At most so many origins are scored; more would tell no more, as neighbours share their rows."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Rows of all tickers below each other, and the windows of each part.
+
+    Attributes:
+        features: Scaled on each ticker's training part, shape (rows, n_features), float32.
+        targets: Encoded return of the session after each row, shape (rows, 1), float32; NaN in
+            the last row of each ticker.
+        first_rows: Of each ticker, shape (tickers,).
+        train: First rows of the training windows, increasing; stride 1 within a ticker.
+        validation: The same for the validation part.
+        held: First rows of the held-out windows that are scored.
+        feature_names: One a column.
+    """
+
+    features: np.ndarray
+    targets: np.ndarray
+    first_rows: np.ndarray
+    train: np.ndarray
+    validation: np.ndarray
+    held: np.ndarray
+    feature_names: tuple[str, ...]
+
+    def windows(self, part: str) -> Windows:
+        """The windows of `train`, `validation` or `held` as this program knows them."""
+        starts = getattr(self, part)
+        return Windows(
+            features=self.features,
+            targets=self.targets,
+            starts=starts,
+            lookback=LOOKBACK,
+            horizon=1,
+            # Nothing in training looks at the dates.
+            origin=pd.DatetimeIndex(np.asarray(starts, dtype="datetime64[s]")),
+            feature_names=self.feature_names,
+        )
+
+    def gather(self, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Windows (n, lookback, n_features) and their targets (n,)."""
+        rows = starts[:, None] + np.arange(LOOKBACK)
+        return self.features[rows], self.targets[starts + LOOKBACK - 1, 0]
+
+    @property
+    def quantiles(self) -> np.ndarray:
+        """Quantiles of the training targets, shape (7,)."""
+        return np.quantile(self.gather_targets("train"), LEVELS).astype("float32")
+
+    def gather_targets(self, part: str) -> np.ndarray:
+        """Targets of a part's windows, shape (n,)."""
+        return self.targets[getattr(self, part) + LOOKBACK - 1, 0]
+
+    def runs(self, part: str) -> list[tuple[int, int]]:
+        """Stretches of windows at stride 1, one a ticker: (first row, how many windows)."""
+        return self.windows(part).runs()
+
+
+def pinball(outcomes: np.ndarray, quantiles: np.ndarray) -> float:
+    """Mean pinball loss over origins and levels, in the target's unit.
+
+    Args:
+        outcomes: Shape (n,).
+        quantiles: At `LEVELS`, shape (n, 7).
+    """
+    error = outcomes[:, None].astype("float64") - quantiles
+    levels = np.array(LEVELS)
+    return float(np.maximum(levels * error, (levels - 1.0) * error).mean())
+
+
+def load(path: Path) -> Task:
+    """The task in a file that `write` made."""
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    return Task(**{**arrays, "feature_names": tuple(arrays["feature_names"].tolist())})
+
+
+def write(path: Path, bars: Iterator[tuple[str, pd.DataFrame]]) -> Task:
+    """Prepare every ticker as `forecast train` does and write the task.
+
+    Args:
+        path: `.npz` file.
+        bars: Tickers and their bars.
+    """
+    from forecast.features.inputs import DEFAULT_FEATURES, fit_inputs
+
+    parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
+    features, targets, first_rows, rows = [], [], [], 0
+    for ticker, history in bars:
+        inputs, split = fit_inputs(
+            history,
+            ticker=ticker,
+            feature_names=DEFAULT_FEATURES["return"],
+            lookback=LOOKBACK,
+            horizon=1,
+            target="return",
+        )
+        windows = inputs.windows(history, ticker=ticker)
+        for name, starts in parts.items():
+            starts.append(windows.take(getattr(split, name)).starts + rows)
+        features.append(windows.features)
+        targets.append(windows.targets)
+        first_rows.append(rows)
+        rows += len(windows.features)
+    held = np.concatenate(parts["test"])
+    task = Task(
+        features=np.concatenate(features),
+        targets=np.concatenate(targets),
+        first_rows=np.array(first_rows),
+        train=np.concatenate(parts["train"]),
+        validation=np.concatenate(parts["validation"]),
+        held=held[:: -(-len(held) // HELD_ORIGINS)],
+        feature_names=DEFAULT_FEATURES["return"],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, **vars(task))
+    return task
+
+
+def sample_and_simulated(tickers: int, sessions: int) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The sample's long histories, then simulated ones of `sessions` bars."""
+    from forecast.market.bars import derive_bars
+    from forecast.market.sources import sample
+
+    # The simulator belongs to the tests.
+    sys.path.append(str(ROOT / "tests"))
+    from simulated import garch
+
+    names = [name for name in sample.TICKERS if name != "FB"][:tickers]
+    for name in names:
+        yield name, derive_bars(sample.fetch(name).quotes).iloc[-sessions:]
+    for number in range(tickers - len(names)):
+        yield f"SIM{number:02d}", garch(sessions, seed=number, volatility=0.01 + 0.001 * number).bars
+
+
+def from_folder(folder: Path, tickers: int) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The first `tickers` of a folder of CSV files whose history is long enough to split."""
+    from forecast.errors import ForecastError
+    from forecast.features.inputs import DEFAULT_FEATURES, fit_inputs
+    from forecast.market.bars import derive_bars
+    from forecast.market.sources import csv_files
+
+    names = [path.name.split(".csv")[0] for path in sorted(folder.glob("*.csv*"))]
+    taken = 0
+    for name in names:
+        try:
+            bars = derive_bars(csv_files.fetch(name, folder=folder).quotes)
+            fit_inputs(
+                bars,
+                ticker=name,
+                feature_names=DEFAULT_FEATURES["return"],
+                lookback=LOOKBACK,
+                horizon=1,
+                target="return",
+            )
+        except ForecastError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            continue
+        yield name, bars
+        taken += 1
+        if taken == tickers:
+            return
+
+
+def main() -> None:
+    """Write the task and say how large it is."""
+    parser = argparse.ArgumentParser(description="Write the task of the rivals.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--bars", type=Path, help="folder of TICKER.csv[.gz]")
+    parser.add_argument("--tickers", type=int, default=None, help="default 22; all with --bars")
+    parser.add_argument("--sessions", type=int, default=3500, help="of simulated tickers")
+    wanted = parser.parse_args()
+    bars = (
+        from_folder(wanted.bars, wanted.tickers or sys.maxsize)
+        if wanted.bars
+        else sample_and_simulated(wanted.tickers or 22, wanted.sessions)
+    )
+    task = write(wanted.file, bars)
+    print(
+        f"{len(task.first_rows)} tickers, {len(task.features)} rows, {len(task.train)} training "
+        f"origins, {len(task.held)} held-out origins scored"
+    )
+
+
+if __name__ == "__main__":
+    main()
