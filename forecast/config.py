@@ -52,6 +52,32 @@ class Quality(_Table):
     rounding: float = Field(1e-6, ge=0, lt=0.01)
 
 
+RETRAIN = ("nightly", "weekly", "monthly", "drift")
+
+
+class Nightly(_Table):
+    """What `forecast nightly` does unattended; `docs/nightly.md` says what each is.
+
+    Minutes, runs, processes, and shares of a loss.
+    """
+
+    tickers: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    at: str | None = Field(None, pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")
+    retrain: str = "nightly"
+    margin: float = Field(0.0, ge=0, lt=1)
+    level: float = Field(0.1, gt=0, lt=1)
+    band: float = Field(0.1, gt=0, lt=1)
+    deadline: float = Field(480.0, gt=0)
+    keep_runs: int = Field(10, ge=1)
+    workers: int | None = Field(None, ge=1)
+    webhook: str | None = None
+
+    @field_validator("retrain")
+    @classmethod
+    def _known_retrain(cls, value: str) -> str:
+        return _one_of(value, RETRAIN)
+
+
 class Settings(_Table):
     """Everything a user may choose; the defaults are what `train` uses.
 
@@ -84,6 +110,7 @@ class Settings(_Table):
     scheme: str = "expanding"
     trade: str = "open"
     cost: float = Field(5.0, ge=0, le=1000)
+    nightly: Nightly = Nightly()
 
     @field_validator("network")
     @classmethod

@@ -16,7 +16,7 @@ from forecast.errors import ConfigError, ForecastError, NotEnoughBars, SourceUna
 from forecast.market.bars import History, check_bars, check_ticker, derive_bars
 from forecast.market.quality import Finding, Thresholds
 from forecast.market.reading import read
-from forecast.market.sessions import check_exchange
+from forecast.market.sessions import check_exchange, last_completed
 from forecast.market.snapshots import Manifest, decode
 from forecast.market.sources import SOURCES, sample, yahoo
 from forecast.market.store import Store
@@ -303,7 +303,7 @@ def _fetch(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched:
         served.notice,
         served.content,
         wanted.start,
-        wanted.end,
+        _known_end(manifest, wanted),
     )
     if fetched.sessions == 0:
         raise NotEnoughBars(
@@ -313,6 +313,18 @@ def _fetch(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched:
             hint="another --start or --end",
         )
     return fetched
+
+
+def _known_end(manifest: Manifest, wanted: _Wanted) -> date | None:
+    """The last session to serve: a clock set back leaves out what the store learnt later."""
+    now, last = wanted.rules.now, pd.Timestamp(manifest.last)
+    # Every session is over two days after its date: spares the calendar of an old snapshot.
+    if last < now.tz_convert("UTC").tz_localize(None).normalize() - pd.Timedelta(days=2):
+        return wanted.end
+    completed = last_completed(manifest.exchange, now)
+    if last <= completed or (wanted.end is not None and pd.Timestamp(wanted.end) <= completed):
+        return wanted.end
+    return completed.date()
 
 
 def _from_any(ticker: str, wanted: _Wanted) -> Served:

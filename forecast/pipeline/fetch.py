@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ def fetch(
     start: date | None = None,
     end: date | None = None,
     refresh: bool = False,
+    now: datetime | None = None,
     as_of: Mapping[str, str] | None = None,
     watch: Watch | None = None,
 ) -> list[Fetched | Failed]:
@@ -37,6 +38,7 @@ def fetch(
         start: First session wanted, or None for all.
         end: Last session wanted (inclusive), or None for all.
         refresh: Fetch the whole history again.
+        now: The clock; None for the real one. Sessions not completed by then are left out.
         as_of: Ticker → snapshot to serve; no source is asked for these.
         watch: Told as each ticker ends.
 
@@ -60,6 +62,7 @@ def fetch(
         start=start,
         end=end,
         refresh=refresh,
+        now=now,
         as_of=as_of,
         on_done=on_done,
         **_market(home, settings),

@@ -58,8 +58,8 @@ def data_hash(bars: pd.DataFrame) -> str:
 
 
 def settings_document(settings: Settings) -> dict[str, Any]:
-    """The resolved settings as JSON."""
-    return settings.model_dump(mode="json")
+    """The resolved settings as JSON; `[nightly]` decides no run, and may hold a secret address."""
+    return settings.model_dump(mode="json", exclude={"nightly"})
 
 
 def command(verb: str, tickers: list[str], settings: Settings, *extra: str) -> str:
