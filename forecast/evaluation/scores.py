@@ -32,9 +32,10 @@ REGIMES = ("calm", "normal", "stormy")
 
 @dataclass(frozen=True)
 class _Sample:
-    """One model's forecasts at one step, in the order of origin, then ticker."""
+    """One model's forecasts at one step, in the order of origin, then ticker; all shape (n,)."""
 
-    index: pd.MultiIndex
+    origins: np.ndarray
+    tickers: np.ndarray
     outcomes: Outcomes
 
     @cached_property
@@ -54,10 +55,9 @@ class _Sample:
 
         Tickers move together, so the origins, not the rows, are what a test may count.
         """
-        origins = self.index.get_level_values("origin")
-        if origins.is_unique:
+        _, starts = np.unique(self.origins, return_index=True)
+        if len(starts) == len(losses):
             return losses
-        _, starts = np.unique(origins.to_numpy(), return_index=True)
         sums: np.ndarray = np.add.reduceat(losses, starts)
         return sums * (len(starts) / len(losses))
 
@@ -152,40 +152,47 @@ def losses_by_origin(frame: pd.DataFrame, *, step: int, loss: str) -> pd.DataFra
         Index `origin`, increasing; a column a model.
     """
     samples = dict(_by_step(frame))[step]
-    index = next(iter(samples.values())).index.unique("origin")
+    index = pd.DatetimeIndex(np.unique(next(iter(samples.values())).origins), name="origin")
     return pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()}, index=index)
 
 
 def _by_step(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, _Sample]]]:
     """For each step every model's sample."""
-    known = frame[frame["actual"].notna()].sort_values(["origin", "ticker"], kind="stable")
-    models = list(dict.fromkeys(frame["model"]))
+    codes, models = pd.factorize(frame["model"])
     if PRICE_REFERENCE not in models:
-        raise ValueError(f"the frame must hold {PRICE_REFERENCE}. Received {models}.")
-    for step in sorted(set(known["step"])):
-        rows = known[known["step"] == step]
-        parts = {name: rows[rows["model"] == name] for name in models}
-        index = pd.MultiIndex.from_frame(parts[PRICE_REFERENCE][["origin", "ticker"]])
-        close = parts[PRICE_REFERENCE]["predicted"].to_numpy()
-        for name, part in parts.items():
-            if not pd.MultiIndex.from_frame(part[["origin", "ticker"]]).equals(index):
+        raise ValueError(f"the frame must hold {PRICE_REFERENCE}. Received {list(models)}.")
+    # Arrays from here on: a frame a model, step and group would take most of the time.
+    tickers, names = pd.factorize(frame["ticker"], sort=True)
+    origins, steps = frame["origin"].to_numpy(), frame["step"].to_numpy()
+    actual, predicted = frame["actual"].to_numpy(), frame["predicted"].to_numpy()
+    quantiles = frame[QUANTILE_COLUMNS].to_numpy()
+    order = np.lexsort((tickers, origins))
+    order = order[~np.isnan(actual[order])]
+    for step in np.unique(steps[order]):
+        at_step = order[steps[order] == step]
+        parts = {str(name): at_step[codes[at_step] == code] for code, name in enumerate(models)}
+        base = parts[PRICE_REFERENCE]
+        close = predicted[base]
+        for name, rows in parts.items():
+            if not (
+                np.array_equal(origins[rows], origins[base])
+                and np.array_equal(tickers[rows], tickers[base])
+            ):
                 raise ValueError(
-                    f"every model must forecast the same origins. {name} has {len(part)} at step "
-                    f"{step}, {PRICE_REFERENCE} {len(index)}."
+                    f"every model must forecast the same origins. {name} has {len(rows)} at step "
+                    f"{step}, {PRICE_REFERENCE} {len(base)}."
                 )
         yield (
             int(step),
             {
                 name: _Sample(
-                    index,
+                    origins[rows],
+                    np.asarray(names)[tickers[rows]],
                     Outcomes(
-                        close,
-                        part["actual"].to_numpy(),
-                        part["predicted"].to_numpy(),
-                        part[QUANTILE_COLUMNS].to_numpy(),
+                        close, actual[rows], predicted[rows], np.asfortranarray(quantiles[rows])
                     ),
                 )
-                for name, part in parts.items()
+                for name, rows in parts.items()
             },
         )
 
@@ -198,7 +205,7 @@ def _spread_reference(samples: Mapping[str, _Sample]) -> str | None:
 
 def _metrics(model: str, step: int, sample: _Sample) -> dict[str, object]:
     values = {name: metric(sample.outcomes) for name, metric in METRICS.items()}
-    return {"model": model, "step": step, "origins": len(sample.index), **values}
+    return {"model": model, "step": step, "origins": len(sample.origins), **values}
 
 
 def _score_step(
@@ -240,7 +247,7 @@ def _mase(sample: _Sample, naive_mae: Mapping[str, float] | None) -> float:
     """Mean absolute error of the price over the ticker's scale; NaN without a scale."""
     if naive_mae is None:
         return float("nan")
-    scales = sample.index.get_level_values("ticker").map(naive_mae).to_numpy("float64")
+    scales = np.array([naive_mae.get(ticker, np.nan) for ticker in sample.tickers])
     if not (scales > 0).all():
         return float("nan")
     return mae(sample.outcomes.actual / scales, sample.outcomes.predicted / scales)

@@ -14,6 +14,8 @@ from forecast.evaluation.coverage import coverage_break, pit_histogram
 from forecast.evaluation.forecasts import forecast_frame, outcomes
 from forecast.evaluation.lag import LagTest, lag_test
 from forecast.evaluation.scores import (
+    PRICE_REFERENCE,
+    SPREAD_REFERENCES,
     as_rows,
     naive_scale,
     score_table,
@@ -161,12 +163,15 @@ def frame_of(one: Prepared, model: str, prediction: Prediction) -> pd.DataFrame:
 def detail_of(forecasts: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
     """By year, by regime, and how the intervals held, as JSON for the page."""
 
+    needed = forecasts["model"].isin([network, PRICE_REFERENCE, *SPREAD_REFERENCES])
+    part = forecasts[needed & (forecasts["step"] == step)]
+
     def own(table: pd.DataFrame) -> list[dict[str, object]]:
-        return as_rows(table[(table["model"] == network) & (table["step"] == step)])
+        return as_rows(table[table["model"] == network])
 
     return {
-        "by_year": own(scores_by_year(forecasts)),
-        "by_regime": own(scores_by_regime(forecasts)),
+        "by_year": own(scores_by_year(part)),
+        "by_regime": own(scores_by_regime(part)),
         "calibration": {
             "text": coverage_break(forecasts, model=network, step=step) or _HOLDS,
             "rows": as_rows(pit_histogram(forecasts, model=network, step=step)),
