@@ -58,18 +58,23 @@ RETRAIN = ("nightly", "weekly", "monthly", "drift")
 class Nightly(_Table):
     """What `forecast nightly` does unattended; `docs/nightly.md` says what each is.
 
-    Minutes, runs, processes, and shares of a loss.
+    Minutes, runs, processes, gigabytes, GPUs, and shares of a loss.
     """
 
     tickers: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     at: str | None = Field(None, pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")
     retrain: str = "nightly"
-    margin: float = Field(0.0, ge=0, lt=1)
-    level: float = Field(0.1, gt=0, lt=1)
-    band: float = Field(0.1, gt=0, lt=1)
+    margin: float = Field(0.005, ge=0, lt=1)
+    level: float = Field(0.05, gt=0, lt=1)
+    band: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]],
+        BeforeValidator(_split),
+    ] = (0.7, 0.9)
     deadline: float = Field(480.0, gt=0)
     keep_runs: int = Field(10, ge=1)
     workers: int | None = Field(None, ge=1)
+    memory: float = Field(1.5, gt=0)
+    gpus: float = Field(0.0, ge=0)
     webhook: str | None = None
 
     @field_validator("retrain")

@@ -6,6 +6,7 @@ backend.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import sys
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from forecast.errors import ConfigError, TrainingError
+from forecast.errors import ArtifactError, ConfigError, TrainingError
 from forecast.features.targets import LEVELS
 from forecast.features.windows import Windows
 from forecast.networks.batches import gather_slices, gather_windows, slice_starts
@@ -64,6 +65,7 @@ class Fitted:
         validation_loss: validation loss of each epoch.
         learning_rate: of each epoch.
         kept_epoch: whose weights were kept (lowest validation loss), from 1.
+        targets: `targets_hash` of the training part.
     """
 
     model: Any
@@ -71,6 +73,7 @@ class Fitted:
     validation_loss: list[float]
     learning_rate: list[float]
     kept_epoch: int
+    targets: str
 
 
 def prepare_backend(seed: int) -> None:
@@ -133,6 +136,7 @@ def fit(
     prepare_backend(seed)
     import keras
 
+    targets = targets_hash(train)
     keras.backend.clear_session()
     linear = fit_linear(train, validation) if centred else None
     if linear is not None:
@@ -190,7 +194,13 @@ def fit(
         validation_loss=_floats(history["val_loss"]),
         learning_rate=_floats(history["learning_rate"]),
         kept_epoch=int(np.argmin(history["val_loss"])) + 1,
+        targets=targets,
     )
+
+
+def targets_hash(windows: Windows) -> str:
+    """SHA-256 of the windows' targets: tells later what a network was trained on."""
+    return hashlib.sha256(np.ascontiguousarray(windows.y).tobytes()).hexdigest()
 
 
 def infer(model: Any, windows: Windows) -> np.ndarray:
@@ -217,11 +227,21 @@ def load_model(path: Path) -> Any:
     """The network in a `.keras` file, without running any code from it.
 
     The caller has verified the checksum.
+
+    Raises:
+        ArtifactError: if this version of Keras cannot read it.
     """
     prepare_backend(0)
     import keras
 
-    return keras.saving.load_model(path, compile=False, safe_mode=True)
+    try:
+        return keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # whatever an archive of another version makes Keras raise
+        raise ArtifactError(
+            f"{path} must be a network that Keras {keras.__version__} can read. Loading it "
+            f"failed: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}",
+            hint="forecast train the ticker again",
+        ) from error
 
 
 @contextmanager

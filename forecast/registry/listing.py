@@ -114,7 +114,9 @@ def _summary(
 
 def _inside(saved: SavedRun, ticker: str) -> dict[str, Any]:
     manifest = saved.manifest
-    document = next((one for one in saved.metrics["runs"] if one["ticker"] == ticker), {})
+    document: dict[str, Any] = next(
+        (one for one in saved.metrics["runs"] if one["ticker"] == ticker), {}
+    )
     scores = [
         row
         for row in document.get("scores", [])

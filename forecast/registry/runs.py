@@ -105,22 +105,22 @@ def save_run(
         inputs: For each ticker `inputs` and `calibration`.
         manifest: What is needed to make the run again.
         metrics: What `train --json` prints.
-        verify: Called with the network's file before the folder appears; what it raises leaves
-            nothing behind.
+        verify: Called with the whole folder before it appears under its name; what it raises
+            leaves nothing behind.
 
     Raises:
         ArtifactError: if the folder cannot be written, or is there already.
     """
     with staged_folder(folder) as stage:
         save_network(stage / NETWORK)
-        if verify is not None:
-            verify(stage / NETWORK)
         write_json(stage / INPUTS, inputs)
         write_json(stage / METRICS, metrics)
         checksums = {name: sha256(stage / name) for name in (NETWORK, INPUTS, METRICS)}
         write_json(stage / MANIFEST, {"format": FORMAT, **manifest, "sha256": checksums})
         for name in (*checksums, MANIFEST):
             (stage / name).chmod(_READ_ONLY)
+        if verify is not None:
+            verify(stage)
 
 
 def load_run(home: Path, ticker: str, run: str | None = None) -> SavedRun:

@@ -10,6 +10,7 @@ from forecast.errors import ArtifactError
 from forecast.files import sha256
 from forecast.registry import (
     MANIFEST,
+    NETWORK,
     load_run,
     named_snapshots,
     new_run,
@@ -66,8 +67,9 @@ def test_a_saved_run_is_never_written_to_again(tmp_path, save):
 
 
 def test_a_network_that_does_not_verify_leaves_nothing(tmp_path):
-    def refuse(path):
-        raise ArtifactError(f"{path.read_bytes()!r} does not load")
+    def refuse(folder):
+        assert (folder / MANIFEST).exists()
+        raise ArtifactError(f"{(folder / NETWORK).read_bytes()!r} does not load")
 
     with pytest.raises(ArtifactError, match="does not load"):
         save_run(

@@ -1,0 +1,187 @@
+"""A challenger against the champion: both on the origins that neither has seen, and a decision."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.errors import ArtifactError
+from forecast.evaluation import intervals
+from forecast.evaluation.forecasts import forecast_frame, outcomes
+from forecast.evaluation.learning import learning
+from forecast.evaluation.promotion import Decision, Learnt, judge
+from forecast.features.inputs import Inputs
+from forecast.features.targets import Prediction
+from forecast.features.windows import Windows
+from forecast.networks.training import Fitted, infer, load_model, targets_hash
+from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.scoring import adjust
+from forecast.registry import NETWORK, SavedRun
+
+REFERENCE = "ewma"
+
+
+def challenge(
+    one: Prepared,
+    fitted: Fitted,
+    forecasts: pd.DataFrame,
+    champion: SavedRun | None,
+    settings: Settings,
+) -> Decision:
+    """Judge a newly trained network against the champion, both on the bars of today.
+
+    The common origins lie in the challenger's test part and after the champion's validation part,
+    each purged by the horizon. Both are calibrated alike: from nothing at the start of their own
+    validation part, origin by origin, from outcomes known by then. (The state that the champion
+    was saved with would have learnt from some of the common origins.)
+
+    Args:
+        one: The ticker, as the challenger was trained on it.
+        fitted: The challenger.
+        forecasts: Of the challenger's test part, as `scoring.score` gives them: its own and
+            those of `ewma`.
+        champion: The run that serves now, or None.
+        settings: Of the challenger, and `[nightly]` for the margins.
+
+    Returns:
+        The decision. It rests on forecasts alone: looking for leaks and `verify_reload` are
+        the caller's.
+
+    Raises:
+        ArtifactError: if the champion cannot be loaded or does not know the ticker.
+    """
+    # Again from the bars: what a pipeline says it trained on is what is in question.
+    true = one.inputs.windows(one.bars, ticker=one.ticker)
+    if fitted.targets != targets_hash(true.take(one.split.train)):
+        return _not("it was not trained on the outcomes that the bars give")
+    own, ewma = (forecasts[forecasts["model"] == name] for name in (settings.network, REFERENCE))
+    limits: dict[str, Any] = {
+        "margin": settings.nightly.margin,
+        "level": settings.nightly.level,
+        "band": settings.nightly.band,
+    }
+    if champion is None:
+        return judge(own, None, ewma, **limits)
+    inputs = _inputs(champion, one.ticker)
+    if inputs.horizon != one.inputs.horizon:
+        decision = judge(own, None, ewma, **limits)
+        apart = (
+            f" The champion forecasts {_sessions(inputs.horizon)} ahead, this one "
+            f"{_sessions(one.inputs.horizon)}: they cannot be compared."
+        )
+        return replace(decision, reason=decision.reason + apart)
+    parts = _parts(champion, one.ticker)
+    windows = inputs.windows(one.bars, ticker=one.ticker)
+    common = windows.origin[windows.origin >= parts["test"]["first"]].intersection(
+        one.part("test").origin
+    )
+    before = windows.take(np.flatnonzero(windows.origin <= parts["train"]["last"]))
+    if common.empty or not len(before):
+        return _not(
+            f"the champion's parts are of other sessions than these bars "
+            f"({one.bars.index[0]:%Y-%m-%d} to {one.bars.index[-1]:%Y-%m-%d})"
+        )
+    model = load_model(champion.network)
+    return judge(
+        own[own["origin"].isin(common)],
+        _champion_frame(one, inputs, model, windows, parts, common),
+        ewma[ewma["origin"].isin(common)],
+        learnt=Learnt(_learnt(fitted.model, true.take(one.split.train)), _learnt(model, before)),
+        **limits,
+    )
+
+
+def verify_reload(folder: Path, windows: Windows, outputs: np.ndarray) -> None:
+    """Make sure that the network in a run's folder gives what it gave when it was trained.
+
+    Fits `save_run(…, verify=…)`: a network that does not is never seen in `models/`.
+
+    Args:
+        folder: Of the run, finished or not.
+        windows: Some windows.
+        outputs: What the network in memory gave for them, shape (n, horizon, 8).
+
+    Raises:
+        ArtifactError: if the network cannot be loaded, or any bit differs.
+    """
+    again = infer(load_model(folder / NETWORK), windows)
+    if not np.array_equal(again, outputs):
+        apart = float(np.abs(again - outputs).max()) if again.shape == outputs.shape else np.inf
+        raise ArtifactError(
+            f"{folder / NETWORK} must give the very outputs that the network gave before it was "
+            f"saved. They differ by up to {apart:.2g}.",
+            hint="forecast doctor, and train again",
+        )
+
+
+def _inputs(champion: SavedRun, ticker: str) -> Inputs:
+    if ticker not in champion.inputs:
+        raise ArtifactError(
+            f"{champion.folder.name} must have been trained on {ticker}. It knows "
+            f"{', '.join(champion.inputs)}.",
+            hint=f"forecast train {ticker}",
+        )
+    return Inputs.from_document(champion.inputs[ticker]["inputs"])
+
+
+def _parts(champion: SavedRun, ticker: str) -> dict[str, dict[str, Any]]:
+    """First and last origin of the champion's parts of the ticker."""
+    for document in champion.metrics["runs"]:
+        if document["ticker"] == ticker:
+            return {
+                part: {end: pd.Timestamp(span[end]) for end in ("first", "last")}
+                for part, span in document["split"].items()
+            }
+    raise ArtifactError(
+        f"{champion.folder} must say where its parts of {ticker} begin and end. It does not.",
+        hint=f"forecast train {ticker}",
+    )
+
+
+def _champion_frame(
+    one: Prepared,
+    inputs: Inputs,
+    model: Any,
+    windows: Windows,
+    parts: dict[str, dict[str, Any]],
+    common: pd.DatetimeIndex,
+) -> pd.DataFrame:
+    """The champion's forecasts at the common origins, calibrated on all its held-out ones."""
+    first, last = parts["validation"].values()
+    held_out = ((first <= windows.origin) & (windows.origin <= last)) | (
+        windows.origin >= parts["test"]["first"]
+    )
+    windows = windows.take(np.flatnonzero(held_out))
+    prediction, _ = adjust(
+        inputs, infer(model, windows), one.bars, windows, intervals.start(windows.horizon)
+    )
+    wanted = windows.origin.isin(common)
+    sessions, actual = outcomes(one.bars, common, horizon=windows.horizon)
+    return forecast_frame(
+        Prediction(prediction.point[wanted], prediction.quantiles[wanted]),
+        ticker=one.ticker,
+        model="champion",
+        close=one.bars["close"].loc[common].to_numpy(),
+        origins=common,
+        sessions=sessions,
+        actual=actual,
+    )
+
+
+def _learnt(model: Any, windows: Windows) -> float:
+    """What the network has learnt from these windows, at its last step."""
+    outputs = infer(model, windows)
+    return learning(outputs[:, -1, 1:], windows.y[:, -1].astype("float64"), step=windows.horizon)
+
+
+def _not(reason: str) -> Decision:
+    return Decision(False, f"Not promoted: {reason}.", {})
+
+
+def _sessions(count: int) -> str:
+    return "1 session" if count == 1 else f"{count} sessions"
