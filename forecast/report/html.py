@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ def write_report(
     forecasts: pd.DataFrame,
     bars: pd.DataFrame,
     history: Mapping[str, Any],
+    pictures: bool = True,
 ) -> list[Path]:
     """Draw a run's pictures and write its page.
 
@@ -46,6 +48,7 @@ def write_report(
         forecasts: Forecast frame of the test part; adjusted prices [quote currency].
         bars: Bars of the ticker.
         history: `loss`, `val_loss`, `learning_rate` by epoch, and `kept_epoch` (1-based).
+        pictures: Draw them; without, the page holds the tables alone.
 
     Returns:
         The PNG files in the order of the page, then `index.html`.
@@ -53,10 +56,10 @@ def write_report(
     Raises:
         ArtifactError: if the folder cannot be written.
     """
-    pictures = draw_pictures(document, forecasts, bars, history)
-    paths = write_pictures(folder, pictures)
+    drawn = draw_pictures(document, forecasts, bars, history) if pictures else []
+    paths = write_pictures(folder, drawn)
     page = folder / "index.html"
-    write_atomically(page, render_page(document, pictures).encode())
+    write_atomically(page, render_page(document, drawn).encode())
     return [*paths, page]
 
 
@@ -138,6 +141,7 @@ def render_page(
     *,
     template: str = "report.html",
     sections: Sequence[tuple[str, str]] = _SECTIONS,
+    extra: Sequence[tables.Table] = (),
 ) -> str:
     """The page as text: self-contained, no script, no address outside it.
 
@@ -147,6 +151,43 @@ def render_page(
         template: Which page.
         sections: `(key, heading)` of the document's keys that are text, rows, or both.
     """
+    environment = page_environment()
+    scores = [row for row in document.get("scores") or [] if isinstance(row, Mapping)]
+    network, currency = str(document.get("network")), str(document.get("currency") or "currency")
+    own = _own_scores(scores, network)
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            run=_Lenient(document),
+            palette=PALETTE,
+            verdict=_verdict(document.get("verdict")),
+            figures=_figures(own),
+            tables=[
+                table
+                for make in (tables.price_table, tables.spread_table)
+                if (table := make(scores, network=network, currency=currency))
+            ],
+            every=tables.every_figure(scores, network=network, currency=currency),
+            breakdowns=_breakdowns(document, network, currency),
+            extra=extra,
+            pictures=[(picture, Markup(picture.svg())) for picture in pictures],
+            split=_split(document.get("split")),
+            findings=[
+                _Lenient(one) for one in document.get("findings") or [] if isinstance(one, Mapping)
+            ],
+            sections=[
+                (title, words, table)
+                for key, title in sections
+                for words, table in [_section(document.get(key), title, currency, key)]
+                if words or table
+            ],
+        )
+    )
+
+
+def page_environment() -> Environment:
+    """What every page is rendered with: the templates, and words for figures as filters."""
     # StrictUndefined: a misspelt name in the template fails the tests, not the reader.
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
@@ -156,33 +197,21 @@ def render_page(
         lstrip_blocks=True,
     )
     environment.filters.update(_filters())
-    scores = [row for row in document.get("scores") or [] if isinstance(row, Mapping)]
-    network, currency = str(document.get("network")), str(document.get("currency") or "currency")
-    own = _own_scores(scores, network)
-    return environment.get_template(template).render(
-        run=_Lenient(document),
-        palette=PALETTE,
-        verdict=_verdict(document.get("verdict")),
-        figures=_figures(own),
-        tables=[
-            table
-            for make in (tables.price_table, tables.spread_table)
-            if (table := make(scores, network=network, currency=currency))
-        ],
-        every=tables.every_figure(scores, network=network, currency=currency),
-        breakdowns=_breakdowns(document, network, currency),
-        pictures=[(picture, Markup(picture.svg())) for picture in pictures],
-        split=_split(document.get("split")),
-        findings=[
-            _Lenient(one) for one in document.get("findings") or [] if isinstance(one, Mapping)
-        ],
-        sections=[
-            (title, words, table)
-            for key, title in sections
-            for words, table in [_section(document.get(key), title, currency, key)]
-            if words or table
-        ],
+    return environment
+
+
+@cache
+def _environment() -> Environment:
+    # StrictUndefined: a misspelt name in the template fails the tests, not the reader.
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters.update(_filters())
+    return environment
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -1,0 +1,374 @@
+"""One night: fetch, settle, train and judge challengers, promote or not, forecast, tell."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from forecast.config import Settings
+from forecast.errors import ArtifactError, ConfigError, ForecastError
+from forecast.ledger import Ledger, open_ledger
+from forecast.market.bars import check_ticker
+from forecast.market.fetching import Failed, Fetched
+from forecast.nightly import engines, summary
+from forecast.nightly.clock import Clock
+from forecast.nightly.commit import (
+    Committed,
+    commit,
+    finish_begun,
+    last_training,
+    mark_done,
+    serving,
+)
+from forecast.nightly.jobs import Job, RunFiles
+from forecast.nightly.plan import Plan, plan, why_train
+from forecast.nightly.ray_cluster import ray_cluster
+from forecast.nightly.state import (
+    Heartbeat,
+    Pending,
+    fresh_scratch,
+    night_lock,
+    read_state,
+)
+from forecast.nightly.work import Outcome
+from forecast.pipeline.fetch import fetch
+from forecast.pipeline.processes import room_for
+from forecast.pipeline.watch import Watch
+from forecast.registry import SavedRun, new_run, prune
+
+EXIT_STOPPED = 143
+"""As of a process that SIGTERM ended."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """What a night did.
+
+    Attributes:
+        document: As `nightly --json` prints it.
+        stopped: SIGTERM ended it before all tickers were done.
+    """
+
+    document: dict[str, Any]
+    stopped: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0; 1 if a ticker failed or was late; 143 if it was stopped."""
+        if self.stopped:
+            return EXIT_STOPPED
+        bad = any(entry["status"] in ("failed", "late") for entry in self.document["tickers"])
+        return 1 if bad else 0
+
+
+def run_night(
+    tickers: Sequence[str] = (),
+    *,
+    home: Path,
+    settings: Settings,
+    clock: Clock | None = None,
+    force: bool = False,
+    engine: str = "local",
+    address: str | None = None,
+    workers: int | None = None,
+    watch: Watch | None = None,
+) -> Night:
+    """Do the night of each ticker that has one to do.
+
+    Args:
+        tickers: Such as `AAPL`; none means those of the settings.
+        home: Where `data/`, `models/` and `reports/` are.
+        settings: Everything else.
+        clock: What time it is; None for the real clock.
+        force: Nights that are done are done again. No second forecast is ever issued.
+        engine: One of `engines.ENGINES`.
+        address: Of a Ray cluster.
+        workers: At once; None for what the settings, or the machine's cores and memory, say.
+        watch: Told how it goes.
+
+    Raises:
+        ConfigError: if there is no ticker, or a setting is refused.
+        BusyError: if another night is at work in this home.
+        ArtifactError: if the ledger is damaged, or nothing can be written.
+    """
+    chosen = list(dict.fromkeys(check_ticker(one) for one in tickers or settings.nightly.tickers))
+    if not chosen:
+        raise ConfigError(
+            "a night needs tickers. There are none on the command line, nor in the settings.",
+            hint='forecast nightly AAPL, or [nightly] tickers = ["AAPL"] in forecast.toml',
+        )
+    clock = clock or Clock()
+    with night_lock(home), _stopping() as stop:
+        work = _Work(home, settings, clock, force, stop, watch or Watch())
+        entries = work.do(chosen, engine, address, workers or settings.nightly.workers)
+        document = summary.document_of(
+            entries,
+            now=clock.now(),
+            seconds=time.monotonic() - work.begun,
+            stopped=stop.is_set(),
+        )
+        work.close(document)
+        return Night(document, stop.is_set())
+
+
+class _Stopped(Exception):  # noqa: N818
+    """SIGTERM came while bars were fetched."""
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A ticker's night with all that decides its job."""
+
+    plan: Plan
+    champion: SavedRun | None
+    begun: Pending | None
+    why: str | None
+    last: str
+    settled: int
+    notices: list[str]
+    alarms: list[str]
+
+
+@dataclass
+class _Work:
+    """The night at work; one thread."""
+
+    home: Path
+    settings: Settings
+    clock: Clock
+    force: bool
+    stop: threading.Event
+    watch: Watch
+    begun: float = field(default_factory=time.monotonic)
+    late: set[str] = field(default_factory=set)
+    earlier: list[dict[str, Any] | None] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.heart = Heartbeat(self.home, self.clock)
+
+    def do(
+        self, tickers: list[str], engine: str, address: str | None, workers: int | None
+    ) -> list[dict[str, Any]]:
+        """An entry a ticker, in the order given; none for those that SIGTERM came before."""
+        entries: dict[str, dict[str, Any]] = {}
+        try:
+            plans = self._plans(tickers, entries)
+        except _Stopped:
+            return []
+        if plans and not self.stop.is_set():
+            with open_ledger(self.home) as ledger:
+                ready = self._make_ready(plans, ledger, entries)
+                for outcome in self._outcomes(ready, engine, address, workers):
+                    self._commit(ready[outcome.ticker], outcome, ledger, entries)
+                    self._tell("working", len(entries), len(tickers), outcome.ticker)
+                self._prune([one for one in ready if one in entries], ledger)
+        return [entries[ticker] for ticker in tickers if ticker in entries]
+
+    def close(self, document: dict[str, Any]) -> None:
+        """Write the summary; where that fails the night's work stands all the same."""
+        try:
+            summary.write(self.home, document, [entry for entry in self.earlier if entry])
+        except ArtifactError as error:
+            document["page"] = None
+            self.watch.notice(f"the night's page could not be written: {error}")
+        self.heart.tell("stopped" if self.stop.is_set() else "ended")
+
+    def _plans(self, tickers: list[str], entries: dict[str, dict[str, Any]]) -> list[Plan]:
+        """The nights that have something to do; of the others the entry is made."""
+        self.heart.tell("fetching", 0, len(tickers))
+        results = fetch(
+            tickers,
+            home=self.home,
+            settings=self.settings,
+            now=self.clock.now().to_pydatetime(),
+            watch=Watch(stage=self.watch.stage, notice=self.watch.notice, step=self._fetched),
+        )
+        plans = []
+        for result in results:
+            if isinstance(result, Failed):
+                entries[result.ticker] = summary.failed(result.ticker, None, result.error)
+                continue
+            try:
+                one = self._plan(result)
+            except ForecastError as error:
+                entries[result.ticker] = summary.failed(result.ticker, None, error)
+                continue
+            if one.error is not None:
+                entries[one.ticker] = summary.failed(one.ticker, one.key.session, one.error)
+            elif one.nothing is not None and not one.stale:
+                entries[one.ticker] = summary.nothing(one)
+                self.earlier.append(read_state(self.home, one.ticker).entry)
+            else:
+                plans.append(one)
+        return plans
+
+    def _plan(self, fetched: Fetched) -> Plan:
+        return plan(
+            fetched,
+            read_state(self.home, fetched.ticker),
+            settings=self.settings,
+            now=self.clock.now(),
+            force=self.force,
+        )
+
+    def _make_ready(
+        self, plans: list[Plan], ledger: Ledger, entries: dict[str, dict[str, Any]]
+    ) -> dict[str, _Ready]:
+        """Settle what came true; what was begun is finished; whether a challenger is due."""
+        ready = {}
+        for number, one in enumerate(plans):
+            if self.stop.is_set():
+                break
+            self._tell("settling", number, len(plans), one.ticker)
+            try:
+                settled = ledger.settle(
+                    one.ticker,
+                    one.fetched.bars,
+                    snapshot=one.fetched.snapshot,
+                    now=self.clock.now().to_pydatetime(),
+                ).settled
+                if one.stale:
+                    entries[one.ticker] = summary.nothing(one, settled=settled)
+                else:
+                    ready[one.ticker] = self._ready(one, settled)
+            except ForecastError as error:
+                entries[one.ticker] = summary.failed(one.ticker, one.key.session, error)
+        return ready
+
+    def _ready(self, one: Plan, settled: int) -> _Ready:
+        begun = None if self.force else finish_begun(self.home, one, self.clock)
+        champion, notice = serving(self.home, one.ticker, self.clock)
+        alarms: list[str] = []
+        trained = last_training(self.home, one.ticker, champion)
+        why = why_train(
+            self.settings.nightly.retrain,
+            trained,
+            key=one.key,
+            force=self.force,
+            alarm=alarms[0] if alarms else None,
+        )
+        return _Ready(
+            one,
+            champion,
+            begun,
+            None if begun else why,
+            trained.session if trained else "",
+            settled,
+            [notice] if notice else [],
+            alarms,
+        )
+
+    def _outcomes(
+        self, ready: dict[str, _Ready], engine: str, address: str | None, workers: int | None
+    ) -> Iterator[Outcome]:
+        """Forecasts that need no training first; then the longest untrained."""
+        quick = [one for one in ready.values() if one.why is None]
+        due = sorted((one for one in ready.values() if one.why), key=lambda one: one.last)
+        pause = self._pause
+        yield from engines.here(map(self._job, quick), pause=pause)
+        if not due or self.stop.is_set():
+            return
+        jobs, nightly = map(self._job, due), self.settings.nightly
+        if engine == "ray":
+            yield from ray_cluster(
+                jobs,
+                workers=workers,
+                address=address,
+                memory=nightly.memory,
+                gpus=nightly.gpus,
+                pause=pause,
+            )
+            return
+        count = workers or room_for(len(due), memory=nightly.memory)
+        scratch = fresh_scratch(self.home)
+        yield from engines.pool(jobs, workers=count, scratch=scratch, pause=pause)
+
+    def _job(self, one: _Ready) -> Job:
+        """The ticker's job as it is now: past the deadline nothing is trained any more."""
+        train = one.why is not None
+        if train and time.monotonic() - self.begun > self.settings.nightly.deadline * 60:
+            self.late.add(one.plan.ticker)
+            train = False
+        return Job(
+            one.plan.fetched,
+            self.settings,
+            RunFiles.of(one.champion) if one.champion else None,
+            new_run(self.clock.now().to_pydatetime()) if train else None,
+        )
+
+    def _commit(
+        self, one: _Ready, outcome: Outcome, ledger: Ledger, entries: dict[str, dict[str, Any]]
+    ) -> None:
+        late = outcome.ticker in self.late
+        try:
+            done = commit(self.home, ledger, one.plan, outcome, clock=self.clock, begun=one.begun)
+            entry = summary.entry_of(
+                one.plan,
+                outcome,
+                done,
+                late=late,
+                why=one.why,
+                settled=one.settled,
+                champion=self._champion(one, done),
+                notices=one.notices,
+                alarms=one.alarms,
+            )
+            if entry["status"] == summary.DONE:
+                mark_done(self.home, one.plan, entry)
+        except (ForecastError, OSError) as error:
+            known = error if isinstance(error, ForecastError) else ArtifactError(str(error))
+            entry = summary.failed(outcome.ticker, one.plan.key.session, known)
+        entries[outcome.ticker] = entry
+
+    @staticmethod
+    def _champion(one: _Ready, done: Committed) -> str | None:
+        if done.promoted and done.decision is not None:
+            return done.decision.run
+        return one.champion.folder.name if one.champion else None
+
+    def _prune(self, tickers: list[str], ledger: Ledger) -> None:
+        """Runs beyond the setting's number; a champion's and those in the ledger stay."""
+        try:
+            named = ledger.runs()
+            for ticker in tickers:
+                prune(
+                    self.home,
+                    ticker,
+                    keep=self.settings.nightly.keep_runs,
+                    protected=named.get(ticker, set()),
+                )
+        except ForecastError as error:
+            self.watch.notice(f"old runs could not be removed: {error}")
+
+    def _fetched(self, done: int, of: int, ticker: str) -> None:
+        if self.stop.is_set():
+            raise _Stopped
+        self._tell("fetching", done, of, ticker)
+
+    def _tell(self, stage: str, done: int, of: int, ticker: str) -> None:
+        self.heart.tell(stage, done, of)
+        self.watch.step(done, of, ticker)
+
+    def _pause(self) -> bool:
+        self.heart.beat()
+        return self.stop.is_set()
+
+
+@contextmanager
+def _stopping() -> Iterator[threading.Event]:
+    """Set when SIGTERM comes; the night then ends at its next safe point."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,193 @@
+"""What a night did, as JSON: an entry a ticker; and the page that shows it.
+
+    reports/nightly/2026-11-20/index.html     the page
+    reports/nightly/2026-11-20/summary.json   the same, unrounded
+
+The date is the newest session that was completed. Runs that come later on the same date add what
+they did; what an earlier one did stays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.errors import ForecastError
+from forecast.evaluation.forecasts import QUANTILE_COLUMNS
+from forecast.files import write_json
+from forecast.nightly.commit import Committed
+from forecast.nightly.plan import Plan
+from forecast.nightly.work import Forecast, Outcome
+
+DONE, NOTHING, FAILED, LATE = "done", "nothing", "failed", "late"
+
+
+def nothing(plan: Plan, *, settled: int = 0) -> dict[str, Any]:
+    """The entry of a ticker that has nothing to do."""
+    return _entry(plan.ticker, plan.key.session, NOTHING, reason=plan.nothing, settled=settled)
+
+
+def failed(ticker: str, session: str | None, error: ForecastError) -> dict[str, Any]:
+    """The entry of a ticker for which nothing could be done."""
+    return _entry(ticker, session, FAILED, error=error.as_document())
+
+
+def entry_of(
+    plan: Plan,
+    outcome: Outcome,
+    done: Committed,
+    *,
+    late: bool,
+    why: str | None,
+    settled: int,
+    champion: str | None,
+    notices: Sequence[str],
+    alarms: Sequence[str],
+) -> dict[str, Any]:
+    """The entry of a ticker whose job came to an end.
+
+    Args:
+        plan: Its night.
+        outcome: Of its job.
+        done: What that changed.
+        late: Its training was left out, because the deadline had passed.
+        why: A challenger was due, or None.
+        settled: Forecasts whose outcome was recorded.
+        champion: The run that serves now.
+        notices: What was odd.
+        alarms: What drifted.
+    """
+    decision = done.decision
+    if late:
+        reason: str | None = f"the deadline passed before it could be trained ({why})"
+    elif decision is not None:
+        reason = decision.reason
+    else:
+        reason = None if outcome.error else "no training was due"
+    status = FAILED if outcome.error else LATE if late else DONE
+    return _entry(
+        plan.ticker,
+        plan.key.session,
+        status,
+        trained=decision is not None,
+        promoted=done.promoted,
+        reason=reason,
+        run=decision.run if decision else None,
+        champion=champion,
+        issued=done.issued,
+        settled=settled,
+        error=outcome.error.as_document() if outcome.error else None,
+        why=why,
+        unissued=done.unissued,
+        figures=decision.figures if decision else None,
+        forecast=_forecast(outcome.forecast),
+        notices=list(notices),
+        alarms=list(alarms),
+        seconds=round(outcome.seconds, 3),
+    )
+
+
+def document_of(
+    entries: list[dict[str, Any]], *, now: pd.Timestamp, seconds: float, stopped: bool
+) -> dict[str, Any]:
+    """The night as `nightly --json` prints it."""
+    sessions = [entry["session"] for entry in entries if entry["session"]]
+    night = max(sessions, default=f"{now:%Y-%m-%d}")
+    return {
+        "night": night,
+        "now": now.isoformat(),
+        "tickers": entries,
+        "stopped": stopped,
+        "seconds": round(seconds, 3),
+        "page": f"reports/nightly/{night}/index.html",
+    }
+
+
+def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) -> None:
+    """Write the night's summary and page, with what earlier runs of the same date did.
+
+    Where a run did nothing and there is a page already, that one stays as it is.
+
+    Args:
+        home: Where `reports/` is.
+        document: The night.
+        done: Entries of the tickers that had nothing to do because their night was done.
+
+    Raises:
+        ArtifactError: if they cannot be written.
+    """
+    from forecast.report.night_page import write_night
+
+    folder = (home / document["page"]).parent
+    earlier = _read(folder / "summary.json")
+    news = any(entry["status"] != NOTHING or entry["settled"] for entry in document["tickers"])
+    if earlier is not None and not news and (folder / "index.html").exists():
+        return
+    merged = {entry["ticker"]: entry for entry in (earlier or {}).get("tickers", [])}
+    merged |= {entry["ticker"]: entry for entry in document["tickers"]}
+    merged |= {entry["ticker"]: entry for entry in done if entry["session"] == document["night"]}
+    whole = {**document, "tickers": list(merged.values())}
+    write_night(folder, whole)
+    write_json(folder / "summary.json", whole)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _entry(ticker: str, session: str | None, status: str, **known: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = {
+        "ticker": ticker,
+        "session": session,
+        "status": status,
+        "trained": False,
+        "promoted": False,
+        "reason": None,
+        "run": None,
+        "champion": None,
+        "issued": False,
+        "settled": 0,
+        "error": None,
+        "why": None,
+        "unissued": None,
+        "figures": None,
+        "forecast": None,
+        "notices": [],
+        "alarms": [],
+        "seconds": 0.0,
+    }
+    return {**entry, **known}
+
+
+def _forecast(forecast: Forecast | None) -> dict[str, Any] | None:
+    """The coming sessions in today's money, as `predict --json` gives them."""
+    if forecast is None:
+        return None
+    close = forecast.last_close
+    return {
+        "origin": f"{forecast.origin:%Y-%m-%d}",
+        "run": forecast.run,
+        "network": forecast.network,
+        "last_close": close,
+        "steps": [
+            {
+                "step": step.step,
+                "session": step.session.isoformat(),
+                "predicted": close * float(np.exp(step.point)),
+                **{
+                    name: close * float(np.exp(value))
+                    for name, value in zip(QUANTILE_COLUMNS, step.quantiles, strict=True)
+                },
+            }
+            for step in forecast.steps
+        ],
+    }
