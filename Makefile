@@ -43,6 +43,18 @@ compare: $(CORE)  ## Compare the networks and baselines on TICKER
 audit: $(CORE)  ## Prove that nothing sees the future
 	@$(FORECAST) audit $(TICKER) --source $(SOURCE) $(ARGS)
 
+.PHONY: nightly
+nightly: $(CORE)  ## Retrain, judge, promote and forecast, once a session
+	@$(FORECAST) nightly $(TICKER) --source $(SOURCE) $(ARGS)
+
+.PHONY: schedule
+schedule: $(CORE)  ## Show what would start the nights; ARGS=--install installs it
+	@$(FORECAST) schedule $(ARGS)
+
+.PHONY: doctor
+doctor: $(CORE)  ## Say whether a night would go well here, and what to do if not
+	@$(FORECAST) doctor $(ARGS)
+
 .PHONY: install
 install: $(CORE)  ## Make the virtual environment with what a user needs
 

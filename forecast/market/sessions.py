@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import warnings
+from datetime import time
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -154,6 +155,24 @@ def next_sessions(exchange: str, after: pd.Timestamp, count: int) -> pd.Datetime
     # A year has more than 235 sessions on every exchange.
     last = after + pd.Timedelta(days=30 + count * 366 // 235)
     return expected_sessions(exchange, after + pd.Timedelta(days=1), last)[:count]
+
+
+def closing_time(exchange: str) -> tuple[time, str]:
+    """When a usual session closes: wall-clock time, and the time zone it is in.
+
+    Half days close earlier. `weekdays` and `every_day` sessions close at midnight UTC.
+
+    Args:
+        exchange: A known exchange.
+
+    Raises:
+        ValueError: if the exchange is not known.
+    """
+    name = _known(exchange)
+    if name in (WEEKDAYS, EVERY_DAY):
+        return time(0, 0), "UTC"
+    calendar = _calendar(name, pd.Timestamp.now().year)
+    return calendar.close_times[-1][1], str(calendar.tz)
 
 
 def known_until(exchange: str, year: int) -> pd.Timestamp | None:

@@ -1,3 +1,5 @@
+from datetime import time
+
 import pandas as pd
 import pytest
 
@@ -9,6 +11,7 @@ from forecast.market.sessions import (
     WEEKDAYS,
     calendar_name,
     check_exchange,
+    closing_time,
     expected_sessions,
     infer_calendar,
     known_until,
@@ -177,3 +180,12 @@ def test_a_calendar_is_built_once_for_all_tickers():
         last_completed("NYQ", now)
         expected_sessions("NMS", pd.Timestamp("1990-01-01"), pd.Timestamp("2026-11-20"))
     assert sessions._build.cache_info().misses == before
+
+
+def test_closing_times_are_the_exchange_s_own():
+    assert closing_time("NMS") == (time(16, 0), "America/New_York")
+    assert closing_time("XTKS") == (time(15, 30), "Asia/Tokyo")  # half an hour later since 2024
+    assert closing_time("LSE") == (time(16, 30), "Europe/London")
+    assert closing_time("CCC") == (time(0, 0), "UTC")
+    with pytest.raises(ValueError, match="known"):
+        closing_time("NOWHERE")

@@ -1,0 +1,113 @@
+"""Alerts against a webhook on this machine."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from forecast.nightly.alerts import send_alert
+
+QUICK = {"timeout": 0.3, "pause": 0.01}
+
+
+class Webhook(BaseHTTPRequestHandler):
+    def do_POST(self):
+        length = int(self.headers["Content-Length"])
+        self.server.taken.append(json.loads(self.rfile.read(length)))
+        answer = self.server.answers.pop(0) if self.server.answers else 200
+        if answer == "silence":
+            self.server.released.wait(10)
+            answer = 200
+        if answer == "cut":
+            self.connection.close()
+            return
+        self.send_response(answer)
+        if 300 <= answer < 400:
+            self.send_header("Location", f"http://127.0.0.1:{self.server.server_port}/elsewhere")
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    do_GET = do_POST  # noqa: N815
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def webhook(monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Webhook)
+    server.handle_error = lambda *_: None
+    server.taken, server.answers, server.released = [], [], threading.Event()
+    server.url = f"http://127.0.0.1:{server.server_port}/services/T0KEN?key=S3CRET"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield server
+    server.released.set()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_text_and_the_document_are_posted(webhook):
+    assert send_alert(webhook.url, "AAPL failed – é", {"failed": ["AAPL"]}, **QUICK) is None
+    assert webhook.taken == [{"text": "AAPL failed – é", "failed": ["AAPL"]}]
+
+
+def test_a_webhook_that_is_down_for_a_moment_gets_it_in_the_end(webhook):
+    webhook.answers = [500, 429]
+    assert send_alert(webhook.url, "x", **QUICK) is None
+    assert len(webhook.taken) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "tries", "why"),
+    [
+        (500, 3, "the webhook answered 500 (3 tries)"),
+        (404, 1, "the webhook answered 404"),
+        (302, 1, "the webhook answered 302"),
+        (307, 1, "the webhook answered 307"),
+        ("silence", 3, "the webhook cannot be reached (no answer in time) (3 tries)"),
+        ("cut", 3, "the webhook cannot be reached (RemoteDisconnected) (3 tries)"),
+    ],
+)
+def test_what_cannot_be_delivered_is_told_without_the_address(webhook, answer, tries, why):
+    webhook.answers = [answer] * 3
+    told = send_alert(webhook.url, "x", **QUICK)
+    assert told == why
+    assert len(webhook.taken) == tries
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example/S3CRET",
+        "file:///etc/S3CRET",
+        "ftp://hooks.example/S3CRET",
+        "S3CRET",
+        "",
+        "https://",
+        "https://[S3CRET",
+        "https://hooks.example:S3CRET/",
+    ],
+)
+def test_an_address_that_will_not_do_is_refused_without_being_told(url):
+    told = send_alert(url, "x", timeout=0.1, pause=0.01)
+    assert told.startswith("the webhook's address")
+    assert "S3CRET" not in told
+
+
+def test_nobody_there(webhook):
+    port = webhook.server_port + 1 if webhook.server_port < 65000 else webhook.server_port - 1
+    told = send_alert(f"http://127.0.0.1:{port}/S3CRET", "x", **QUICK)
+    assert told == "the webhook cannot be reached (Connection refused) (3 tries)"
+
+
+def test_a_long_text_is_cut(webhook):
+    assert send_alert(webhook.url, "x" * 5000, **QUICK) is None
+    assert len(webhook.taken[0]["text"]) == 3000
