@@ -13,11 +13,28 @@ import click
 from forecast.cli.data import fetch
 from forecast.cli.judging import audit, compare, evaluate
 from forecast.cli.learning import predict, train
+from forecast.cli.ledger import ledger
+from forecast.cli.models import models, promote, rollback
+from forecast.cli.nightly import nightly
 from forecast.cli.options import Shared, shared_options
 from forecast.cli.running import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, print_json
+from forecast.cli.schedule import schedule
 from forecast.errors import ForecastError
 
-COMMANDS: list[click.Command] = [fetch, train, predict, evaluate, compare, audit]
+COMMANDS: list[click.Command] = [
+    fetch,
+    train,
+    predict,
+    evaluate,
+    compare,
+    audit,
+    nightly,
+    schedule,
+    models,
+    promote,
+    rollback,
+    ledger,
+]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

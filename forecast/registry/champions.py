@@ -100,7 +100,7 @@ def promote(home: Path, ticker: str, run: str, *, reason: str, now: datetime | N
     if ticker not in saved.inputs:
         raise ArtifactError(
             f"{run} must have been trained on {ticker}. It knows {', '.join(saved.inputs)}.",
-            hint=f"forecast models {ticker} lists the runs that do",
+            hint=f"forecast models {ticker}, and one of its runs",
         )
     with _alone(home, ticker):
         try:
@@ -140,19 +140,19 @@ def rollback(
                 f"{ticker}: there must be a champion to go back from. There is none.",
                 hint=f"forecast train {ticker}",
             )
-        said, passed = f"{reason}, from {line[-1]}.", ""
+        said, passed = f"{reason}, from {line[-1]}", ""
         for run in line[-2::-1]:
             try:
                 verified(folder_of(home, ticker, run), retrain=f"forecast train {ticker}")
             except ArtifactError as error:
-                passed += f" {run} was passed over: {error.message}"
+                passed += f"; {run} was passed over: {error.message}"
                 continue
             _write(home, ticker, [*changes, Change(run, _time(now), said + passed, back=True)])
             return run
     raise ArtifactError(
-        f"{ticker}: there must be an earlier champion than {line[-1]} that can be loaded."
-        f"{passed or ' It is the first.'}",
-        hint=f"forecast models {ticker} lists the runs that forecast promote {ticker} RUN takes",
+        f"{ticker}: there must be an earlier champion than {line[-1]} that can be loaded"
+        f"{passed or '. It is the first.'}",
+        hint=f"forecast models {ticker}, then forecast promote {ticker} RUN",
     )
 
 

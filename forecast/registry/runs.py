@@ -214,7 +214,7 @@ def folder_of(home: Path, ticker: str, run: str) -> Path:
                 return folder
     raise ArtifactError(
         f"{ticker}: there must be a run {run!r} under {models}. Found none.",
-        hint=f"forecast models {ticker} lists them; or forecast train {ticker}",
+        hint=f"forecast models {ticker}, or forecast train {ticker}",
     )
 
 

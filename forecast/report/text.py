@@ -30,6 +30,8 @@ _RULES = [
     ("break-even bp", "break_even_cost", "{:.1f}"),
 ]
 
+_UNSEEN = "no score vouches for this forecast, and how often its bands hold is not verified."
+
 
 def score_lines(document: dict[str, Any]) -> list[str]:
     """Heading, score table of the last step, verdict, and where the report is.
@@ -66,24 +68,24 @@ def evaluation_lines(document: dict[str, Any]) -> list[str]:
         "",
         *_score_table(document),
         "",
-        *_aligned(
+        *aligned(
             [["fold", "from", "to", "skill MSE", "skill spread", "in 80 % band"]]
             + [
                 [
                     str(fold["fold"]),
                     fold["first"],
                     fold["last"],
-                    _form(fold["skill_mse"], "{:+.2%}"),
-                    _form(fold["skill_pinball"], "{:+.2%}"),
-                    _form(fold["coverage_80"], "{:.1%}"),
+                    shown(fold["skill_mse"], "{:+.2%}"),
+                    shown(fold["skill_pinball"], "{:+.2%}"),
+                    shown(fold["coverage_80"], "{:.1%}"),
                 ]
                 for fold in folds
             ]
         ),
         "",
-        *_aligned(
+        *aligned(
             [[heading for heading, _, _ in _RULES]]
-            + [[_form(row[key], form) for _, key, form in _RULES] for row in trades["rows"]]
+            + [[shown(row[key], form) for _, key, form in _RULES] for row in trades["rows"]]
         ),
         "",
         *textwrap.wrap(document["verdict"]["text"], 100),
@@ -109,7 +111,7 @@ def comparison_lines(document: dict[str, Any]) -> list[str]:
         "",
         *_score_table(document),
         "",
-        *_aligned(
+        *aligned(
             [["network", "weights", "training"]]
             + [
                 [name, f"{one['parameters']:,}", f"{one['seconds']:.1f} s"]
@@ -123,6 +125,103 @@ def comparison_lines(document: dict[str, Any]) -> list[str]:
     ]
 
 
+def model_lines(entries: list[dict[str, Any]]) -> list[str]:
+    """A table of runs for each ticker, and who is its champion since when and why.
+
+    Args:
+        entries: As `models --json` prints them.
+    """
+    if not entries:
+        return ["There is no trained network yet. Try: forecast train AAPL"]
+    lines: list[str] = []
+    for entry in entries:
+        lines += ["", *_champion_of(entry)]
+        whole = [run for run in entry["runs"] if not run["damaged"]]
+        if whole:
+            lines += ["", *aligned([_RUN_HEADINGS, *(_run_cells(run) for run in whole)])]
+        for run in entry["runs"]:
+            if run["damaged"]:
+                lines += _wrapped(f"! {run['run']} is damaged: {run['damaged']}")
+            elif run["notice"]:
+                lines += _wrapped(f"! {run['notice']}.")
+    return lines[1:]
+
+
+def champion_lines(change: dict[str, Any]) -> list[str]:
+    """Who is the champion now.
+
+    Args:
+        change: As `promote --json` prints it.
+    """
+    if not change["changed"]:
+        return [f"{change['ticker']}: {change['run']} is the champion already."]
+    before = f"; before, {change['before']}" if change["before"] else ""
+    return [
+        f"{change['ticker']}: {change['run']} is the champion now{before}.",
+        f"Recorded at {change['at']}: {change['reason']}",
+    ]
+
+
+_RUN_HEADINGS = [
+    "  run",
+    "network",
+    "age",
+    "size",
+    "pinball",
+    "skill",
+    "in 80 %",
+    "price",
+    "spread",
+    "bars to",
+    "snapshot",
+]
+
+
+def _run_cells(run: dict[str, Any]) -> list[str]:
+    scores, verdict = run["scores"], run["verdict"]
+    extra = [
+        *([run["target"]] if run["target"] != "return" else []),
+        *([f"{run['horizon']} ahead"] if run["horizon"] != 1 else []),
+        *(["together"] if run["together"] else []),
+    ]
+    return [
+        f"{'*' if run['champion'] else ' '} {run['run']}",
+        " ".join([run["network"], *extra]),
+        _age(run["age_days"]),
+        f"{run['bytes'] / 1000:,.0f} kB",
+        shown(scores.get("pinball"), "{:.6f}"),
+        shown(scores.get("skill_pinball"), "{:+.2%}"),
+        shown(scores.get("coverage_80"), "{:.1%}"),
+        verdict.get("price", "–"),
+        verdict.get("uncertainty", "–"),
+        run["last"],
+        run["snapshot"],
+    ]
+
+
+def _champion_of(entry: dict[str, Any]) -> list[str]:
+    if entry["error"]:
+        return _wrapped(f"{entry['ticker']}: {_error_text(entry['error'])}")
+    if entry["champion"] is None:
+        return [f"{entry['ticker']}: no champion."]
+    last = entry["history"][-1]
+    since = f" since {last['at'].replace('T', ' ').replace('Z', ' UTC')}" if last["at"] else ""
+    return _wrapped(f"{entry['ticker']}: champion {entry['champion']}{since}: {last['reason']}")
+
+
+def _wrapped(text: str) -> list[str]:
+    """Lines that break neither a path nor a run's name."""
+    return textwrap.wrap(
+        text, 110, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _age(days: float | None) -> str:
+    if days is None:
+        return "–"
+    return f"{days * 24:.0f} h" if days < 2 else f"{days:.0f} days"
+
+
 def _ahead(document: dict[str, Any]) -> str:
     step = document["horizon"]
     return "one session ahead" if step == 1 else f"{step} sessions ahead"
@@ -131,18 +230,19 @@ def _ahead(document: dict[str, Any]) -> str:
 def _score_table(document: dict[str, Any]) -> list[str]:
     """The scores of the last step."""
     rows = [row for row in document["scores"] if row["step"] == document["horizon"]]
-    return _aligned(
+    return aligned(
         [[heading for heading, _, _ in _COLUMNS]]
-        + [[_form(row.get(key), form) for _, key, form in _COLUMNS] for row in rows]
+        + [[shown(row.get(key), form) for _, key, form in _COLUMNS] for row in rows]
     )
 
 
-def _form(value: Any, form: str) -> str:
+def shown(value: Any, form: str) -> str:
+    """A figure in the form given; an en dash where there is none."""
     return "–" if value is None else form.format(value)
 
 
-def _aligned(cells: list[list[str]]) -> list[str]:
-    """The first column to the left, the others to the right."""
+def aligned(cells: list[list[str]]) -> list[str]:
+    """Lines of a table, the first column to the left, the others to the right."""
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     return [
         "  ".join(
@@ -174,7 +274,9 @@ def forecast_lines(document: dict[str, Any]) -> list[str]:
             f"{step['session']:<12}{step['predicted']:>12,.2f}{inner:>24}{outer:>24}"
             f"{step['probability_up']:>8.0%}"
         )
-    return [*lines, "", f"Plot: {document['plot']}"]
+    if not document["in_training"]:
+        lines += ["", f"Run {document['run']} never saw {document['ticker']}: {_UNSEEN}"]
+    return [*lines, "", f"Plot: {document['plot']}"] if document["plot"] else [*lines, ""]
 
 
 def fetch_lines(documents: list[dict[str, Any]]) -> list[str]:

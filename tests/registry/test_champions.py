@@ -54,8 +54,8 @@ def test_rollbacks_go_back_one_by_one_and_are_recorded(three):
         rollback(three, "AAPL")
     first, second = history(three, "AAPL")[-2:]
     assert (first.run, first.at, first.back) == ("two", "2026-11-20T23:30:00Z", True)
-    assert first.reason == "rolled back by hand, from three."
-    assert second.reason == "rolled back by hand, from two."
+    assert first.reason == "rolled back by hand, from three"
+    assert second.reason == "rolled back by hand, from two"
     # What was taken back is no earlier champion of what is promoted next.
     promote(three, "AAPL", "three", reason="after all")
     assert before_champion(three, "AAPL") == ["one"]
@@ -66,7 +66,7 @@ def test_a_rollback_passes_over_what_is_damaged(three, damage):
     damage(three / "models/AAPL/two/network.keras")
     assert rollback(three, "AAPL", reason="the champion is damaged") == "one"
     reason = history(three, "AAPL")[-1].reason
-    assert "from three. two was passed over" in reason
+    assert "the champion is damaged, from three; two was passed over: " in reason
     assert "network.keras must be as it was saved" in reason
 
 
@@ -74,7 +74,7 @@ def test_a_rollback_to_nothing_that_loads_leaves_the_champion(three, damage):
     before = (three / "models/AAPL/champion.json").read_bytes()
     for run in ("one", "two"):
         damage(three / "models/AAPL" / run / "network.keras")
-    with pytest.raises(ArtifactError, match=r"two was passed over: .* one was passed over"):
+    with pytest.raises(ArtifactError, match=r"; two was passed over: .*; one was passed over"):
         rollback(three, "AAPL")
     assert (three / "models/AAPL/champion.json").read_bytes() == before
 
