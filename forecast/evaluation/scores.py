@@ -31,7 +31,7 @@ REGIMES = ("calm", "normal", "stormy")
 
 
 @dataclass(frozen=True)
-class _Sample:
+class Sample:
     """One model's forecasts at one step, in the order of origin, then ticker; all shape (n,)."""
 
     origins: np.ndarray
@@ -83,7 +83,9 @@ def score_table(
         ValueError: if the models do not share the same origins, or `last_close` is missing.
     """
     rows = [
-        row for step, samples in _by_step(frame) for row in _score_step(samples, step, naive_mae)
+        row
+        for step, samples in samples_by_step(frame)
+        for row in _score_step(samples, step, naive_mae)
     ]
     return pd.DataFrame(rows)
 
@@ -151,12 +153,12 @@ def losses_by_origin(frame: pd.DataFrame, *, step: int, loss: str) -> pd.DataFra
     Returns:
         Index `origin`, increasing; a column a model.
     """
-    samples = dict(_by_step(frame))[step]
+    samples = dict(samples_by_step(frame))[step]
     index = pd.DatetimeIndex(np.unique(next(iter(samples.values())).origins), name="origin")
     return pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()}, index=index)
 
 
-def _by_step(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, _Sample]]]:
+def samples_by_step(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, Sample]]]:
     """For each step every model's sample."""
     codes, models = pd.factorize(frame["model"])
     if PRICE_REFERENCE not in models:
@@ -185,7 +187,7 @@ def _by_step(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, _Sample]]]:
         yield (
             int(step),
             {
-                name: _Sample(
+                name: Sample(
                     origins[rows],
                     np.asarray(names)[tickers[rows]],
                     Outcomes(
@@ -197,19 +199,19 @@ def _by_step(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, _Sample]]]:
         )
 
 
-def _spread_reference(samples: Mapping[str, _Sample]) -> str | None:
+def _spread_reference(samples: Mapping[str, Sample]) -> str | None:
     """The better of ewma and garch by mean pinball; ewma when both are equal."""
     present = [name for name in SPREAD_REFERENCES if name in samples]
     return min(present, key=lambda name: float(samples[name].pinball.mean()), default=None)
 
 
-def _metrics(model: str, step: int, sample: _Sample) -> dict[str, object]:
+def _metrics(model: str, step: int, sample: Sample) -> dict[str, object]:
     values = {name: metric(sample.outcomes) for name, metric in METRICS.items()}
     return {"model": model, "step": step, "origins": len(sample.origins), **values}
 
 
 def _score_step(
-    samples: Mapping[str, _Sample], step: int, naive_mae: Mapping[str, float] | None
+    samples: Mapping[str, Sample], step: int, naive_mae: Mapping[str, float] | None
 ) -> Iterator[dict[str, object]]:
     """Rows of the score table for one step."""
     spread = _spread_reference(samples)
@@ -243,7 +245,7 @@ def _score_step(
         }
 
 
-def _mase(sample: _Sample, naive_mae: Mapping[str, float] | None) -> float:
+def _mase(sample: Sample, naive_mae: Mapping[str, float] | None) -> float:
     """Mean absolute error of the price over the ticker's scale; NaN without a scale."""
     if naive_mae is None:
         return float("nan")
@@ -266,7 +268,7 @@ def scores_by(frame: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     """
     rows = []
     for group in sorted(groups.dropna().unique()):
-        for step, samples in _by_step(frame[(groups == group).to_numpy()]):
+        for step, samples in samples_by_step(frame[(groups == group).to_numpy()]):
             spread = _spread_reference(samples)
             for name, sample in samples.items():
                 base = samples[spread].pinball if spread else np.full(len(sample.pinball), np.nan)

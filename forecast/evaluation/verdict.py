@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 import pandas as pd
 
 SIGNIFICANT = 0.05
-_PLAIN = {"ewma": "the EWMA baseline", "garch": "the GARCH baseline"}
+PLAIN_NAMES = {"ewma": "the EWMA baseline", "garch": "the GARCH baseline"}
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ def verdict(table: pd.DataFrame, *, model: str) -> Verdict:
         raise ValueError(f"the table must hold {model}. It has {list(table['model'].unique())}.")
     row = rows[rows["step"] == rows["step"].max()].iloc[0]
     step, skill_mse, skill_pinball = int(row["step"]), row["skill_mse"], row["skill_pinball"]
-    price = _outcome(skill_mse, row["dm_p_mse"])
-    spread = _outcome(skill_pinball, row["dm_p_pinball"])
+    price = outcome(skill_mse, row["dm_p_mse"])
+    spread = outcome(skill_pinball, row["dm_p_pinball"])
     ahead = "" if step == 1 else f", {step} sessions ahead"
     ending = {
         "beats": 'better than "tomorrow = today"',
@@ -57,32 +57,34 @@ def verdict(table: pd.DataFrame, *, model: str) -> Verdict:
         "loses": 'worse than "tomorrow = today"',
     }[price]
     text = (
-        f"Price{ahead}: the squared error of {model} is {_compared(skill_mse)} that of last close "
-        f"({_p(row['dm_p_mse'])}): {ending}."
+        f"Price{ahead}: the squared error of {model} is {compared(skill_mse)} that of last close "
+        f"({p_text(row['dm_p_mse'])}): {ending}."
     )
     if row["pinball_reference"] is None or math.isnan(skill_pinball):
         return Verdict(price, spread, f"{text} Spread: there is nothing to compare it with.")
-    reference = _PLAIN[row["pinball_reference"]]
+    reference = PLAIN_NAMES[row["pinball_reference"]]
     ending = {
         "beats": "a better picture of how far the price may move",
         "ties": "no clear difference",
         "loses": "a worse picture of how far the price may move",
     }[spread]
     text += (
-        f" Spread{ahead}: the pinball loss of its quantiles is {_compared(skill_pinball)} that of "
-        f"{reference} ({_p(row['dm_p_pinball'])}): {ending}; its 80 % band held "
+        f" Spread{ahead}: the pinball loss of its quantiles is {compared(skill_pinball)} that of "
+        f"{reference} ({p_text(row['dm_p_pinball'])}): {ending}; its 80 % band held "
         f"{100 * row['coverage_80']:.1f} % of the outcomes."
     )
     return Verdict(price, spread, text)
 
 
-def _outcome(skill: float, p: float) -> str:
+def outcome(skill: float, p: float) -> str:
+    """`beats`, `ties` or `loses`; the first and the last need p < 0.05."""
     if not p < SIGNIFICANT:  # also when there is no p
         return "ties"
     return "beats" if skill > 0 else "loses"
 
 
-def _compared(skill: float) -> str:
+def compared(skill: float) -> str:
+    """A loss beside that of a reference, such as "1.2 % below"."""
     if math.isnan(skill):
         return "not comparable with"
     percent = 100 * abs(skill)
@@ -91,7 +93,8 @@ def _compared(skill: float) -> str:
     return f"{percent:.{2 if percent < 0.1 else 1}f} % {'below' if skill > 0 else 'above'}"
 
 
-def _p(p: float) -> str:
+def p_text(p: float) -> str:
+    """A p-value as it stands in a sentence."""
     if math.isnan(p):
         return "no test"
     if p < 0.001:

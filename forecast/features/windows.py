@@ -97,10 +97,14 @@ def make_windows(
 def concatenate(parts: Sequence[Windows]) -> Windows:
     """Windows of several tickers over one table of rows; lookback and features must agree.
 
+    Nothing is copied where there is only one.
+
     Raises:
         ValueError: if they do not.
     """
     first = parts[0]
+    if len(parts) == 1:
+        return first
     for part in parts[1:]:
         if (part.lookback, part.horizon, part.feature_names) != (
             first.lookback,
@@ -117,4 +121,35 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
             [part.starts + offset for part, offset in zip(parts, offsets, strict=True)]
         ),
         origin=pd.DatetimeIndex(np.concatenate([part.origin for part in parts])),
+    )
+
+
+def share(parts: Sequence[Windows]) -> tuple[Windows, list[Windows]]:
+    """The windows of several tickers over one table of rows, and each ticker's as a view of it.
+
+    Raises:
+        ValueError: if lookback or features do not agree.
+    """
+    whole = concatenate(parts)
+    ends = np.cumsum([len(part.features) for part in parts])
+    views = [
+        replace(part, features=whole.features[a:b], targets=whole.targets[a:b])
+        for part, a, b in zip(parts, [0, *ends[:-1]], ends, strict=True)
+    ]
+    return whole, views
+
+
+def take_of_each(whole: Windows, counts: Sequence[int], chosen: Sequence[range]) -> Windows:
+    """The windows at some positions of each ticker's, out of those of all; the rows are shared.
+
+    Args:
+        whole: As `concatenate` or `share` gave it.
+        counts: Of windows, for each ticker.
+        chosen: Positions among each ticker's windows.
+    """
+    firsts = np.cumsum([0, *counts[:-1]])
+    return whole.take(
+        np.concatenate(
+            [np.arange(a + own.start, a + own.stop) for a, own in zip(firsts, chosen, strict=True)]
+        )
     )

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
 from forecast.config import Settings
+from forecast.evaluation.intervals import Calibration
 from forecast.evaluation.lag import LagTest
 from forecast.evaluation.scores import as_rows
 from forecast.features.windows import Windows
 from forecast.networks.training import Fitted
-from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.preparing import Prepared, Ready
 from forecast.pipeline.provenance import (
     command,
-    data_hash,
     git_commit,
     settings_document,
     versions,
 )
 from forecast.pipeline.scoring import Scored
+
+
+class _Calibrated(Protocol):
+    @property
+    def calibration(self) -> Calibration: ...
 
 
 def run_document(
@@ -33,6 +38,7 @@ def run_document(
     snapshots: Mapping[str, str],
     settings: Settings,
     audit: Mapping[str, Any],
+    listed: Path | None = None,
 ) -> dict[str, Any]:
     """One ticker's run as `train --json` prints it; `plots` and `seconds` are added as they come.
 
@@ -44,6 +50,8 @@ def run_document(
         snapshots: Of each ticker that the network was trained on.
         settings: The resolved ones.
         audit: The cheap part of the audit, as JSON.
+        listed: File with the tickers and their snapshots, relative to the home folder, where they
+            are too many for a command line.
     """
     fetched = one.fetched
     return {
@@ -69,19 +77,22 @@ def run_document(
         "notice": fetched.notice,
         "findings": [finding.as_document() for finding in fetched.findings],
         "settings": settings_document(settings) | {"features": list(one.inputs.feature_names)},
-        "command": command(
-            "train",
-            list(snapshots),
-            settings,
-            *(f"--as-of={ticker}={snapshot}" for ticker, snapshot in snapshots.items()),
-            *(["--together"] if len(snapshots) > 1 else []),
-        ),
+        "command": _command(snapshots, settings, listed),
         "versions": versions(),
     }
 
 
+def _command(snapshots: Mapping[str, str], settings: Settings, listed: Path | None) -> str:
+    """The command line that makes the run again."""
+    together = ["--together"] if len(snapshots) > 1 else []
+    if listed is not None:
+        return command("train", [f"@{listed.as_posix()}"], settings, *together)
+    as_of = [f"--as-of={ticker}={snapshot}" for ticker, snapshot in snapshots.items()]
+    return command("train", list(snapshots), settings, *as_of, *together)
+
+
 def run_manifest(
-    prepared: Sequence[Prepared], fitted: Fitted, *, run: str, settings: Settings
+    prepared: Sequence[Prepared | Ready], fitted: Fitted, *, run: str, settings: Settings
 ) -> dict[str, Any]:
     """What is needed to make the run again: settings, data, versions, code."""
     return {
@@ -94,24 +105,19 @@ def run_manifest(
         "git_commit": git_commit(),
         "versions": versions(),
         "training": history_of(fitted),
-        "tickers": {
-            one.ticker: {
-                "source": one.fetched.source,
-                "snapshot": one.fetched.snapshot,
-                "data_sha256": data_hash(one.bars),
-                "first": f"{one.bars.index[0]:%Y-%m-%d}",
-                "last": f"{one.bars.index[-1]:%Y-%m-%d}",
-                "sessions": len(one.bars),
-            }
-            for one in prepared
-        },
+        "tickers": {one.ticker: one.data for one in prepared},
     }
 
 
 def saved_inputs(
-    prepared: Sequence[Prepared], scored: Sequence[Scored]
+    prepared: Sequence[Prepared | Ready], scored: Sequence[_Calibrated]
 ) -> dict[str, dict[str, Any]]:
-    """For each ticker what `predict` needs beside the network."""
+    """For each ticker what `predict` needs beside the network.
+
+    Args:
+        prepared: The tickers.
+        scored: Of each, such as `Scored`: only the calibration is read.
+    """
     return {
         one.ticker: {
             "inputs": one.inputs.as_document(),

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from forecast.features.inputs import DEFAULT_FEATURES, fit_on, origins_of, warm_
 from forecast.features.splits import Split
 from forecast.market.fetching import Fetched
 from forecast.pipeline.preparing import Prepared
-from forecast.pipeline.provenance import data_hash, settings_document, versions
+from forecast.pipeline.provenance import code_hash, data_hash, settings_document, versions
 from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
 from forecast.pipeline.train import fit_network
 from forecast.pipeline.watch import Watch
@@ -80,7 +80,12 @@ def asked(settings: Settings) -> dict[str, Any]:
 def key_of(bars: pd.DataFrame, settings: Settings) -> str:
     """Names everything that the folds' forecasts depend on: settings, bars, code, libraries."""
     wanted = {name: value for name, value in asked(settings).items() if name not in _AFTERWARDS}
-    document = {"settings": wanted, "bars": data_hash(bars), "code": _code(), "on": versions()}
+    document = {
+        "settings": wanted,
+        "bars": data_hash(bars),
+        "code": code_hash(*_CODE),
+        "on": versions(),
+    }
     text = json.dumps(document, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -201,13 +206,3 @@ def _prepare(
 
 def _moved(part: range, by: int) -> range:
     return range(part.start - by, part.stop - by)
-
-
-@cache
-def _code() -> str:
-    """Hash of the source that decides the figures, as this process found it."""
-    package, digest = Path(__file__).resolve().parents[1], hashlib.sha256()
-    for folder in _CODE:
-        for path in sorted((package / folder).glob("*.py")):
-            digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()

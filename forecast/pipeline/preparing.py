@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pandas as pd
 
 from forecast.config import Settings
+from forecast.evaluation.audit import as_document, require_no_leak
 from forecast.features.inputs import DEFAULT_FEATURES, Inputs, fit_inputs
 from forecast.features.splits import Split
 from forecast.features.windows import Windows
 from forecast.market.fetching import Fetched
+from forecast.pipeline.provenance import data_hash
 
 
 @dataclass(frozen=True)
@@ -46,9 +49,59 @@ class Prepared:
         last = int(sessions.get_indexer(self.part("train").origin[-1:])[0])
         return sessions[last + self.inputs.horizon]
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """What a run's manifest says of the bars."""
+        return {
+            "source": self.fetched.source,
+            "snapshot": self.fetched.snapshot,
+            "data_sha256": data_hash(self.bars),
+            "first": f"{self.bars.index[0]:%Y-%m-%d}",
+            "last": f"{self.bars.index[-1]:%Y-%m-%d}",
+            "sessions": len(self.bars),
+        }
+
     def part(self, name: str) -> Windows:
         """The windows of `train`, `validation` or `test`."""
         return self.windows.take(getattr(self.split, name))
+
+
+@dataclass(frozen=True)
+class Ready:
+    """One ticker prepared and audited, without its bars.
+
+    So little of each is kept while one network is trained over many.
+
+    Attributes:
+        fetched: Where its bars came from; its `content` is empty.
+        inputs: As in `Prepared`.
+        split: Same.
+        windows: Same.
+        audit: What the cheap part of the audit found, as JSON.
+        data: As `Prepared.data`.
+    """
+
+    fetched: Fetched
+    inputs: Inputs
+    split: Split
+    windows: Windows
+    audit: dict[str, Any]
+    data: dict[str, Any]
+
+    @property
+    def ticker(self) -> str:
+        """The ticker."""
+        return self.fetched.ticker
+
+    def with_bars(self, content: bytes) -> Prepared:
+        """The ticker with its bars again, from the snapshot's file."""
+        fetched = replace(self.fetched, content=content)
+        return Prepared(fetched, self.inputs, self.split, self.windows)
+
+    def without_rows(self) -> Ready:
+        """The same with windows of which only the origins are left: all that scoring needs."""
+        features, targets = self.windows.features[:0], self.windows.targets[:0]
+        return replace(self, windows=replace(self.windows, features=features, targets=targets))
 
 
 def prepare(fetched: Fetched, settings: Settings) -> Prepared:
@@ -67,3 +120,22 @@ def prepare(fetched: Fetched, settings: Settings) -> Prepared:
         target=settings.target,
     )
     return Prepared(fetched, inputs, split, inputs.windows(fetched.bars, ticker=fetched.ticker))
+
+
+def make_ready(fetched: Fetched, settings: Settings) -> Ready:
+    """Prepare a ticker and look for leaks.
+
+    Raises:
+        LeakError: if anything sees the future, saying what.
+        ForecastError: as `prepare`.
+    """
+    one = prepare(fetched, settings)
+    checks = require_no_leak(one.bars, one.inputs, one.split, ticker=one.ticker)
+    return Ready(
+        replace(fetched, content=b""),
+        one.inputs,
+        one.split,
+        one.windows,
+        as_document(checks),
+        one.data,
+    )

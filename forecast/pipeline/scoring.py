@@ -27,7 +27,7 @@ from forecast.features.inputs import Inputs, feature_rows
 from forecast.features.targets import Prediction
 from forecast.features.windows import Windows
 from forecast.networks.training import Fitted, infer
-from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.preparing import Prepared, Ready
 
 _HOLDS = "The 80 % band holds what it promises, over the whole test part and along it."
 
@@ -61,7 +61,18 @@ def score(one: Prepared, fitted: Fitted, *, network: str) -> Scored:
         fitted: The network.
         network: Its name.
     """
-    prediction, calibration = calibrated(one, fitted)
+    return score_outputs(one, infer(fitted.model, scored_windows(one)), network=network)
+
+
+def score_outputs(one: Prepared, outputs: np.ndarray, *, network: str) -> Scored:
+    """Score what the network gave, beside every baseline.
+
+    Args:
+        one: The ticker; of its windows only the origins are read.
+        outputs: Of the windows of the validation part and the test part, shape (n, horizon, 8).
+        network: Its name.
+    """
+    prediction, calibration = _calibrated(one, outputs)
     own = frame_of(one, network, prediction)
     forecasts = pd.concat([own, baseline_forecasts(one)], ignore_index=True)
     scale = naive_scale(one.bars["close"].loc[: one.fitted_until])
@@ -103,10 +114,19 @@ def calibrated(one: Prepared, fitted: Fitted) -> tuple[Prediction, intervals.Cal
     The calibration starts with the validation part, which neither fitted the weights nor is scored,
     and goes on through the test part from outcomes known at each origin.
     """
-    windows = one.windows.take(np.r_[one.split.validation, one.split.test])
+    return _calibrated(one, infer(fitted.model, scored_windows(one)))
+
+
+def scored_windows(one: Prepared | Ready) -> Windows:
+    """The windows of the validation part, which starts the calibration, and of the test part."""
+    return one.windows.take(np.r_[one.split.validation, one.split.test])
+
+
+def _calibrated(one: Prepared, outputs: np.ndarray) -> tuple[Prediction, intervals.Calibration]:
+    windows = scored_windows(one)
     prediction, state = adjust(
         one.inputs,
-        infer(fitted.model, windows),
+        outputs,
         one.bars,
         windows,
         intervals.start(windows.horizon),
@@ -162,7 +182,6 @@ def frame_of(one: Prepared, model: str, prediction: Prediction) -> pd.DataFrame:
 
 def detail_of(forecasts: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
     """By year, by regime, and how the intervals held, as JSON for the page."""
-
     needed = forecasts["model"].isin([network, PRICE_REFERENCE, *SPREAD_REFERENCES])
     part = forecasts[needed & (forecasts["step"] == step)]
 

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from forecast.config import Settings
-from forecast.evaluation.audit import as_document, require_no_leak
-from forecast.evaluation.forecasts import write_forecasts
-from forecast.features.windows import concatenate
-from forecast.files import inside, staged_folder, write_json
+from forecast.errors import ForecastError
+from forecast.evaluation.forecasts import read_forecasts
+from forecast.features.windows import Windows, concatenate, share, take_of_each
+from forecast.files import inside, staged_folder
 from forecast.market.bars import check_ticker
-from forecast.networks.training import Fitted, fit
-from forecast.pipeline.documents import history_of, run_document, run_manifest, saved_inputs
+from forecast.networks.training import Fitted, fit, infer
+from forecast.pipeline.documents import history_of, run_manifest, saved_inputs
 from forecast.pipeline.every import FailedRun, every
-from forecast.pipeline.fetch import fetch_for
-from forecast.pipeline.preparing import Prepared, prepare
-from forecast.pipeline.scoring import score
+from forecast.pipeline.group import brief, group_folder, write_group
+from forecast.pipeline.many import fetch_all, make_all_ready
+from forecast.pipeline.preparing import Prepared, Ready
+from forecast.pipeline.processes import for_each
+from forecast.pipeline.reporting import Clock, Job, Reported, Shared, report
+from forecast.pipeline.scoring import scored_windows
 from forecast.pipeline.watch import Watch
-from forecast.registry import new_run, promote, run_folder, save_run
+from forecast.registry import new_run, promote_each, run_folder, save_run
 from forecast.report.text import score_lines
+
+PICTURED = 20
+"""Of more tickers together no pictures are drawn: a page with them takes 3 s, one without 0.1."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +40,18 @@ class Run:
 
     Attributes:
         document: The run as `train --json` prints it.
-        forecasts: Forecast frame of the test part: the network and every baseline.
         report: The page.
+        pooled: With several tickers together, what came of all of them: the same for each.
     """
 
     document: dict[str, Any]
-    forecasts: pd.DataFrame
     report: Path
+    pooled: dict[str, Any] | None = None
+
+    @cached_property
+    def forecasts(self) -> pd.DataFrame:
+        """Forecast frame of the test part: the network and every baseline."""
+        return read_forecasts(self.report.with_name("forecasts.csv"))
 
     @property
     def scores(self) -> pd.DataFrame:
@@ -72,37 +82,22 @@ def train(
         tickers: Such as `AAPL`.
         home: Where `data/`, `models/` and `reports/` are.
         settings: Everything else.
-        together: One network over all tickers; then one bad ticker fails all.
+        together: One network over all tickers that can be prepared.
         as_of: Ticker → snapshot to train on, instead of asking the source.
         watch: Told how it goes.
 
     Returns:
-        One entry a ticker, in the order given. Without `together` one bad ticker never fails the
-        others.
+        One entry a ticker, in the order given; a bad ticker never fails the others.
 
     Raises:
-        ForecastError: with `together`, or with a single ticker, whatever went wrong.
+        ForecastError: with a single ticker, whatever went wrong; with several together, if the
+            training itself fails.
     """
     watch = watch or Watch()
     group = partial(_train_group, home=home, settings=settings, as_of=as_of or {}, watch=watch)
     if together:
-        return list(group(list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))))
+        return group(list(dict.fromkeys(check_ticker(ticker) for ticker in tickers)))
     return every(tickers, lambda ticker: group([ticker])[0], watch=watch)
-
-
-@dataclass
-class _Clock:
-    seconds: dict[str, float] = field(default_factory=dict)
-    begun: float = field(default_factory=time.perf_counter)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
-
-    def document(self) -> dict[str, float]:
-        return {**self.seconds, "total": time.perf_counter() - self.begun}
 
 
 def _train_group(
@@ -112,72 +107,99 @@ def _train_group(
     settings: Settings,
     as_of: Mapping[str, str],
     watch: Watch,
-) -> list[Run]:
+) -> list[Run | FailedRun]:
     """One network over the tickers given, one run a ticker."""
-    clock, run = _Clock(), new_run()
-    folder = run_folder(home, tickers, run).relative_to(home)
+    clock, run = Clock(), new_run()
     with clock.stage("fetch"):
-        watch.stage(f"fetching {', '.join(tickers)}")
-        fetched = [
-            fetch_for(ticker, home=home, settings=settings, as_of=as_of) for ticker in tickers
-        ]
-        for notice in (one.notice for one in fetched if one.notice):
-            watch.notice(notice)
+        fetched = fetch_all(tickers, home=home, settings=settings, as_of=as_of, watch=watch)
+    results = {one.ticker: one for one in fetched if isinstance(one, FailedRun)}
     with clock.stage("features"):
-        watch.stage("computing indicators")
-        prepared = [prepare(one, settings) for one in fetched]
-        watch.stage("looking for leaks")
-        audits = [
-            require_no_leak(one.bars, one.inputs, one.split, ticker=one.ticker) for one in prepared
-        ]
+        made = make_all_ready(
+            [one for one in fetched if not isinstance(one, FailedRun)],
+            home=home,
+            settings=settings,
+            watch=watch,
+        )
+    results |= {one.ticker: one for one in made if isinstance(one, FailedRun)}
+    for ticker, failed in results.items():
+        if len(tickers) == 1:
+            raise failed.error
+        watch.notice(f"{ticker} is left out: {failed.error}")
+    ready = [one for one in made if isinstance(one, Ready)]
+    del made  # The rows are held by `ready` alone from here on, and given up when it is joined.
+    runs = _train_ready(ready, home, run, settings, clock, watch) if ready else {}
+    return [(results | runs)[ticker] for ticker in tickers]
+
+
+def _train_ready(
+    ready: list[Ready], home: Path, run: str, settings: Settings, clock: Clock, watch: Watch
+) -> dict[str, Run | FailedRun]:
+    """One network over tickers that are ready, scored and reported on for each of them."""
+    tickers = [one.ticker for one in ready]
+    folder = run_folder(home, tickers, run)
     with clock.stage("fit"):
         watch.stage(f"training {settings.network}")
-        logs = _logs(home, tickers, run, settings)
-        fitted = fit_network(prepared, settings, logs=logs, watch=watch)
-    with clock.stage("score"):
-        watch.stage("scoring beside the baselines")
-        scored = [score(one, fitted, network=settings.network) for one in prepared]
-    snapshots = {each.ticker: each.snapshot for each in fetched}
-    documents = [
-        run_document(
-            one,
-            result,
-            run=run,
-            folder=folder,
-            snapshots=snapshots,
-            settings=settings,
-            audit=as_document(checks),
-        )
-        for one, result, checks in zip(prepared, scored, audits, strict=True)
-    ]
+        whole, views = share([one.windows for one in ready])
+        ready = [replace(one, windows=view) for one, view in zip(ready, views, strict=True)]
+        del views
+        fitted = _fit(ready, whole, settings, logs=_logs(home, folder, settings), watch=watch)
+    watch.stage("scoring beside the baselines, writing the report")
+    together = len(ready) > 1
+    shared = Shared(
+        data=settings.store or home / "data",
+        run=run,
+        folder=folder.relative_to(home),
+        snapshots={one.ticker: one.fetched.snapshot for one in ready},
+        settings=settings,
+        history=history_of(fitted),
+        pictures=len(ready) <= PICTURED,
+        listed=group_folder(run) / "tickers.txt" if len(ready) > PICTURED else None,
+    )
     with ExitStack() as stack:
-        stages = [
-            stack.enter_context(staged_folder(inside(home / "reports", one.ticker, run)))
-            for one in prepared
-        ]
-        with clock.stage("report"):
-            watch.stage("drawing the report")
-            for stage, document, one, result in zip(
-                stages, documents, prepared, scored, strict=True
-            ):
-                document["seconds"] = clock.document()
-                _report(stage, document, one, result.forecasts, fitted)
-        for stage, document in zip(stages, documents, strict=True):
-            document["seconds"] = clock.document()
-            write_json(stage / "metrics.json", document)
+        staged: dict[str, ExitStack] = {}
+
+        def jobs() -> Iterator[Job]:
+            for one in ready:
+                staged[one.ticker] = own = stack.enter_context(ExitStack())
+                stage = own.enter_context(staged_folder(inside(home / "reports", one.ticker, run)))
+                timed = clock.copy()
+                with timed.stage("score"):
+                    outputs = infer(fitted.model, scored_windows(one))
+                yield Job(one.without_rows(), outputs, stage, timed, shared)
+
+        done: list[tuple[Ready, Reported]] = []
+        failed: dict[str, FailedRun] = {}
+        for number, (one, result) in enumerate(
+            zip(ready, for_each(report, jobs(), count=len(ready)), strict=True), start=1
+        ):
+            watch.step(number, len(ready), one.ticker)
+            if isinstance(result, ForecastError):
+                if not together:
+                    raise result
+                watch.notice(f"{one.ticker} is left out: {result}")
+                failed[one.ticker] = FailedRun(one.ticker, result)
+                staged[one.ticker].__exit__(type(result), result, None)
+            else:
+                done.append((one, result))
+        documents = [result.document for _, result in done]
+        pooled = None
+        if together and done:
+            stage = stack.enter_context(staged_folder(home / group_folder(run)))
+            pooled = write_group(stage, done, shared, fitted, clock=clock)
+        kept = [one for one, _ in done]
         save_run(
             home / folder,
             save_network=fitted.model.save,
-            inputs=saved_inputs(prepared, scored),
-            manifest=run_manifest(prepared, fitted, run=run, settings=settings),
-            metrics={"runs": documents},
+            inputs=saved_inputs(kept, [result for _, result in done]),
+            manifest=run_manifest(kept, fitted, run=run, settings=settings),
+            metrics={"runs": [brief(one) if together else one for one in documents]},
         )
-    for one in prepared:
-        promote(home, one.ticker, run, reason="trained by hand")
-    return [
-        Run(document, result.forecasts, home / document["report"])
-        for document, result in zip(documents, scored, strict=True)
-    ]
+    promote_each(home, [one.ticker for one in kept], run, reason="trained by hand")
+    runs = {
+        document["ticker"]: Run(document, home / document["report"], pooled)
+        for document in documents
+    }
+    return {**failed, **runs}
 
 
 def fit_network(
@@ -188,9 +210,23 @@ def fit_network(
     Raises:
         TrainingError: if the loss is no longer a finite number.
     """
+    whole = concatenate([one.windows for one in prepared])
+    return _fit(prepared, whole, settings, logs=logs, watch=watch)
+
+
+def _fit(
+    prepared: Sequence[Prepared | Ready],
+    whole: Windows,
+    settings: Settings,
+    *,
+    logs: Path | None,
+    watch: Watch,
+) -> Fitted:
+    """The network, from the windows of all tickers over one table of rows."""
+    counts = [len(one.windows) for one in prepared]
     return fit(
-        concatenate([one.part("train") for one in prepared]),
-        concatenate([one.part("validation") for one in prepared]),
+        take_of_each(whole, counts, [one.split.train for one in prepared]),
+        take_of_each(whole, counts, [one.split.validation for one in prepared]),
         network=settings.network,
         units=settings.units,
         dropout=settings.dropout,
@@ -205,23 +241,8 @@ def fit_network(
     )
 
 
-def _report(
-    folder: Path, document: dict[str, Any], one: Prepared, forecasts: pd.DataFrame, fitted: Fitted
-) -> None:
-    """Forecasts, pictures and page into the folder; the pictures' names into the document."""
-    from forecast.report.html import write_report
-
-    write_forecasts(folder / "forecasts.csv", forecasts)
-    written = write_report(
-        folder, document=document, forecasts=forecasts, bars=one.bars, history=history_of(fitted)
-    )
-    report = Path(document["report"]).parent
-    document["plots"] = [
-        (report / path.name).as_posix() for path in written if path.suffix == ".png"
-    ]
-
-
-def _logs(home: Path, tickers: list[str], run: str, settings: Settings) -> Path | None:
+def _logs(home: Path, folder: Path, settings: Settings) -> Path | None:
+    """Where TensorBoard's logs of the run in this folder belong."""
     if not settings.tensorboard:
         return None
-    return home / "reports" / "tensorboard" / run_folder(home, tickers, run).parent.name / run
+    return home / "reports" / "tensorboard" / folder.parent.name / folder.name

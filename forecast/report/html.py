@@ -150,58 +150,42 @@ def render_page(
         pictures: Drawn on the page in this order.
         template: Which page.
         sections: `(key, heading)` of the document's keys that are text, rows, or both.
+        extra: Tables that this template alone knows.
     """
-    environment = page_environment()
     scores = [row for row in document.get("scores") or [] if isinstance(row, Mapping)]
     network, currency = str(document.get("network")), str(document.get("currency") or "currency")
     own = _own_scores(scores, network)
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            run=_Lenient(document),
-            palette=PALETTE,
-            verdict=_verdict(document.get("verdict")),
-            figures=_figures(own),
-            tables=[
-                table
-                for make in (tables.price_table, tables.spread_table)
-                if (table := make(scores, network=network, currency=currency))
-            ],
-            every=tables.every_figure(scores, network=network, currency=currency),
-            breakdowns=_breakdowns(document, network, currency),
-            extra=extra,
-            pictures=[(picture, Markup(picture.svg())) for picture in pictures],
-            split=_split(document.get("split")),
-            findings=[
-                _Lenient(one) for one in document.get("findings") or [] if isinstance(one, Mapping)
-            ],
-            sections=[
-                (title, words, table)
-                for key, title in sections
-                for words, table in [_section(document.get(key), title, currency, key)]
-                if words or table
-            ],
-        )
+    page = page_environment().get_template(template)
+    return page.render(
+        run=_Lenient(document),
+        palette=PALETTE,
+        verdict=_verdict(document.get("verdict")),
+        figures=_figures(own),
+        tables=[
+            table
+            for make in (tables.price_table, tables.spread_table)
+            if (table := make(scores, network=network, currency=currency))
+        ],
+        every=tables.every_figure(scores, network=network, currency=currency),
+        breakdowns=_breakdowns(document, network, currency),
+        extra=extra,
+        pictures=[(picture, Markup(picture.svg())) for picture in pictures],
+        split=_split(document.get("split")),
+        findings=[
+            _Lenient(one) for one in document.get("findings") or [] if isinstance(one, Mapping)
+        ],
+        sections=[
+            (title, words, table)
+            for key, title in sections
+            for words, table in [_section(document.get(key), title, currency, key)]
+            if words or table
+        ],
     )
-
-
-def page_environment() -> Environment:
-    """What every page is rendered with: the templates, and words for figures as filters."""
-    # StrictUndefined: a misspelt name in the template fails the tests, not the reader.
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(_filters())
-    return environment
 
 
 @cache
-def _environment() -> Environment:
+def page_environment() -> Environment:
+    """What every page is rendered with: the templates, and words for figures as filters."""
     # StrictUndefined: a misspelt name in the template fails the tests, not the reader.
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),

@@ -99,12 +99,13 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One model's row."""
+    """One model's row, or one ticker's; `link` is where its name leads to."""
 
     name: str
     note: str
     own: bool
     cells: list[Cell]
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _score_table(
                     str(row.get("model")), "the network" if row.get("model") == network else ""
                 ),
                 row.get("model") == network,
-                [*(Cell(METRICS[key].show(row.get(key))) for key in keys), *_skill(row, loss)],
+                [*(Cell(METRICS[key].show(row.get(key))) for key in keys), *skill_cells(row, loss)],
             )
             for row in _ordered(scores, network)
             if row.get("step") == step and any(finite(row.get(key)) is not None for key in keys)
@@ -180,7 +181,14 @@ def _score_table(
     return Table(caption, [*columns, ("Skill", "%"), ("p", "")], groups, note, loss)
 
 
-def _skill(row: Mapping[str, Any], loss: str) -> list[Cell]:
+def skill_cells(row: Mapping[str, Any], loss: str) -> list[Cell]:
+    """Skill with its interval and standing, and its p, of a model's row.
+
+    Args:
+        row: Of the score table.
+        loss: What the columns `skill_…` and `dm_p_…` end in; all but `pinball` are compared with
+            `last_close`.
+    """
     if row.get("model") == (row.get("pinball_reference") if loss == "pinball" else "last_close"):
         return [Cell("reference"), Cell("–")]
     skill, p = finite(row.get(f"skill_{loss}")), finite(row.get(f"dm_p_{loss}"))

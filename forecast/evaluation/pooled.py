@@ -1,0 +1,185 @@
+"""One verdict on a network over many tickers: losses pooled, tests that count days, not rows.
+
+Prices of different tickers cannot be added up; log returns can. So the point forecast is judged by
+the squared error of the log return, where a single ticker's is judged by that of its price.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation.metrics import mean_pinball_losses, squared_errors
+from forecast.evaluation.scores import (
+    PRICE_REFERENCE,
+    SPREAD_REFERENCES,
+    as_rows,
+    samples_by_step,
+)
+from forecast.evaluation.significance import diebold_mariano, skill, skill_intervals
+from forecast.evaluation.verdict import PLAIN_NAMES, compared, outcome, p_text
+
+_COUNT = "forecasts"
+
+
+@dataclass(frozen=True)
+class PooledScores:
+    """What came of all tickers together.
+
+    Attributes:
+        scores: A row a model; `docs/metrics.md` defines the columns.
+        forecasts: How many each model made.
+        days: On how many days.
+        price: `beats`, `ties` or `loses` against last close, by squared error of the log return.
+        uncertainty: The same against the better of ewma and garch, by pinball loss.
+        text: Both in plain words.
+    """
+
+    scores: pd.DataFrame
+    forecasts: int
+    days: int
+    price: str
+    uncertainty: str
+    text: str
+
+    def as_document(self) -> dict[str, Any]:
+        """As JSON."""
+        return {
+            "forecasts": self.forecasts,
+            "days": self.days,
+            "scores": as_rows(self.scores),
+            "verdict": {"price": self.price, "uncertainty": self.uncertainty, "text": self.text},
+        }
+
+
+def losses_by_day(frame: pd.DataFrame, *, step: int) -> pd.DataFrame:
+    """What a frame's tickers add to the losses of each day.
+
+    Args:
+        frame: Forecast frame of one ticker or several, with `last_close` in it.
+        step: Which step.
+
+    Returns:
+        Index `origin`, increasing; a column for each (model, sum): `squared` error and `pinball`
+        loss of the log return, outcomes `inside` the 80 % interval, directions `right`,
+        directions `named`, and `forecasts`.
+    """
+    samples = dict(samples_by_step(frame))[step]
+    days, starts = np.unique(next(iter(samples.values())).origins, return_index=True)
+    sums = {}
+    for name, sample in samples.items():
+        one = sample.outcomes
+        came, said = one.actual_return, one.predicted_return
+        inside = (one.quantiles[:, 1] <= one.actual) & (one.actual <= one.quantiles[:, 5])
+        for kind, values in (
+            ("squared", squared_errors(came, said)),
+            ("pinball", mean_pinball_losses(came, one.quantile_returns)),
+            ("inside", inside),
+            ("right", np.sign(said) == np.sign(came)),
+            ("named", said != 0),
+            (_COUNT, np.ones(len(came))),
+        ):
+            sums[name, kind] = np.add.reduceat(values.astype("float64"), starts)
+    return pd.DataFrame(sums, index=pd.DatetimeIndex(days, name="origin"))
+
+
+def pool(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """The sum over tickers of what `losses_by_day` gave; a day may lack some of them.
+
+    Raises:
+        ValueError: if there is nothing.
+    """
+    total: pd.DataFrame | None = None
+    for part in parts:
+        total = part if total is None else total.add(part, fill_value=0.0)
+    if total is None:
+        raise ValueError("there must be something to pool.")
+    return total.sort_index()
+
+
+def pooled_scores(days: pd.DataFrame, *, model: str, step: int, tickers: int) -> PooledScores:
+    """Scores, tests and verdict over all tickers, each forecast with the same weight.
+
+    The tests and intervals count days: tickers move together, so the losses of a day are added up
+    over its tickers first (docs/decisions/0030).
+
+    Args:
+        days: As `pool` gave it.
+        model: The network.
+        step: Sessions ahead.
+        tickers: How many, for the sentence.
+
+    Raises:
+        ValueError: if the model is not among those pooled.
+    """
+    names = list(dict.fromkeys(days.columns.get_level_values(0)))
+    if model not in names:
+        raise ValueError(f"the model must be one of {', '.join(names)}. Received {model!r}.")
+    forecasts = int(days[PRICE_REFERENCE, _COUNT].sum())
+    # Scaled so that the mean over the days is the mean over the forecasts.
+    scaled = days.to_numpy() * (len(days) / forecasts)
+    means: dict[Any, np.ndarray] = dict(zip(list(days.columns), scaled.T, strict=True))
+    present = [name for name in SPREAD_REFERENCES if name in names]
+    spread = min(present, key=lambda name: float(means[name, "pinball"].mean()), default=None)
+    rows = []
+    for name in names:
+        squared, pinball = means[name, "squared"], means[name, "pinball"]
+        right = float(means[name, "right"].mean())
+        rows.append(
+            {
+                "model": name,
+                "mse_return": float(squared.mean()),
+                "direction_accuracy": right if means[name, "named"].any() else np.nan,
+                "pinball": float(pinball.mean()),
+                "coverage_80": float(means[name, "inside"].mean()),
+                **_beside(squared, means[PRICE_REFERENCE, "squared"], "mse_return", step),
+                **_beside(pinball, means.get((spread, "pinball")), "pinball", step),
+                "pinball_reference": spread,
+            }
+        )
+    scores = pd.DataFrame(rows)
+    own: Mapping[str, Any] = rows[names.index(model)]
+    price = outcome(own["skill_mse_return"], own["dm_p_mse_return"])
+    uncertainty = outcome(own["skill_pinball"], own["dm_p_pinball"])
+    text = (
+        f"{tickers:,} tickers together, {forecasts:,} forecasts on {len(days):,} days. Price: the "
+        f"squared error of {model}’s returns is {compared(own['skill_mse_return'])} that of last "
+        f"close ({p_text(own['dm_p_mse_return'])}): {_PRICE[price]}."
+    )
+    if spread is not None:
+        text += (
+            f" Spread: the pinball loss of its quantiles is {compared(own['skill_pinball'])} that "
+            f"of {PLAIN_NAMES[spread]} ({p_text(own['dm_p_pinball'])}): {_SPREAD[uncertainty]}; "
+            f"its 80 % band held {100 * own['coverage_80']:.1f} % of the outcomes."
+        )
+    return PooledScores(scores, forecasts, len(days), price, uncertainty, text)
+
+
+_PRICE = {
+    "beats": 'better than "tomorrow = today"',
+    "ties": 'no better than "tomorrow = today"',
+    "loses": 'worse than "tomorrow = today"',
+}
+_SPREAD = {
+    "beats": "a better picture of how far prices may move",
+    "ties": "no clear difference",
+    "loses": "a worse picture of how far prices may move",
+}
+
+
+def _beside(
+    losses: np.ndarray, reference: np.ndarray | None, kind: str, step: int
+) -> dict[str, float]:
+    """Skill, its 95 % interval and the test against the reference; NaN without one."""
+    base = np.full(len(losses), np.nan) if reference is None else reference
+    low, high = skill_intervals(losses[:, None], base[:, None], step=step)[0]
+    return {
+        f"skill_{kind}": skill(losses, base),
+        f"skill_{kind}_low": float(low),
+        f"skill_{kind}_high": float(high),
+        f"dm_p_{kind}": diebold_mariano(losses, base, step=step),
+    }

@@ -1,0 +1,129 @@
+"""The same work for many tickers: in this process for a few, in several where that pays.
+
+What comes out is the same bit for bit, and in the same order, however many processes there are.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from forecast.errors import ForecastError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+FEWEST = 4
+"""For fewer tickers than this, starting processes takes longer than they save."""
+_WORKER_MEMORY = 0.5
+"""What a worker may need [GB]: pandas, the tests' libraries, one ticker."""
+_AHEAD = 2
+"""Items handed over before they are asked for, a worker: none waits, and few wait in memory."""
+
+
+def for_each(
+    do: Callable[[Item], Result], items: Iterable[Item], *, count: int, workers: int | None = None
+) -> Iterator[Result | ForecastError]:
+    """What `do` gave for each item, in their order; an error that it raised in place of it.
+
+    Args:
+        do: A function of its argument alone that other processes can import, and so can be sent
+            the argument. It must not load TensorFlow.
+        items: Taken as they are needed.
+        count: How many there are at most.
+        workers: Processes; None for as many as there are cores and memory for, or none at all
+            for few items.
+
+    Raises:
+        ForecastError: if a worker was ended from outside.
+    """
+    wanted = room_for(count, memory=_WORKER_MEMORY) if workers is None else workers
+    if wanted < 2 or (workers is None and count < FEWEST):
+        for item in items:
+            yield _attempt(do, item)
+        return
+    executor = ProcessPoolExecutor(
+        wanted, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
+    )
+    waiting: deque[Future[Result | ForecastError]] = deque()
+    try:
+        for item in items:
+            waiting.append(executor.submit(_attempt, do, item))
+            if len(waiting) >= _AHEAD * wanted:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise ForecastError(
+            f"each of the {wanted} worker processes must live until the work is done. One was "
+            "ended from outside; the system ends processes for want of memory.",
+            hint="the same again with more free memory, or fewer tickers at once",
+        ) from error
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+def room_for(jobs: int, *, memory: float) -> int:
+    """How many workers this machine has cores and memory for, at least one.
+
+    Args:
+        jobs: No more than these are of use.
+        memory: What a worker needs [GB].
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(jobs, cores or 1, int(_free_memory() // (memory * 1e9))))
+
+
+def _free_memory() -> float:
+    """Bytes that may be used: what the system calls available, within the container's limit."""
+    free = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(OSError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                free = float(line.split()[1]) * 1024
+    # Without such a limit the file is missing, or says "max".
+    with suppress(OSError, ValueError):
+        free = min(free, float(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return free
+
+
+def _attempt(do: Callable[[Item], Result], item: Item) -> Result | ForecastError:
+    """One item on one thread: a product of matrices may round differently on two."""
+    with _threads().limit(limits=1):
+        try:
+            return do(item)
+        except ForecastError as error:
+            return error
+
+
+@cache
+def _threads() -> Any:
+    # Imported for the libraries they load: what is loaded later would not be limited.
+    import scipy.linalg  # noqa: F401
+    import sklearn.utils  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _begin_worker() -> None:
+    """Ctrl-C is the driver's to answer; and a worker never outlives the driver."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    driver = multiprocessing.parent_process()
+
+    def follow() -> None:
+        if driver is not None:
+            driver.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()

@@ -1,0 +1,158 @@
+"""One ticker's scores and report, from the network's outputs: work that any process can do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.evaluation.forecasts import write_forecasts
+from forecast.evaluation.intervals import Calibration
+from forecast.evaluation.pooled import losses_by_day
+from forecast.files import write_json
+from forecast.market.store import Store
+from forecast.pipeline.documents import run_document
+from forecast.pipeline.preparing import Ready
+from forecast.pipeline.scoring import score_outputs
+
+
+@dataclass
+class Clock:
+    """How long each stage took, and all of them so far."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    begun: float = field(default_factory=time.perf_counter)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add what is done within to the stage."""
+        start = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - start
+
+    def document(self) -> dict[str, float]:
+        """As JSON."""
+        return {**self.seconds, "total": time.perf_counter() - self.begun}
+
+    def copy(self) -> Clock:
+        """One that goes on by itself."""
+        return replace(self, seconds=dict(self.seconds))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What is the same for every ticker of a run.
+
+    Attributes:
+        data: The data folder or address that the bars are in.
+        run: The run's name.
+        folder: Of the model, relative to the home folder.
+        snapshots: Of each ticker that the network was trained on.
+        settings: The resolved ones.
+        history: The course of the training.
+        pictures: Draw them; a page without takes a thirtieth of the time.
+        listed: File with the tickers and snapshots, where they are too many for a command line.
+    """
+
+    data: str | Path
+    run: str
+    folder: Path
+    snapshots: Mapping[str, str]
+    settings: Settings
+    history: Mapping[str, Any]
+    pictures: bool
+    listed: Path | None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One ticker to score and report on.
+
+    Attributes:
+        ready: The ticker; of its windows only the origins are read.
+        outputs: Of the network, for the validation part and the test part, (n, horizon, 8).
+        stage: The folder to write to; it exists.
+        clock: As it stands.
+        shared: With the others.
+    """
+
+    ready: Ready
+    outputs: np.ndarray
+    stage: Path
+    clock: Clock
+    shared: Shared
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What came of it.
+
+    Attributes:
+        document: The run as `train --json` prints it.
+        calibration: As far as outcomes are known.
+        days: What the ticker adds to each day's losses, at the last step.
+    """
+
+    document: dict[str, Any]
+    calibration: Calibration
+    days: pd.DataFrame
+
+
+def report(job: Job) -> Reported:
+    """Score one ticker and write `forecasts.csv`, `metrics.json`, pictures and page.
+
+    Raises:
+        ArtifactError: if the ticker's bars are no longer in the store, or a file cannot be written.
+    """
+    ready, shared, clock = job.ready, job.shared, job.clock.copy()
+    settings = shared.settings
+    with clock.stage("score"):
+        one = ready.with_bars(Store.open(shared.data).payload(ready.fetched.manifest))
+        result = score_outputs(one, job.outputs, network=settings.network)
+    document = run_document(
+        one,
+        result,
+        run=shared.run,
+        folder=shared.folder,
+        snapshots=shared.snapshots,
+        settings=settings,
+        audit=ready.audit,
+        listed=shared.listed,
+    )
+    with clock.stage("report"):
+        document["seconds"] = clock.document()
+        write_forecasts(job.stage / "forecasts.csv", result.forecasts)
+        document["plots"] = _page(job.stage, document, one.bars, result.forecasts, shared)
+    document["seconds"] = clock.document()
+    write_json(job.stage / "metrics.json", document)
+    days = losses_by_day(result.forecasts, step=settings.horizon)
+    return Reported(document, result.calibration, days)
+
+
+def _page(
+    folder: Path,
+    document: dict[str, Any],
+    bars: pd.DataFrame,
+    forecasts: pd.DataFrame,
+    shared: Shared,
+) -> list[str]:
+    """Write pictures and page; the pictures' paths relative to the home folder."""
+    from forecast.report.html import write_report
+
+    written = write_report(
+        folder,
+        document=document,
+        forecasts=forecasts,
+        bars=bars,
+        history=shared.history,
+        pictures=shared.pictures,
+    )
+    place = Path(document["report"]).parent
+    return [(place / path.name).as_posix() for path in written if path.suffix == ".png"]
