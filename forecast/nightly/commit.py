@@ -118,8 +118,16 @@ def last_training(home: Path, ticker: str, champion: SavedRun | None) -> Trained
     if champion is None:
         return None
     known = read_state(home, ticker).trained
-    last = str(champion.manifest["tickers"][ticker]["last"])
+    last = newest_bar(champion, ticker)
     return known if known is not None and known.session >= last else Trained(last, None)
+
+
+def newest_bar(saved: SavedRun, ticker: str) -> str:
+    """Session of the newest bar that a run was trained on, ISO date."""
+    # A run over other tickers has seen the market on the same days.
+    tickers = saved.manifest["tickers"]
+    known = [tickers[ticker]] if ticker in tickers else tickers.values()
+    return max(str(one["last"]) for one in known)
 
 
 def serving(home: Path, ticker: str, clock: Clock) -> tuple[SavedRun | None, str | None]:

@@ -17,6 +17,8 @@ from forecast.ledger import Ledger, open_ledger
 from forecast.market.bars import check_ticker
 from forecast.market.fetching import Failed, Fetched
 from forecast.nightly import engines, summary
+from forecast.nightly.alarms import alarms_of
+from forecast.nightly.alerts import send_alert
 from forecast.nightly.clock import Clock
 from forecast.nightly.commit import (
     Committed,
@@ -24,9 +26,11 @@ from forecast.nightly.commit import (
     finish_begun,
     last_training,
     mark_done,
+    newest_bar,
     serving,
 )
 from forecast.nightly.jobs import Job, RunFiles
+from forecast.nightly.logs import NightLog, night_log
 from forecast.nightly.plan import Plan, plan, why_train
 from forecast.nightly.ray_cluster import ray_cluster
 from forecast.nightly.state import (
@@ -104,8 +108,15 @@ def run_night(
             hint='forecast nightly AAPL, or [nightly] tickers = ["AAPL"] in forecast.toml',
         )
     clock = clock or Clock()
-    with night_lock(home), _stopping() as stop:
-        work = _Work(home, settings, clock, force, stop, watch or Watch())
+    webhook, watch = settings.nightly.webhook, watch or Watch()
+    with (
+        night_lock(home),
+        night_log(home, secrets=(webhook,)) as log,
+        _telling(webhook, watch),
+        _stopping() as stop,
+    ):
+        log.fact("night began", now=clock.now(), tickers=chosen, engine=engine, force=force)
+        work = _Work(home, settings, clock, force, stop, watch, log)
         entries = work.do(chosen, engine, address, workers or settings.nightly.workers)
         document = summary.document_of(
             entries,
@@ -114,6 +125,9 @@ def run_night(
             stopped=stop.is_set(),
         )
         work.close(document)
+        text = summary.alert_of(document)
+        if text is not None:
+            _alert(webhook, text, document, watch)
         return Night(document, stop.is_set())
 
 
@@ -145,6 +159,7 @@ class _Work:
     force: bool
     stop: threading.Event
     watch: Watch
+    log: NightLog
     begun: float = field(default_factory=time.monotonic)
     late: set[str] = field(default_factory=set)
     earlier: list[dict[str, Any] | None] = field(default_factory=list)
@@ -157,6 +172,7 @@ class _Work:
     ) -> list[dict[str, Any]]:
         """An entry a ticker, in the order given; none for those that SIGTERM came before."""
         entries: dict[str, dict[str, Any]] = {}
+        committed: set[str] = set()
         try:
             plans = self._plans(tickers, entries)
         except _Stopped:
@@ -165,9 +181,13 @@ class _Work:
             with open_ledger(self.home) as ledger:
                 ready = self._make_ready(plans, ledger, entries)
                 for outcome in self._outcomes(ready, engine, address, workers):
+                    committed.add(outcome.ticker)
                     self._commit(ready[outcome.ticker], outcome, ledger, entries)
                     self._tell("working", len(entries), len(tickers), outcome.ticker)
-                self._prune([one for one in ready if one in entries], ledger)
+                self._prune(committed, ledger)
+        for ticker in tickers:
+            if ticker in entries and ticker not in committed:
+                self._log(entries[ticker])
         return [entries[ticker] for ticker in tickers if ticker in entries]
 
     def close(self, document: dict[str, Any]) -> None:
@@ -178,6 +198,8 @@ class _Work:
             document["page"] = None
             self.watch.notice(f"the night's page could not be written: {error}")
         self.heart.tell("stopped" if self.stop.is_set() else "ended")
+        facts = {name: document[name] for name in ("night", "seconds", "page")}
+        self.log.fact("night stopped" if self.stop.is_set() else "night ended", **facts)
 
     def _plans(self, tickers: list[str], entries: dict[str, dict[str, Any]]) -> list[Plan]:
         """The nights that have something to do; of the others the entry is made."""
@@ -236,15 +258,24 @@ class _Work:
                 if one.stale:
                     entries[one.ticker] = summary.nothing(one, settled=settled)
                 else:
-                    ready[one.ticker] = self._ready(one, settled)
+                    ready[one.ticker] = self._ready(one, settled, ledger)
             except ForecastError as error:
                 entries[one.ticker] = summary.failed(one.ticker, one.key.session, error)
         return ready
 
-    def _ready(self, one: Plan, settled: int) -> _Ready:
+    def _ready(self, one: Plan, settled: int, ledger: Ledger) -> _Ready:
         begun = None if self.force else finish_begun(self.home, one, self.clock)
         champion, notice = serving(self.home, one.ticker, self.clock)
+        if champion is not None and newest_bar(champion, one.ticker) > one.key.session:
+            raise ConfigError(
+                f"{one.ticker}: the clock must not be set back behind the champion's newest bar "
+                f"({newest_bar(champion, one.ticker)}). The last completed session is "
+                f"{one.key.session}.",
+                hint="a later --now, or another --home",
+            )
         alarms: list[str] = []
+        if champion is not None:
+            alarms = alarms_of(champion, one.fetched, ledger.track_record(one.ticker))
         trained = last_training(self.home, one.ticker, champion)
         why = why_train(
             self.settings.nightly.retrain,
@@ -325,6 +356,12 @@ class _Work:
             known = error if isinstance(error, ForecastError) else ArtifactError(str(error))
             entry = summary.failed(outcome.ticker, one.plan.key.session, known)
         entries[outcome.ticker] = entry
+        self._log(entry)
+
+    def _log(self, entry: dict[str, Any]) -> None:
+        """The entry's facts, without the forecast, which the ledger holds."""
+        facts = {name: value for name, value in entry.items() if name not in ("forecast", "status")}
+        self.log.fact(f"ticker {entry['status']}", **facts)
 
     @staticmethod
     def _champion(one: _Ready, done: Committed) -> str | None:
@@ -332,7 +369,7 @@ class _Work:
             return done.decision.run
         return one.champion.folder.name if one.champion else None
 
-    def _prune(self, tickers: list[str], ledger: Ledger) -> None:
+    def _prune(self, tickers: set[str], ledger: Ledger) -> None:
         """Runs beyond the setting's number; a champion's and those in the ledger stay."""
         try:
             named = ledger.runs()
@@ -358,6 +395,21 @@ class _Work:
     def _pause(self) -> bool:
         self.heart.beat()
         return self.stop.is_set()
+
+
+@contextmanager
+def _telling(webhook: str | None, watch: Watch) -> Iterator[None]:
+    """A night that comes to an error is told, too."""
+    try:
+        yield
+    except Exception as error:
+        _alert(webhook, f"forecast nightly: {type(error).__name__}: {error}", {}, watch)
+        raise
+
+
+def _alert(webhook: str | None, text: str, document: dict[str, Any], watch: Watch) -> None:
+    if webhook is not None and (refusal := send_alert(webhook, text, document)) is not None:
+        watch.notice(f"the alert was not delivered: {refusal}")
 
 
 @contextmanager

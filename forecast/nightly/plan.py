@@ -17,6 +17,8 @@ from forecast.pipeline.provenance import settings_document
 
 # They decide where and how much is kept, not what comes out.
 _WITHOUT_EFFECT = ("store", "keep_snapshots", "tensorboard")
+# An alarm often outlasts a training; one on nearly the same bars would come to the same.
+_REST = pd.Timedelta(days=7)
 _OF_THE_JUDGEMENT = ("margin", "level", "band")
 
 
@@ -105,7 +107,7 @@ def why_train(
         "nightly": "every night",
         "weekly": words.format("week") if _week(session) != _week(last) else None,
         "monthly": words.format("month") if f"{session:%Y%m}" != f"{last:%Y%m}" else None,
-        "drift": alarm,
+        "drift": alarm if session - last >= _REST else None,
     }
     return reasons[retrain]
 

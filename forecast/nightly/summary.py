@@ -108,6 +108,23 @@ def document_of(
     }
 
 
+def alert_of(document: dict[str, Any]) -> str | None:
+    """What somebody must be told about the night, in a few lines; None if all is well."""
+    lines = []
+    for entry in document["tickers"]:
+        said = [*entry["alarms"], *entry["notices"]]
+        if entry["error"]:
+            said.insert(0, f"{entry['error']['type']}: {entry['error']['message']}")
+        elif entry["status"] == LATE:
+            said.insert(0, entry["reason"])
+        lines += [f"{entry['ticker']}: {sentence}" for sentence in said]
+    if document["stopped"]:
+        lines.append("It was stopped before all tickers were done.")
+    if not lines:
+        return None
+    return "\n".join([f"forecast nightly, {document['night']}:", *lines])
+
+
 def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) -> None:
     """Write the night's summary and page, with what earlier runs of the same date did.
 

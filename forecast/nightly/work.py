@@ -20,6 +20,7 @@ from forecast.ledger import IssuedStep
 from forecast.market.fetching import Fetched
 from forecast.nightly.challenger import Challenger, train_challenger
 from forecast.nightly.jobs import Job
+from forecast.pipeline.predict import newest_forecast
 from forecast.registry import SavedRun, load_run
 
 REFERENCE = "ewma"

@@ -1,0 +1,34 @@
+"""What has drifted since a ticker's champion was trained."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from forecast.evaluation.drift import Drift, drift, record_drift
+from forecast.features.inputs import Inputs, feature_rows
+from forecast.market.fetching import Fetched
+from forecast.registry import SavedRun
+
+
+def alarms_of(champion: SavedRun, fetched: Fetched, record: pd.DataFrame) -> list[str]:
+    """Sentences about what drifted, none if all is well.
+
+    Args:
+        champion: The run that serves.
+        fetched: The ticker's bars.
+        record: Its track record, as from `Ledger.track_record`.
+
+    Raises:
+        ForecastError: if the champion's inputs cannot be read, or there are too few bars.
+    """
+    ticker = fetched.ticker
+    split = next(
+        (one["split"] for one in champion.metrics["runs"] if one["ticker"] == ticker), None
+    )
+    if split is None or ticker not in champion.inputs:
+        # A run over other tickers has no training part of this one to compare its inputs with.
+        return Drift(record_drift(record)).alarms
+    inputs = Inputs.from_document(champion.inputs[ticker]["inputs"])
+    features = feature_rows(fetched.bars, inputs.feature_names, ticker=ticker)
+    until = pd.Timestamp(split["train"]["last"])
+    return drift(features, record, trained_until=until).alarms
