@@ -2,7 +2,10 @@
 
     python -m benchmarks.rivals.task FILE.npz [--bars FOLDER] [--tickers 22] [--sessions 3500]
 
-The rows come from the same functions as in `forecast train`. With `--bars` every CSV file of the
+The rows come from the same functions as in `forecast train`. The target is the next session's log
+return in units of its standard deviation over the training part, as one would standardise by hand.
+This program's own target is measured in the volatility that the last ranges imply: an untrained
+network then is within 0.5 % of the best, and there would be nothing to time. With `--bars` every CSV file of the
 folder with history enough takes part. Without, the committed sample, filled up to `--tickers` with
 simulated tickers (GARCH with Student t shocks), so that nothing has to be downloaded.
 """
@@ -11,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +38,8 @@ class Task:
 
     Attributes:
         features: Scaled on each ticker's training part, shape (rows, n_features), float32.
-        targets: Encoded return of the session after each row, shape (rows, 1), float32; NaN in
-            the last row of each ticker.
+        targets: Standardised log return of the session after each row, shape (rows, 1), float32;
+            NaN in the last row of each ticker.
         first_rows: Of each ticker, shape (tickers,).
         train: First rows of the training windows, increasing; stride 1 within a ticker.
         validation: The same for the validation part.
@@ -111,6 +115,7 @@ def write(path: Path, bars: Iterator[tuple[str, pd.DataFrame]]) -> Task:
         bars: Tickers and their bars.
     """
     from forecast.features.inputs import DEFAULT_FEATURES, fit_inputs
+    from forecast.features.targets import log_returns_ahead
 
     parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     features, targets, first_rows, rows = [], [], [], 0
@@ -124,10 +129,13 @@ def write(path: Path, bars: Iterator[tuple[str, pd.DataFrame]]) -> Task:
             target="return",
         )
         windows = inputs.windows(history, ticker=ticker)
+        close = history["close"].iloc[-len(windows.features) :]
+        returns = log_returns_ahead(close, horizon=1)
+        unit = returns[: split.train.stop - 1 + LOOKBACK].std()
         for name, starts in parts.items():
             starts.append(windows.take(getattr(split, name)).starts + rows)
         features.append(windows.features)
-        targets.append(windows.targets)
+        targets.append((returns / unit).astype("float32"))
         first_rows.append(rows)
         rows += len(windows.features)
     held = np.concatenate(parts["test"])
@@ -158,36 +166,36 @@ def sample_and_simulated(tickers: int, sessions: int) -> Iterator[tuple[str, pd.
     for name in names:
         yield name, derive_bars(sample.fetch(name).quotes).iloc[-sessions:]
     for number in range(tickers - len(names)):
-        yield f"SIM{number:02d}", garch(sessions, seed=number, volatility=0.01 + 0.001 * number).bars
+        yield (
+            f"SIM{number:02d}",
+            garch(sessions, seed=number, volatility=0.01 + 0.001 * number).bars,
+        )
 
 
 def from_folder(folder: Path, tickers: int) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The first `tickers` of a folder of CSV files whose history is long enough to split."""
+    """The first `tickers` of a folder of CSV files whose bars are sound and long enough."""
+    import forecast
     from forecast.errors import ForecastError
-    from forecast.features.inputs import DEFAULT_FEATURES, fit_inputs
-    from forecast.market.bars import derive_bars
-    from forecast.market.sources import csv_files
+    from forecast.features.inputs import DEFAULT_FEATURES, origins_of
+    from forecast.features.splits import MIN_ORIGINS
 
-    names = [path.name.split(".csv")[0] for path in sorted(folder.glob("*.csv*"))]
     taken = 0
-    for name in names:
-        try:
-            bars = derive_bars(csv_files.fetch(name, folder=folder).quotes)
-            fit_inputs(
-                bars,
-                ticker=name,
-                feature_names=DEFAULT_FEATURES["return"],
-                lookback=LOOKBACK,
-                horizon=1,
-                target="return",
-            )
-        except ForecastError as error:
-            print(f"left out: {error}", file=sys.stderr)
-            continue
-        yield name, bars
-        taken += 1
-        if taken == tickers:
-            return
+    with tempfile.TemporaryDirectory() as home:
+        for path in sorted(folder.glob("*.csv*")):
+            ticker = path.name.split(".csv")[0]
+            try:
+                bars = forecast.fetch(ticker, home=home, source=f"csv:{folder.absolute()}")
+            except ForecastError as error:
+                print(f"left out: {error}", file=sys.stderr)
+                continue
+            names = DEFAULT_FEATURES["return"]
+            if origins_of(len(bars), names, lookback=LOOKBACK, horizon=1) < MIN_ORIGINS:
+                print(f"left out: {ticker} has {len(bars)} sessions only", file=sys.stderr)
+                continue
+            yield ticker, bars
+            taken += 1
+            if taken == tickers:
+                return
 
 
 def main() -> None:
