@@ -2,24 +2,41 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 from simulated import random_walk
 
 from forecast.features.volatility import VolatilityUnit, fit_unit
 
 
-def test_the_unit_is_a_regression_of_the_logs_by_hand():
+def test_the_unit_is_a_regression_by_hand():
     bars = random_walk(30, seed=1)
-    unit = VolatilityUnit(floor=1e-4, weights=[-1.0, 0.5, 0.25, 0.25])
+    weights = [-1.0, 0.5, 0.25, 0.25, 0.01, 0.02, 0.03, -0.04, -0.05, -0.06, 0.07, 0.08]
+    values = VolatilityUnit(floor=1e-4, weights=weights).at(bars)
     before = bars["close"].shift(1).fillna(bars["close"])
     true_range = np.log(np.maximum(bars["high"], before) / np.minimum(bars["low"], before))
-    logs = np.log(true_range / (2 * np.sqrt(np.log(2))))
-    expected = (
-        -1 + 0.5 * logs.iloc[-1] + 0.25 * logs.iloc[-5:].mean() + 0.25 * logs.iloc[-22:].mean()
-    )
-    values = unit.at(bars)
-    np.testing.assert_allclose(values.iloc[-1], np.exp(expected))
+    logs = np.log(true_range / (2 * np.sqrt(np.log(2)))).to_numpy()
+    closes, volume = np.log(bars["close"].to_numpy()), np.log(bars["volume"].to_numpy() + 1)
+    month = np.exp(logs[-22:].mean())
+    moves = [
+        np.clip((closes[-1] - closes[-1 - span]) / (month * np.sqrt(span)), -4, 4)
+        for span in (1, 5, 22)
+    ]
+    inputs = [
+        1.0,
+        *(logs[-span:].mean() for span in (1, 5, 22)),
+        *(abs(move) for move in moves),
+        *(min(move, 0.0) for move in moves),
+        np.clip(volume[-1] - volume[-22:].mean(), -3, 3),
+        volume[-5:].mean() - volume[-22:].mean(),
+    ]
+    np.testing.assert_allclose(values.iloc[-1], np.exp(np.dot(weights, inputs)))
     assert values.iloc[:21].isna().all()
     assert values.iloc[21:].notna().all()
+
+
+def test_a_unit_of_another_version_is_refused():
+    with pytest.raises(ValueError, match="weights"):
+        VolatilityUnit(floor=1e-4, weights=[-1.0, 0.5, 0.25, 0.25])
 
 
 def test_returns_in_the_fitted_unit_have_a_standard_deviation_of_one(aapl):
