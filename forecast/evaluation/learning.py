@@ -11,6 +11,9 @@ from forecast.features.targets import LEVELS
 LEARNT = 3.5
 """From this t statistic on a network has learnt; docs/decisions/0090 has the trial behind it."""
 
+# Of the outcomes' spread; less is the rounding of a network's float32 outputs.
+_STILL = 1e-5
+
 
 def learning(quantiles: np.ndarray, outcomes: np.ndarray, *, step: int) -> float:
     """T statistic of what a network has learnt from its training part: far above 0 if anything.
@@ -35,6 +38,8 @@ def learning(quantiles: np.ndarray, outcomes: np.ndarray, *, step: int) -> float
     """
     levels = np.array(LEVELS)
     constants = np.quantile(outcomes, levels)
+    if np.ptp(quantiles, axis=0).max() <= _STILL * np.ptp(constants):
+        return 0.0
     slope = levels - (outcomes[:, None] < constants)
     gain = ((quantiles - quantiles.mean(axis=0)) * slope).sum(axis=1)
     error = _standard_error(gain, lags=max(math.ceil(len(gain) ** (1 / 3)), 2 * step))

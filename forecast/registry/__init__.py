@@ -8,6 +8,7 @@ from forecast.registry.champions import (
     champion,
     history,
     promote,
+    promote_each,
     rollback,
 )
 from forecast.registry.listing import RunSummary, runs_of, tickers_of
@@ -44,6 +45,7 @@ __all__ = [
     "named_snapshots",
     "new_run",
     "promote",
+    "promote_each",
     "prune",
     "rollback",
     "run_folder",

@@ -6,7 +6,7 @@ sees the champion before or after, with the history that belongs to it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -96,12 +96,28 @@ def promote(home: Path, ticker: str, run: str, *, reason: str, now: datetime | N
             ticker; or the folder cannot be written.
         BusyError: if another process is changing the champion.
     """
-    saved = load_run(home, ticker, run)
-    if ticker not in saved.inputs:
-        raise ArtifactError(
-            f"{run} must have been trained on {ticker}. It knows {', '.join(saved.inputs)}.",
-            hint=f"forecast models {ticker}, and one of its runs",
-        )
+    promote_each(home, [ticker], run, reason=reason, now=now)
+
+
+def promote_each(
+    home: Path, tickers: Sequence[str], run: str, *, reason: str, now: datetime | None = None
+) -> None:
+    """Make `run` the champion of each ticker; it is verified once, before the first.
+
+    Args, Raises: as `promote`.
+    """
+    known = load_run(home, tickers[0], run).inputs if tickers else {}
+    for ticker in tickers:
+        if ticker not in known:
+            raise ArtifactError(
+                f"{run} must have been trained on {ticker}. It knows {_some(known)}.",
+                hint=f"forecast models {ticker}, and one of its runs",
+            )
+    for ticker in tickers:
+        _promote(home, ticker, run, reason=reason, now=now)
+
+
+def _promote(home: Path, ticker: str, run: str, *, reason: str, now: datetime | None) -> None:
     with _alone(home, ticker):
         try:
             changes = history(home, ticker)
@@ -154,6 +170,11 @@ def rollback(
         f"{passed or '. It is the first.'}",
         hint=f"forecast models {ticker}, then forecast promote {ticker} RUN",
     )
+
+
+def _some(names: Collection[str]) -> str:
+    """The names, or how many they are where they are many."""
+    return ", ".join(names) if len(names) <= 20 else f"{len(names)} others"
 
 
 def _line(changes: list[Change]) -> list[str]:
