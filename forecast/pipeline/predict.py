@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from forecast.config import Settings
-from forecast.errors import ArtifactError
+from forecast.errors import ArtifactError, ForecastError
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
-from forecast.evaluation.intervals import from_document
 from forecast.evaluation.probability import probability_up
-from forecast.features.inputs import Inputs
-from forecast.features.targets import Prediction
 from forecast.files import inside
-from forecast.market.fetching import Fetched
-from forecast.market.sessions import next_sessions
-from forecast.networks.training import infer, load_model
-from forecast.pipeline.every import FailedRun, every
-from forecast.pipeline.fetch import fetch_for
-from forecast.pipeline.scoring import adjust
+from forecast.market.bars import check_ticker
+from forecast.market.fetching import Failed, Fetched
+from forecast.networks.forward import Network, load_network, read_forward
+from forecast.pipeline.every import FailedRun
+from forecast.pipeline.fetch import fetch
+from forecast.pipeline.newest import Coming, Job, forecast
+from forecast.pipeline.processes import for_each
+from forecast.pipeline.unseen import newest_together
 from forecast.pipeline.watch import Watch
-from forecast.registry import SavedRun, load_run
+from forecast.registry import TOGETHER, SavedRun, champion, load_run
+
+PICTURES = 20
+"""For more tickers than this no fans are drawn: each takes ten times as long as its forecast."""
+_FEW = 200
+"""Up to so many tickers, starting processes takes longer than they save."""
+_CHUNK = 25
+"""Tickers that a process is handed at a time."""
 
 
 def predict(
@@ -43,103 +48,177 @@ def predict(
         tickers: Such as `AAPL`.
         home: Where `data/`, `models/` and `reports/` are.
         settings: Only the source is read; all else is the saved run's.
-        run: Which run; None means each ticker's champion.
+        run: Which run; None means each ticker's champion. One over several tickers forecasts
+            others too.
         as_of: Ticker → snapshot to forecast from, instead of asking the source.
         watch: Told how it goes.
 
     Returns:
-        One entry a ticker, as `predict --json` prints it.
+        One entry a ticker, as `predict --json` prints it. For more than `PICTURES` tickers none
+        has a picture.
 
     Raises:
         ForecastError: with a single ticker, whatever went wrong.
     """
     watch = watch or Watch()
-    one = partial(_predict, home=home, settings=settings, run=run, as_of=as_of or {}, watch=watch)
-    return every(tickers, one, watch=watch)
-
-
-def _predict(
-    ticker: str,
-    *,
-    home: Path,
-    settings: Settings,
-    run: str | None,
-    as_of: Mapping[str, str],
-    watch: Watch,
-) -> dict[str, Any]:
-    saved = load_run(home, ticker, run)
-    if ticker not in saved.inputs:
-        raise ArtifactError(
-            f"{saved.folder.name} must have been trained on {ticker}. It knows "
-            f"{', '.join(saved.inputs)}.",
-            hint=f"forecast train {ticker}",
-        )
-    watch.stage(f"fetching {ticker}")
-    fetched = fetch_for(ticker, home=home, settings=settings, as_of=as_of)
-    if fetched.notice:
-        watch.notice(fetched.notice)
+    names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
+    results: dict[str, _Answer] = {}
+    shelf, saved = _Shelf(home, run), {}
+    for name in names:
+        try:
+            saved[name] = shelf.take(name)
+        except ForecastError as error:
+            if len(names) == 1:
+                raise
+            results[name] = error
+    jobs = []
+    for one in fetch(list(saved), home=home, settings=settings, as_of=as_of, watch=watch):
+        if isinstance(one, Failed):
+            results[one.ticker] = one.error
+        else:
+            jobs.append(Job.of(saved[one.ticker], one))
     watch.stage("forecasting")
-    inputs = Inputs.from_document(saved.inputs[ticker]["inputs"])
-    state = from_document(saved.inputs[ticker]["calibration"])
-    bars = fetched.bars
-    coming = next_sessions(_exchange(fetched), bars.index[-1], inputs.horizon)
-    # From the newest bar back to the last outcome that the calibration has learnt from.
-    news = int((bars.index > state.known_until).sum()) + inputs.horizon
-    windows = inputs.newest(bars, ticker=ticker, count=news)
-    outputs = infer(load_model(saved.network), windows)
-    prediction, _ = adjust(inputs, outputs, bars, windows, state, coming=coming)
-    return _document(fetched, saved, prediction, coming, home)
+    for job, answer in zip(jobs, _answers(jobs, watch), strict=True):
+        results[job.fetched.ticker] = answer
+        if isinstance(answer, dict) and len(names) <= PICTURES:
+            answer["plot"] = _draw(job, answer, home)
+    told: list[dict[str, Any] | FailedRun] = []
+    for name in names:
+        answer = results[name]
+        if isinstance(answer, ForecastError):
+            if len(names) == 1:
+                raise answer
+            watch.notice(f"{name} failed: {answer}")
+            told.append(FailedRun(name, answer))
+        elif answer is not None:
+            told.append(answer)
+    return told
 
 
-def _exchange(fetched: Fetched) -> str:
-    exchange = fetched.history.exchange
-    if exchange is None:
-        raise ValueError(f"{fetched.ticker}: a fetched history names its exchange.")
-    return exchange
+def newest_forecast(saved: SavedRun, fetched: Fetched) -> Coming:
+    """The sessions after the newest bar, with a saved run.
+
+    A ticker that a run over several never saw is scaled by its own history; see
+    `pipeline.unseen`.
+
+    Raises:
+        ForecastError: if the bars are too few, or an output is not a finite number.
+    """
+    (coming,) = forecast([Job.of(saved, fetched)], load_network)
+    if isinstance(coming, ForecastError):
+        raise coming
+    assert coming is not None
+    return coming
 
 
-def _document(
-    fetched: Fetched,
-    saved: SavedRun,
-    prediction: Prediction,
-    sessions: pd.DatetimeIndex,
-    home: Path,
-) -> dict[str, Any]:
+@dataclass
+class _Shelf:
+    """Saved runs, each verified once: one over several tickers serves them all.
+
+    Attributes:
+        home: Where `models/` is.
+        run: Which run; None for each ticker's champion.
+        together: Runs over several tickers taken so far.
+    """
+
+    home: Path
+    run: str | None
+    together: dict[str, SavedRun] = field(default_factory=dict)
+
+    def take(self, ticker: str) -> SavedRun:
+        """The ticker's run.
+
+        Raises:
+            ArtifactError: if there is none, or it is damaged.
+        """
+        name = self.run or champion(self.home, ticker)
+        if name is None and (other := newest_together(self.home)) is not None:
+            raise ArtifactError(
+                f"{ticker}: there must be a trained network. It has no champion.",
+                hint=f"forecast train {ticker}; or forecast predict {ticker} --model {other}, a "
+                "network of other tickers, with no score to vouch for it",
+            )
+        if name in self.together:
+            return self.together[name]
+        saved = load_run(self.home, ticker, name)
+        if saved.folder.parent.name == TOGETHER:
+            self.together[saved.folder.name] = saved
+        return saved
+
+
+_Answer = dict[str, Any] | ForecastError | None
+"""What `predict` prints for a ticker, what went wrong, or None: only Keras knows the network."""
+
+
+def _answers(jobs: Sequence[Job], watch: Watch) -> Iterator[_Answer]:
+    """One a job, in their order."""
+    if len(jobs) <= _FEW:
+        yield from _documents(jobs, load_network)
+        return
+    chunks = [jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK)]
+    done = 0
+    for chunk, found in zip(chunks, for_each(_in_numpy, chunks, count=len(chunks)), strict=True):
+        if isinstance(found, ForecastError):
+            raise found
+        left = [job for job, answer in zip(chunk, found, strict=True) if answer is None]
+        rest = iter(_documents(left, load_network))
+        yield from (next(rest) if answer is None else answer for answer in found)
+        done += len(chunk)
+        watch.step(done, len(jobs), chunk[-1].fetched.ticker)
+
+
+def _in_numpy(jobs: Sequence[Job]) -> list[_Answer]:
+    """Answers without Keras, for a worker process: each would start a TensorFlow of its own."""
+    return _documents(jobs, read_forward)
+
+
+def _documents(jobs: Sequence[Job], load: Callable[[Path], Network]) -> list[_Answer]:
+    return [
+        _document(job, coming) if isinstance(coming, Coming) else coming
+        for job, coming in zip(jobs, forecast(jobs, load), strict=True)
+    ]
+
+
+def _document(job: Job, coming: Coming) -> dict[str, Any]:
+    fetched = job.fetched
     origin = fetched.bars.index[-1]
     # Today's money: what a person sees on a screen, not the dividend-adjusted close.
     last_close = float(fetched.history.quotes["close"].loc[origin])
-    point, quantiles = prediction.point[-1], prediction.quantiles[-1]
-    prices = last_close * np.exp(quantiles)
-    steps = [
-        {
-            "step": number + 1,
-            "session": f"{session:%Y-%m-%d}",
-            "predicted": last_close * float(np.exp(point[number])),
-            **dict(zip(QUANTILE_COLUMNS, prices[number].tolist(), strict=True)),
-            "probability_up": probability_up(quantiles[number]),
-        }
-        for number, session in enumerate(sessions)
-    ]
-    run = saved.manifest["run"]
-    plot = inside(home / "reports", fetched.ticker, "predict", f"{origin:%Y-%m-%d}-{run}.png")
-    document = {
+    prices = last_close * np.exp(coming.quantiles)
+    return {
         "ticker": fetched.ticker,
-        "run": run,
-        "network": saved.manifest["network"],
+        "run": job.run,
+        "network": job.kind,
+        "in_training": job.in_training,
         "source": fetched.source,
         "origin": f"{origin:%Y-%m-%d}",
         "last_close": last_close,
-        "steps": steps,
-        "plot": plot.relative_to(home).as_posix(),
+        "steps": [
+            {
+                "step": number + 1,
+                "session": f"{session:%Y-%m-%d}",
+                "predicted": last_close * float(np.exp(coming.point[number])),
+                **dict(zip(QUANTILE_COLUMNS, prices[number].tolist(), strict=True)),
+                "probability_up": probability_up(coming.quantiles[number]),
+            }
+            for number, session in enumerate(coming.sessions)
+        ],
+        "plot": None,
     }
+
+
+def _draw(job: Job, document: Mapping[str, Any], home: Path) -> str:
+    """The fan of a forecast as a file; its path below the home folder."""
     from forecast.report.fan import draw_fan
 
-    draw_fan(
-        plot,
-        fetched.history.quotes["close"].loc[:origin],
-        steps,
-        ticker=fetched.ticker,
-        model=saved.manifest["network"],
-        currency=fetched.history.currency,
+    history = job.fetched.history
+    name = f"{document['origin']}-{job.run}.png"
+    path = draw_fan(
+        inside(home / "reports", job.fetched.ticker, "predict", name),
+        history.quotes["close"].loc[: document["origin"]],
+        document["steps"],
+        ticker=job.fetched.ticker,
+        model=job.kind,
+        currency=history.currency,
     )
-    return document
+    return path.relative_to(home).as_posix()

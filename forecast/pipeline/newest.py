@@ -1,0 +1,152 @@
+"""The coming sessions of many tickers: newest windows in, calibrated log returns out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.errors import ForecastError
+from forecast.evaluation.intervals import Calibration, from_document
+from forecast.features.inputs import Inputs
+from forecast.features.windows import Windows, concatenate
+from forecast.market.fetching import Fetched
+from forecast.market.sessions import next_sessions
+from forecast.networks.forward import Network
+from forecast.networks.forward.layers import UnknownPart
+from forecast.networks.training import infer
+from forecast.pipeline.scoring import adjust
+from forecast.pipeline.unseen import fit_unseen, pooled
+from forecast.registry import SavedRun
+
+
+@dataclass(frozen=True)
+class Coming:
+    """The coming sessions of one ticker, in log returns from its newest close.
+
+    Attributes:
+        sessions: Shape (horizon,).
+        point: Shape (horizon,).
+        quantiles: At `LEVELS`, calibrated, shape (horizon, 7).
+    """
+
+    sessions: pd.DatetimeIndex
+    point: np.ndarray
+    quantiles: np.ndarray
+
+
+@dataclass(frozen=True)
+class Job:
+    """One ticker to forecast, as another process can be sent it.
+
+    Attributes:
+        fetched: Its bars.
+        network: The network's file, verified.
+        run: Its name.
+        kind: Such as `lstm`.
+        entry: `inputs` and `calibration` of the ticker, or of one of the run's if it is not
+            among them.
+        in_training: The network was trained on this ticker.
+    """
+
+    fetched: Fetched
+    network: Path
+    run: str
+    kind: str
+    entry: Mapping[str, Any]
+    in_training: bool
+
+    @classmethod
+    def of(cls, saved: SavedRun, fetched: Fetched) -> Job:
+        """The job of forecasting a ticker with a saved run."""
+        ticker, manifest = fetched.ticker, saved.manifest
+        known = ticker in saved.inputs
+        entry = saved.inputs[ticker] if known else pooled(saved)
+        return cls(fetched, saved.network, manifest["run"], manifest["network"], entry, known)
+
+
+def forecast(
+    jobs: Sequence[Job], load: Callable[[Path], Network]
+) -> list[Coming | ForecastError | None]:
+    """The coming sessions of many tickers: all that share a network in one batch.
+
+    An error of one ticker is given in its place; None where `load` does not know the network.
+    """
+    answers: list[Coming | ForecastError | None] = [None] * len(jobs)
+    asked: dict[Path, dict[int, _Question]] = {}
+    for number, job in enumerate(jobs):
+        try:
+            asked.setdefault(job.network, {})[number] = _Question.of(job)
+        except ForecastError as error:
+            answers[number] = error
+    for path, questions in asked.items():
+        try:
+            outputs = infer(load(path), concatenate([one.windows for one in questions.values()]))
+        except UnknownPart:
+            continue
+        except ForecastError as error:
+            answers = [error if number in questions else one for number, one in enumerate(answers)]
+            continue
+        ends = np.cumsum([len(one.windows) for one in questions.values()])[:-1]
+        for (number, one), own in zip(questions.items(), np.split(outputs, ends), strict=True):
+            answers[number] = one.answer(own)
+    return answers
+
+
+@dataclass(frozen=True)
+class _Question:
+    """One ticker's newest windows, and what makes log returns of the network's answer.
+
+    Attributes:
+        bars: All bars.
+        inputs: Fitted on its training part.
+        state: Calibration as far as training saw.
+        windows: From the last outcome that the calibration has learnt from to the newest bar.
+        coming: The next `horizon` sessions.
+    """
+
+    bars: pd.DataFrame
+    inputs: Inputs
+    state: Calibration
+    windows: Windows
+    coming: pd.DatetimeIndex
+
+    @classmethod
+    def of(cls, job: Job) -> _Question:
+        """The question for a job.
+
+        Raises:
+            ForecastError: if the bars are too few or damaged.
+        """
+        ticker, bars = job.fetched.ticker, job.fetched.bars
+        inputs = Inputs.from_document(job.entry["inputs"])
+        state = from_document(job.entry["calibration"])
+        if job.in_training:
+            count = int((bars.index > state.known_until).sum()) + inputs.horizon
+        else:
+            inputs, count = fit_unseen(bars, ticker=ticker, like=inputs)
+        return cls(
+            bars,
+            inputs,
+            state,
+            inputs.newest(bars, ticker=ticker, count=count),
+            next_sessions(_exchange(job.fetched), bars.index[-1], inputs.horizon),
+        )
+
+    def answer(self, outputs: np.ndarray) -> Coming:
+        """The coming sessions from the outputs of the windows, shape (n, horizon, 8)."""
+        prediction, _ = adjust(
+            self.inputs, outputs, self.bars, self.windows, self.state, coming=self.coming
+        )
+        return Coming(self.coming, prediction.point[-1], prediction.quantiles[-1])
+
+
+def _exchange(fetched: Fetched) -> str:
+    exchange = fetched.history.exchange
+    if exchange is None:
+        raise ValueError(f"{fetched.ticker}: a fetched history names its exchange.")
+    return exchange
