@@ -46,12 +46,14 @@ class Rival:
         module: In this package.
         settings: Other than the module's defaults.
         environment: Variables that must be set before the process starts.
+        gates: Of the recurrent cell: 4 in an LSTM, 3 in a GRU.
     """
 
     label: str
     module: str
     settings: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    gates: int = 4
 
     def load(self) -> Module:
         """Import the module and with it the framework."""
@@ -71,7 +73,7 @@ RIVALS = {
     "darts_lstm": Rival("darts BlockRNN (LSTM)", "darts_windows"),
     "neuralforecast_lstm": Rival("neuralforecast LSTM", "neuralforecast_windows"),
     "neuralforecast_gru": Rival(
-        "neuralforecast GRU", "neuralforecast_windows", settings={"cell": "GRU"}
+        "neuralforecast GRU", "neuralforecast_windows", settings={"cell": "GRU"}, gates=3
     ),
     "keras_windows": Rival("Keras fit, windows", "keras_windows"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def train(task: Task, watch: Watch, *, settings: Settings, seed: int) -> Forecas
         return model.predict_on_batch(task.gather(starts)[0])
 
     model.compile(optimizer=keras.optimizers.Adam(settings.learning_rate), loss=pinball)
-    try:
+    with contextlib.suppress(Over):
         model.fit(
             windows,
             outcomes[:, None],
@@ -84,8 +85,6 @@ def train(task: Task, watch: Watch, *, settings: Settings, seed: int) -> Forecas
             callbacks=[Look(watch, predict, settings.batch)],
             verbose=0,
         )
-    except Over:
-        pass
 
     def ready(starts: np.ndarray) -> Callable[[], np.ndarray]:
         asked = task.gather(starts)[0]

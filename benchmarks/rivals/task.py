@@ -5,9 +5,11 @@
 The rows come from the same functions as in `forecast train`. The target is the next session's log
 return in units of its standard deviation over the training part, as one would standardise by hand.
 This program's own target is measured in the volatility that the last ranges imply: an untrained
-network then is within 0.5 % of the best, and there would be nothing to time. With `--bars` every CSV file of the
-folder with history enough takes part. Without, the committed sample, filled up to `--tickers` with
-simulated tickers (GARCH with Student t shocks), so that nothing has to be downloaded.
+network then is within 0.5 % of the best, and there would be nothing to time.
+
+With `--bars` every CSV file of the folder with history enough takes part. Without, the committed
+sample, filled up to `--tickers` with simulated tickers (GARCH with Student t shocks), so that
+nothing has to be downloaded.
 """
 
 from __future__ import annotations
@@ -198,24 +200,43 @@ def from_folder(folder: Path, tickers: int) -> Iterator[tuple[str, pd.DataFrame]
                 return
 
 
+def make(path: Path, *, bars: Path | None, tickers: int | None, sessions: int) -> Task:
+    """Write the task of a folder, or of the sample and simulated tickers.
+
+    Args:
+        path: `.npz` file.
+        bars: Folder of `TICKER.csv[.gz]`, or None.
+        tickers: At most so many; None for all of the folder, or 22.
+        sessions: Of each simulated ticker.
+    """
+    if bars is not None:
+        return write(path, from_folder(bars, tickers or sys.maxsize))
+    return write(path, sample_and_simulated(tickers or 22, sessions))
+
+
+def describe(task: Task) -> str:
+    """Its size in words."""
+    return (
+        f"{len(task.first_rows)} tickers, {len(task.features):,} rows, {len(task.train):,} "
+        f"training origins, {len(task.held):,} held-out origins scored"
+    )
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What a task is made of."""
+    parser.add_argument("--bars", type=Path, help="folder of TICKER.csv[.gz]; else the sample")
+    parser.add_argument("--tickers", type=int, help="default 22; all with --bars")
+    parser.add_argument("--sessions", type=int, default=3500, help="of simulated tickers")
+
+
 def main() -> None:
     """Write the task and say how large it is."""
     parser = argparse.ArgumentParser(description="Write the task of the rivals.")
     parser.add_argument("file", type=Path)
-    parser.add_argument("--bars", type=Path, help="folder of TICKER.csv[.gz]")
-    parser.add_argument("--tickers", type=int, default=None, help="default 22; all with --bars")
-    parser.add_argument("--sessions", type=int, default=3500, help="of simulated tickers")
+    options(parser)
     wanted = parser.parse_args()
-    bars = (
-        from_folder(wanted.bars, wanted.tickers or sys.maxsize)
-        if wanted.bars
-        else sample_and_simulated(wanted.tickers or 22, wanted.sessions)
-    )
-    task = write(wanted.file, bars)
-    print(
-        f"{len(task.first_rows)} tickers, {len(task.features)} rows, {len(task.train)} training "
-        f"origins, {len(task.held)} held-out origins scored"
-    )
+    task = make(wanted.file, bars=wanted.bars, tickers=wanted.tickers, sessions=wanted.sessions)
+    print(describe(task))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,118 @@
+"""All rivals on one task, each in a process of its own, in turn, several rounds.
+
+    python -m benchmarks.rivals.compare [--rivals program,torch_windows] [--rounds 3] [--quick]
+        [--bars FOLDER] [--out FOLDER] [--fresh]
+
+Every run is a file in `FOLDER/runs`; what is there is not run again without `--fresh`, so that a
+stopped comparison goes on, and one rival can be run again by deleting its files. The results are
+written after every run: `results.json`, `results.md`, `curves.png`, `bars.png`, and dark ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks.rivals import task as tasks
+from benchmarks.rivals.contract import RIVALS
+from benchmarks.rivals.limit import limits
+from benchmarks.rivals.pictures import draw
+from benchmarks.rivals.summary import as_markdown, summarise
+
+SECONDS = 60.0
+"""Of training at most, for each run."""
+
+
+def main() -> None:
+    """Run what is missing, then sum up."""
+    parser = argparse.ArgumentParser(description="Run the rivals in turn and compare them.")
+    parser.add_argument("--rivals", default=",".join(RIVALS), help="names, with commas")
+    parser.add_argument("--rounds", type=int, default=3, help="each with a seed of its own")
+    parser.add_argument("--quick", action="store_true", help="a tiny task: does everything work?")
+    parser.add_argument("--out", type=Path, default=tasks.ROOT / "reports" / "rivals")
+    parser.add_argument("--fresh", action="store_true", help="throw away earlier runs")
+    tasks.options(parser)
+    wanted = parser.parse_args()
+    chosen = wanted.rivals.split(",")
+    if unknown := set(chosen) - set(RIVALS):
+        parser.error(f"no rival {', '.join(sorted(unknown))}: there are {', '.join(RIVALS)}")
+    if wanted.quick:
+        wanted.tickers, wanted.sessions, wanted.rounds = 4, 900, 1
+        wanted.out = wanted.out / "quick"
+    if wanted.fresh:
+        shutil.rmtree(wanted.out, ignore_errors=True)
+    task = prepare(wanted)
+    seconds = 3.0 if wanted.quick else SECONDS
+    failed = False
+    for seed in range(wanted.rounds):
+        # Another one begins each round, so that none always runs on a cold or a hot machine.
+        for name in chosen[seed % len(chosen) :] + chosen[: seed % len(chosen)]:
+            file = wanted.out / "runs" / f"{name}-{seed}.json"
+            if not file.exists():
+                failed |= not run(name, wanted.out / "task.npz", file, seed=seed, seconds=seconds)
+                report(wanted.out, task)
+    report(wanted.out, task)
+    print((wanted.out / "results.md").read_text())
+    sys.exit(1 if failed else 0)
+
+
+def prepare(wanted: argparse.Namespace) -> tasks.Task:
+    """The task, made anew unless it is there already, made of the same."""
+    file, note = wanted.out / "task.npz", wanted.out / "task.json"
+    made_of = {
+        "bars": str(wanted.bars.absolute()) if wanted.bars else None,
+        "tickers": wanted.tickers,
+        "sessions": wanted.sessions,
+    }
+    if note.exists() and json.loads(note.read_text()) != made_of:
+        raise SystemExit(f"{wanted.out} holds runs on another task: --fresh, or another --out")
+    if note.exists():
+        return tasks.load(file)
+    task = tasks.make(file, bars=wanted.bars, tickers=wanted.tickers, sessions=wanted.sessions)
+    note.write_text(json.dumps(made_of))
+    return task
+
+
+def run(name: str, data: Path, out: Path, *, seed: int, seconds: float) -> bool:
+    """One rival in a process of its own; False if it failed, with its last words on stderr."""
+    print(f"{out.stem} …", end=" ", file=sys.stderr, flush=True)
+    # Just before, so that a machine that is slow now is slow for both.
+    speed = limits()
+    command = [sys.executable, "-m", "benchmarks.rivals.run", name, f"--data={data}"]
+    staged = out.with_suffix(".part")
+    result = subprocess.run(
+        [*command, f"--out={staged}", f"--seed={seed}", f"--seconds={seconds}"],
+        env={**os.environ, **RIVALS[name].environment},
+        cwd=tasks.ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        print(f"failed:\n{result.stderr[-2000:]}", file=sys.stderr)
+        return False
+    print(result.stdout.strip().split(": ", 1)[1], file=sys.stderr)
+    document: dict[str, Any] = {**json.loads(staged.read_text()), "sgemm": speed}
+    staged.write_text(json.dumps(document))
+    staged.replace(out)
+    return True
+
+
+def report(out: Path, task: tasks.Task) -> None:
+    """Sum up the runs that are there."""
+    runs = [json.loads(file.read_text()) for file in sorted((out / "runs").glob("*.json"))]
+    if runs:
+        results = summarise(runs, task)
+        (out / "results.json").write_text(json.dumps(results, indent=1))
+        (out / "results.md").write_text(as_markdown(results))
+        draw(out, results, runs)
+
+
+if __name__ == "__main__":
+    main()
