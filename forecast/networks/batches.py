@@ -25,12 +25,35 @@ def slice_starts(windows: Windows, *, scored: int, rng: np.random.Generator | No
     """
     starts = []
     for first, count in windows.runs():
-        slices = -(-count // scored)
+        # One tile more than fits, whatever the offset: every tiling has the same number.
         offset = int(rng.integers(scored)) if rng is not None else 0
-        tiles = np.arange(slices + (1 if offset else 0)) * scored - offset
+        tiles = np.arange(-(-count // scored) + (rng is not None)) * scored - offset
         starts.append(first + np.clip(tiles, 0, count - scored))
     joined = np.concatenate(starts)
     return rng.permutation(joined) if rng is not None else joined
+
+
+def training_slices(
+    windows: Windows, *, scored: int, batch: int, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """First rows of the slices of one epoch, in batches that all have one size.
+
+    Few windows are tiled several times, each time from another offset, until a batch is full;
+    what is left over of many is left out of this epoch.
+    """
+    tiled = slice_starts(windows, scored=scored, rng=rng)
+    while len(tiled) < batch:
+        tiled = np.concatenate([tiled, slice_starts(windows, scored=scored, rng=rng)])
+    whole = len(tiled) // batch
+    return np.split(tiled[: whole * batch], whole)
+
+
+def training_windows(windows: Windows, *, batch: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """Positions of the windows of one epoch, in batches that all have one size."""
+    order = rng.permutation(len(windows))
+    size = min(batch, len(windows))
+    whole = len(order) // size
+    return np.split(order[: whole * size], whole)
 
 
 def gather_slices(

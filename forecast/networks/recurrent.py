@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from forecast.networks.lstm import fast_lstm
+
 
 def stack(
     inputs: Any,
@@ -21,6 +23,7 @@ def stack(
     dropout: float,
     l2: float,
     every_step: bool,
+    compiled: bool = False,
 ) -> Any:
     """Recurrent layers on top of each other.
 
@@ -32,15 +35,18 @@ def stack(
         dropout: Share of each layer's outputs dropped while training.
         l2: Weight of the squared input kernels in the loss.
         every_step: Give the output at each step, not at the last one only.
+        compiled: XLA will compile the training step: use the layer with a gradient of its own
+            where there is one.
 
     Returns:
         Keras tensor, shape (batch, width), or (batch, steps, width) if `every_step`.
     """
     from keras import layers, regularizers
 
+    kind = fast_lstm if compiled and cell == "LSTM" else getattr(layers, cell)
     hidden = inputs
     for depth, width in enumerate(units):
-        layer = getattr(layers, cell)(
+        layer = kind(
             width,
             return_sequences=every_step or depth < len(units) - 1,
             kernel_regularizer=regularizers.L2(l2) if l2 else None,
@@ -59,7 +65,7 @@ class Network:
     """One way to read a window.
 
     Attributes:
-        build: (inputs, units, dropout, l2, every_step) → hidden tensor.
+        build: (inputs, units, dropout, l2, every_step, compiled) → hidden tensor.
         causal: Step *t* of the output depends on rows up to *t* alone, so that the network may be
             trained on every step.
     """
@@ -88,6 +94,7 @@ def build(
     scored: int | None = None,
     start: Sequence[Sequence[float]] | None = None,
     linear: Sequence[Sequence[float]] | None = None,
+    compiled: bool = False,
 ) -> Any:
     """A network with the point-and-quantiles head.
 
@@ -103,6 +110,7 @@ def build(
         start: Quantiles of the untrained network, see `heads.point_and_quantiles`.
         linear: Slopes of point and median on the last row, which training leaves as they are,
             shape (n_features, horizon); None for no such part.
+        compiled: XLA will compile the training step.
 
     Returns:
         keras.Model, (batch, lookback, n_features) → (batch, horizon, 8), or with `scored`
@@ -120,7 +128,9 @@ def build(
     if scored and not kind.causal:
         raise ValueError(f"{network} sees later rows: it cannot be trained on every step.")
     inputs = keras.Input((None, n_features), name="window")
-    hidden = kind.build(inputs, units=units, dropout=dropout, l2=l2, every_step=bool(scored))
+    hidden = kind.build(
+        inputs, units=units, dropout=dropout, l2=l2, every_step=bool(scored), compiled=compiled
+    )
     if scored:
         hidden = hidden[:, -scored:]
     location = None

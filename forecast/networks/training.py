@@ -1,4 +1,4 @@
-"""Training and inference: devices, seeds, callbacks, batches. The one module that knows TensorFlow.
+"""Training and inference: seeds, batches, when to stop.
 
 Other Keras backends run the same code; what is TensorFlow's own is done only where it is the
 backend.
@@ -24,16 +24,23 @@ import numpy as np
 from forecast.errors import ArtifactError, ConfigError, TrainingError
 from forecast.features.targets import LEVELS
 from forecast.features.windows import Windows
-from forecast.networks.batches import gather_slices, gather_windows, slice_starts
-from forecast.networks.heads import point_and_quantile_loss
+from forecast.networks.batches import (
+    gather_slices,
+    gather_windows,
+    slice_starts,
+    training_slices,
+    training_windows,
+)
 from forecast.networks.interrupt import kept_interrupt
+from forecast.networks.learner import learner_of, prepare_tensorflow
 from forecast.networks.linear import fit_linear, without
 from forecast.networks.recurrent import NETWORKS, build
 
-BATCH_SLICES = 40
+BATCH_SLICES = 64
 SCORED_STEPS = 60
 BATCH_WINDOWS = 256
 INFERENCE_WINDOWS = 1024
+INFERENCE_SLICES = 256
 
 
 @dataclass(frozen=True)
@@ -86,7 +93,7 @@ def prepare_backend(seed: int) -> None:
         import keras
 
         if keras.backend.backend() == "tensorflow":
-            _prepare_tensorflow()
+            prepare_tensorflow()
     keras.utils.set_random_seed(seed)
 
 
@@ -134,65 +141,42 @@ def fit(
         ConfigError: if `logs` are asked for and TensorBoard is not installed.
     """
     prepare_backend(seed)
-    import keras
-
     targets = targets_hash(train)
-    keras.backend.clear_session()
     linear = fit_linear(train, validation) if centred else None
     if linear is not None:
         train, validation = without(train, linear), without(validation, linear)
-    shape: dict[str, Any] = {
+    shape = {
         "n_features": train.features.shape[1],
         "horizon": train.horizon,
-        "units": units,
+        "units": tuple(units),
         "dropout": dropout,
         "l2": l2,
     }
     scored = _scored_steps(train, validation) if NETWORKS[network].causal else None
     # Untrained, the network gives what the training part's outcomes give: it learns the rest.
     start = np.quantile(train.y, LEVELS, axis=0).T.tolist()
-    learner = build(network, **shape, scored=scored, start=start)
-    optimizer = keras.optimizers.Adam(learning_rate, clipnorm=1.0)
-    # Otherwise the training step makes the optimizer's variables and is traced a second time.
-    optimizer.build(learner.trainable_variables)
-    learner.compile(
-        optimizer=optimizer,
-        loss=point_and_quantile_loss(centred=centred),
+    learner = learner_of(
+        network, **shape, scored=scored, start=start, centred=centred, learning_rate=learning_rate
     )
-    best = keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True)
-    callbacks: list[Any] = [
-        keras.callbacks.TerminateOnNaN(),
-        best,
-        keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(patience // 3, 1)),
-        _teller(epochs, on_epoch),
-    ]
-    if logs is not None:
-        if find_spec("tensorboard") is None:
-            raise ConfigError(
-                "setting 'tensorboard' needs the tensorboard package. It is not installed.",
-                hint="pip install 'forecast[tensorboard]'",
-            )
-        callbacks.append(keras.callbacks.TensorBoard(log_dir=str(logs)))
-    with kept_interrupt() as check:
-        callbacks.append(
-            keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: check())
-        )
-        history = learner.fit(
-            _batches(train, scored=scored, seed=seed),
-            validation_data=_batches(validation, scored=scored, seed=None),
-            epochs=epochs,
-            callbacks=callbacks,
-            verbose=0,
-        ).history
-    _require_finite(history)
+    history = _train(
+        learner,
+        train,
+        validation,
+        scored=scored,
+        epochs=epochs,
+        patience=patience,
+        seed=seed,
+        on_epoch=on_epoch,
+        logs=logs,
+    )
     model = build(network, **shape, linear=None if linear is None else linear.tolist())
     for layer in learner.layers:
         model.get_layer(layer.name).set_weights(layer.get_weights())
     return Fitted(
         model=model,
-        loss=_floats(history["loss"]),
-        validation_loss=_floats(history["val_loss"]),
-        learning_rate=_floats(history["learning_rate"]),
+        loss=history["loss"],
+        validation_loss=history["val_loss"],
+        learning_rate=history["learning_rate"],
         kept_epoch=int(np.argmin(history["val_loss"])) + 1,
         targets=targets,
     )
@@ -265,82 +249,114 @@ def _silence() -> Iterator[None]:
             os.close(kept)
 
 
-def _prepare_tensorflow() -> None:
-    import tensorflow as tf
-
-    # One process may train many networks; each is a new graph, and no reason for a warning.
-    tf.get_logger().setLevel("ERROR")
-    try:
-        # One graph operation at a time, each over all cores: the other way is bimodal in speed.
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-        for device in tf.config.list_physical_devices("GPU"):
-            tf.config.experimental.set_memory_growth(device, True)
-    except RuntimeError:
-        # Already started, by an earlier run in this process or by the caller: keep its choice.
-        pass
-    tf.config.experimental.enable_op_determinism()
-
-
 def _scored_steps(*parts: Windows) -> int:
     return min(SCORED_STEPS, *(count for part in parts for _, count in part.runs()))
 
 
-def _batches(windows: Windows, *, scored: int | None, seed: int | None) -> Any:
-    """A Keras dataset of the windows, gathered by batch; shuffled anew each epoch if seeded."""
+def _train(
+    learner: Any,
+    train: Windows,
+    validation: Windows,
+    *,
+    scored: int | None,
+    epochs: int,
+    patience: int,
+    seed: int,
+    on_epoch: Callable[[Epoch], None] | None,
+    logs: Path | None,
+) -> dict[str, list[float]]:
+    """Train until the validation loss stops falling; the learner is left with its best weights.
+
+    A loop of our own around Keras's batches: its `fit` costs more than the arithmetic of a small
+    update.
+    """
     import keras
 
-    class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self._rng = None if seed is None else np.random.default_rng(seed)
-            self.on_epoch_end()
-
-        def on_epoch_end(self) -> None:
-            if scored is not None:
-                self._order = slice_starts(windows, scored=scored, rng=self._rng)
-            elif self._rng is not None:
-                self._order = self._rng.permutation(len(windows))
-            else:
-                self._order = np.arange(len(windows))
-
-        def __len__(self) -> int:
-            # The number of slices varies by one with the random offset; what is left over at the
-            # end of a shuffled epoch is left out, so that every batch has one shape.
-            size = BATCH_WINDOWS if scored is None else BATCH_SLICES
-            return 1 if seed is None else max(len(self._order) // size, 1)
-
-        def __getitem__(self, batch: int) -> tuple[np.ndarray, np.ndarray]:
-            chosen = np.array_split(self._order, len(self))[batch]
-            if scored is None:
-                return gather_windows(windows, chosen)
-            return gather_slices(windows, chosen, scored=scored)
-
-    return Batches()
-
-
-def _teller(epochs: int, on_epoch: Callable[[Epoch], None] | None) -> Any:
-    import keras
-
+    rng = np.random.default_rng(seed)
+    history: dict[str, list[float]] = {"loss": [], "val_loss": [], "learning_rate": []}
+    callbacks = keras.callbacks.CallbackList(
+        [
+            keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True),
+            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(patience // 3, 1)),
+            *_tensorboard(logs),
+        ],
+        model=learner,
+    )
     begun = time.monotonic()
+    learner.stop_training = False
+    callbacks.on_train_begin()
+    with kept_interrupt() as check:
+        for number in range(1, epochs + 1):
+            callbacks.on_epoch_begin(number - 1)
+            learner.reset_metrics()
+            for x, y in _training_batches(train, scored=scored, rng=rng):
+                loss = learner.train_on_batch(x, y)
+                check()
+            learner.reset_metrics()
+            for x, y in _scoring_batches(validation, scored=scored):
+                validation_loss = learner.test_on_batch(x, y)
+                check()
+            told = {
+                "loss": float(loss),
+                "val_loss": float(validation_loss),
+                "learning_rate": float(learner.optimizer.learning_rate),
+            }
+            for name, value in told.items():
+                history[name].append(value)
+            _require_finite(history)
+            if on_epoch is not None:
+                left = (time.monotonic() - begun) / number * (epochs - number)
+                on_epoch(Epoch(number, epochs, told["loss"], told["val_loss"], left))
+            callbacks.on_epoch_end(number - 1, told)
+            if learner.stop_training:
+                break
+    callbacks.on_train_end()
+    return history
 
-    def tell(number: int, logs: dict[str, float]) -> None:
-        if on_epoch is not None:
-            done = number + 1
-            left = (time.monotonic() - begun) / done * (epochs - done)
-            on_epoch(Epoch(done, epochs, logs["loss"], logs["val_loss"], left))
 
-    return keras.callbacks.LambdaCallback(on_epoch_end=tell)
+def _training_batches(
+    windows: Windows, *, scored: int | None, rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of one epoch, all of one shape, gathered one at a time."""
+    if scored is None:
+        for positions in training_windows(windows, batch=BATCH_WINDOWS, rng=rng):
+            yield gather_windows(windows, positions)
+    else:
+        for starts in training_slices(windows, scored=scored, batch=BATCH_SLICES, rng=rng):
+            yield gather_slices(windows, starts, scored=scored)
+
+
+def _scoring_batches(
+    windows: Windows, *, scored: int | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Every window once, in order."""
+    if scored is None:
+        for first in range(0, len(windows), INFERENCE_WINDOWS):
+            last = min(first + INFERENCE_WINDOWS, len(windows))
+            yield gather_windows(windows, np.arange(first, last))
+    else:
+        starts = slice_starts(windows, scored=scored, rng=None)
+        for first in range(0, len(starts), INFERENCE_SLICES):
+            yield gather_slices(windows, starts[first : first + INFERENCE_SLICES], scored=scored)
+
+
+def _tensorboard(logs: Path | None) -> list[Any]:
+    if logs is None:
+        return []
+    if find_spec("tensorboard") is None:
+        raise ConfigError(
+            "setting 'tensorboard' needs the tensorboard package. It is not installed.",
+            hint="pip install 'forecast[tensorboard]'",
+        )
+    import keras
+
+    return [keras.callbacks.TensorBoard(log_dir=str(logs))]
 
 
 def _require_finite(history: dict[str, list[float]]) -> None:
-    losses = [*history["loss"], *history.get("val_loss", [math.nan])]
-    if not all(math.isfinite(loss) for loss in losses):
+    if not (math.isfinite(history["loss"][-1]) and math.isfinite(history["val_loss"][-1])):
         raise TrainingError(
             f"the loss must stay a finite number. It became NaN or infinite in epoch "
             f"{len(history['loss'])}.",
             hint="a lower learning_rate, or forecast train with another --seed",
         )
-
-
-def _floats(values: Sequence[Any]) -> list[float]:
-    return [float(value) for value in values]
