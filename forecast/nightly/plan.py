@@ -15,8 +15,8 @@ from forecast.market.sessions import last_completed
 from forecast.nightly.state import Key, TickerState, Trained
 from forecast.pipeline.provenance import settings_document
 
-# They decide where and how much is kept, not what comes out.
-_WITHOUT_EFFECT = ("store", "keep_snapshots", "tensorboard")
+# They decide what is brought and where it is kept; the snapshot's hash tells what came.
+_WITHOUT_EFFECT = ("source", "store", "keep_snapshots", "tensorboard")
 # An alarm often outlasts a training; one on nearly the same bars would come to the same.
 _REST = pd.Timedelta(days=7)
 _OF_THE_JUDGEMENT = ("margin", "level", "band")

@@ -91,9 +91,11 @@ class Heartbeat:
         self._last = 0.0
 
     def tell(self, stage: str, done: int = 0, of: int = 0) -> None:
-        """A stage, and how many of its tickers are done."""
+        """A stage, and how many of its tickers are done; each stage is written, and each second."""
+        news = stage != self._stage or time.monotonic() - self._last >= 1
         self._stage, self._done, self._of = stage, done, of
-        self._write()
+        if news:
+            self._write()
 
     def beat(self) -> None:
         """Still alive: written every quarter of a minute."""

@@ -169,11 +169,11 @@ def _judged(entries: Sequence[Mapping[str, Any]]) -> Table | None:
     """What the decisions on tonight's challengers rest on."""
     rows = []
     for entry in entries:
-        figures = entry["figures"]
-        if not figures:
-            continue
+        figures = entry["figures"] or {}
         rival = "champion" if figures.get("champion") else "ewma"
-        against = figures[rival]
+        against = figures.get(rival)
+        if against is None:
+            continue
         standing = "up" if entry["promoted"] else "even"
         cells = [
             Cell("promoted" if entry["promoted"] else "not promoted", standing=standing),

@@ -1,0 +1,100 @@
+"""A home in which the first night has been: two tickers trained, a forecast of each on record."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from filelock import FileLock
+from simulated import random_walk
+
+from forecast.config import Settings
+from forecast.market.sessions import expected_sessions
+from forecast.nightly.clock import Clock, clock_of
+from forecast.nightly.night import Night, run_night
+from forecast.pipeline.watch import Watch
+
+TICKERS = ("ACME", "BETA")
+SESSIONS = expected_sessions("XNYS", pd.Timestamp("2009-01-02"), pd.Timestamp("2012-12-31"))
+FIRST_NIGHT = "2012-07-02"
+"""A Monday; Wednesday is a holiday, and a half day comes before it."""
+
+
+def walk(ticker: str) -> pd.DataFrame:
+    """Bars of the ticker, from 2009 to 2012."""
+    return random_walk(len(SESSIONS), seed=TICKERS.index(ticker) + 1).set_index(SESSIONS)
+
+
+@dataclass
+class Home:
+    """A home folder, its CSV files and its settings."""
+
+    folder: Path
+    nightly: dict[str, Any]
+    tickers: tuple[str, ...] = TICKERS
+
+    @property
+    def csv(self) -> Path:
+        return self.folder / "csv"
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.model_validate(
+            {
+                "source": f"csv:{self.csv}",
+                "units": [4],
+                "epochs": 2,
+                "lookback": 10,
+                "nightly": {"retrain": "monthly", **self.nightly},
+            }
+        )
+
+    def write(self, until: str | None = None, *, tickers: tuple[str, ...] | None = None) -> None:
+        """The bars up to a session, as CSV files."""
+        self.csv.mkdir(exist_ok=True)
+        for ticker in tickers or self.tickers:
+            walk(ticker).loc[:until].to_csv(self.csv / f"{ticker}.csv", index_label="Date")
+
+    def night(self, now: str, *, watch: Watch | None = None, **options: Any) -> Night:
+        """The night of both tickers at a date, or a time with its zone."""
+        clock: Clock = clock_of(now)
+        return run_night(
+            self.tickers,
+            home=self.folder,
+            settings=self.settings,
+            clock=clock,
+            watch=watch,
+            **options,
+        )
+
+
+@pytest.fixture(scope="session")
+def first_night(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Night]:
+    """The home after its first night, and what that night said; not to be changed.
+
+    The processes of a test run share it: it is the one training of these tests.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    home, said = Home(shared / "first_night", {}), shared / "first_night.json"
+    with FileLock(shared / "first_night.lock"):
+        if not said.exists():
+            home.folder.mkdir()
+            home.write()
+            night = home.night(FIRST_NIGHT, workers=1)
+            said.write_text(json.dumps(night.document))
+    return home, Night(json.loads(said.read_text()), stopped=False)
+
+
+@pytest.fixture
+def home(first_night: tuple[Home, Night], tmp_path: Path) -> Home:
+    """A copy of the home after its first night."""
+    folder = tmp_path / "home"
+    shutil.copytree(first_night[0].folder, folder)
+    return Home(folder, {})

@@ -1,0 +1,195 @@
+"""Nights, one after the other: each is done once, and from nothing but what was known then."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import FIRST_NIGHT, TICKERS, Home, walk
+
+from forecast.errors import BusyError, ConfigError
+from forecast.ledger import open_ledger
+from forecast.nightly.state import night_lock
+from forecast.pipeline.watch import Watch
+from forecast.registry import champion, history
+
+
+def record(home: Home) -> pd.DataFrame:
+    with open_ledger(home.folder, read_only=True) as ledger:
+        assert ledger.verify() == []
+        return ledger.track_record()
+
+
+def statuses(night) -> dict[str, str]:
+    return {entry["ticker"]: entry["status"] for entry in night.document["tickers"]}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != "heartbeat.json" and "logs" not in path.parts
+    }
+
+
+def test_the_first_night_trains_promotes_and_forecasts(first_night):
+    home, night = first_night
+    assert night.exit_code == 0
+    for entry in night.document["tickers"]:
+        assert (entry["status"], entry["session"]) == ("done", FIRST_NIGHT)
+        assert entry["trained"] and entry["promoted"] and entry["issued"]
+        assert entry["why"] == "there is no champion"
+        assert entry["run"] == entry["champion"] == champion(home.folder, entry["ticker"])
+        assert entry["reason"].startswith("Promoted: the first network")
+        assert [step["session"] for step in entry["forecast"]["steps"]] == ["2012-07-03"]
+    issued = record(home)
+    assert issued["ticker"].tolist() == list(TICKERS)
+    assert (issued["origin"] == pd.Timestamp(FIRST_NIGHT)).all()
+    assert (issued["issued_at"] == pd.Timestamp("2012-07-02T23:59:59Z")).all()
+    assert night.document["page"] == "reports/nightly/2012-07-02/index.html"
+    summary = json.loads((home.folder / "reports/nightly/2012-07-02/summary.json").read_bytes())
+    assert summary == night.document
+    assert not list((home.folder / "data/nightly/scratch").iterdir())
+
+
+def test_a_second_run_changes_nothing_and_says_so(home):
+    before = contents(home.folder)
+    again = home.night(FIRST_NIGHT)
+    assert again.exit_code == 0
+    for entry in again.document["tickers"]:
+        assert entry["status"] == "nothing"
+        assert entry["reason"] == "the night of 2012-07-02 is done already"
+    assert contents(home.folder) == before
+
+
+def test_the_next_night_forecasts_without_training_and_settles(home):
+    night = home.night("2012-07-03")
+    assert set(statuses(night).values()) == {"done"}
+    entry = night.document["tickers"][0]
+    assert (entry["trained"], entry["reason"]) == (False, "no training was due")
+    assert (entry["issued"], entry["settled"]) == (True, 1)
+    rows = record(home)
+    rows = rows[rows["ticker"] == "ACME"]
+    close = walk("ACME")["close"]
+    came = math.log(close["2012-07-03"] / close["2012-07-02"])
+    assert rows["actual"].tolist() == pytest.approx([came, np.nan], nan_ok=True, abs=1e-15)
+    # The fourth of July is a holiday.
+    assert rows["session"].tolist() == [pd.Timestamp("2012-07-03"), pd.Timestamp("2012-07-05")]
+
+
+@pytest.mark.parametrize("now", ["2012-07-03", "2012-07-04", "2012-07-05T13:00Z"])
+def test_a_holiday_is_the_night_before_it(home, now):
+    home.night("2012-07-03T17:31Z")  # half a day: closed at 13:00 in New York, and half an hour
+    night = home.night(now)
+    assert set(statuses(night).values()) == {"nothing"}
+    assert night.document["night"] == "2012-07-03"
+    assert len(record(home)) == 4
+
+
+def test_only_the_last_session_is_caught_up(home):
+    home.night("2012-07-10")
+    origins = record(home)["origin"].unique()
+    assert [f"{origin:%m-%d}" for origin in origins] == ["07-02", "07-10"]
+
+
+def test_nothing_comes_from_bars_after_the_clock(home, first_night, tmp_path):
+    """The CSV files hold the rest of the year; a home without it issues the very same."""
+    home.night("2012-07-11")
+    known = Home(tmp_path / "known", {})
+    shutil.copytree(first_night[0].folder, known.folder)
+    known.write("2012-07-11")
+    known.night("2012-07-11")
+    columns = ["ticker", "origin", "session", "last_close", "point", "p05", "p50", "p95", "actual"]
+    pd.testing.assert_frame_equal(record(home)[columns], record(known)[columns])
+
+
+def test_a_bar_that_is_late_is_waited_for(home):
+    home.write("2012-07-05")
+    night = home.night("2012-07-06")
+    assert set(statuses(night).values()) == {"nothing"}
+    assert (
+        "no bar of 2012-07-06 yet: the newest is of 2012-07-05"
+        in (night.document["tickers"][0]["reason"])
+    )
+    assert len(record(home)) == 2
+    home.write("2012-07-06")
+    assert set(statuses(home.night("2012-07-06T22:30Z")).values()) == {"done"}
+    assert record(home)["origin"].max() == pd.Timestamp("2012-07-06")
+
+
+def test_one_failure_is_one_ticker(home):
+    (home.csv / "ACME.csv").unlink()
+    night = home.night("2012-07-03")
+    assert statuses(night) == {"ACME": "failed", "BETA": "done"}
+    assert night.exit_code == 1
+    assert night.document["tickers"][0]["error"]["type"] == "UnknownTicker"
+    home.write()
+    assert statuses(home.night("2012-07-03")) == {"ACME": "done", "BETA": "nothing"}
+    summary = json.loads((home.folder / "reports/nightly/2012-07-03/summary.json").read_bytes())
+    assert [entry["status"] for entry in summary["tickers"]] == ["done", "done"]
+
+
+def test_past_the_deadline_the_champion_forecasts_and_the_training_stays_due(home):
+    home.nightly = {"retrain": "nightly", "deadline": 1e-9}
+    night = home.night("2012-07-03")
+    assert set(statuses(night).values()) == {"late"}
+    assert night.exit_code == 1
+    assert all(entry["issued"] and not entry["trained"] for entry in night.document["tickers"])
+    assert "the deadline passed" in night.document["tickers"][0]["reason"]
+    again = home.night("2012-07-03")
+    assert set(statuses(again).values()) == {"late"}
+    assert again.document["tickers"][0]["unissued"] == "one from 2012-07-03 was issued before"
+    assert len(record(home)) == 4
+
+
+def test_forced_it_issues_no_second_forecast(home):
+    home.nightly = {"deadline": 1e-9}
+    night = home.night(FIRST_NIGHT, force=True)
+    assert night.document["tickers"][0]["why"] == "it was asked for"
+    assert not any(entry["issued"] for entry in night.document["tickers"])
+    assert len(record(home)) == 2
+
+
+def test_a_stopped_night_is_gone_on_with(home):
+    def stop(done: int, of: int, ticker: str) -> None:
+        # The night tells of the first ticker that is committed.
+        if (done, ticker) == (1, "ACME") and len(record(home)) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    night = home.night("2012-07-03", watch=Watch(step=stop))
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert (night.stopped, night.exit_code) == (True, 143)
+    assert statuses(night) == {"ACME": "done"}
+    assert statuses(home.night("2012-07-03")) == {"ACME": "nothing", "BETA": "done"}
+    assert len(record(home)) == 4
+
+
+def test_a_night_at_work_keeps_others_out_at_once(home):
+    with night_lock(home.folder), pytest.raises(BusyError, match="Another process is at it"):
+        home.night("2012-07-03")
+    assert set(statuses(home.night("2012-07-03")).values()) == {"done"}
+
+
+def test_a_clock_behind_the_champion_is_refused(home):
+    night = home.night("2012-06-29")
+    assert set(statuses(night).values()) == {"failed"}
+    assert "must not be set back behind" in night.document["tickers"][0]["error"]["message"]
+    assert len(record(home)) == 2
+
+
+def test_without_a_ticker_there_is_no_night(tmp_path):
+    with pytest.raises(ConfigError, match="a night needs tickers"):
+        Home(tmp_path, {}, ()).night(FIRST_NIGHT)
+
+
+def test_a_run_is_never_promoted_twice(home):
+    home.night("2012-07-03")
+    assert [len(history(home.folder, ticker)) for ticker in TICKERS] == [1, 1]

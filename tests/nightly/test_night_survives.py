@@ -1,0 +1,196 @@
+"""What a kill leaves between two steps of a commit, and what damage leaves, is made good."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from conftest import Home
+
+from forecast.errors import ForecastError
+from forecast.evaluation.promotion import Decision
+from forecast.ledger import open_ledger
+from forecast.nightly import commit as commits
+from forecast.nightly import night as nights
+from forecast.nightly.challenger import Challenger
+from forecast.nightly.clock import Clock, clock_of
+from forecast.nightly.commit import Pending, commit
+from forecast.nightly.jobs import RunFiles
+from forecast.nightly.state import read_state
+from forecast.nightly.work import Outcome
+from forecast.registry import champion, history, load_run, promote, runs_of
+
+NOW = "2012-07-03"
+RUN = "20120703T235959Z-beef"
+
+
+def files_of(home: Home) -> RunFiles:
+    """A challenger that is the champion under another name."""
+    saved = RunFiles.of(load_run(home.folder, "ACME"))
+    return replace(saved, run=RUN, manifest={**saved.manifest, "run": RUN})
+
+
+def issued(home: Home, ticker: str = "ACME") -> list[tuple[str, str]]:
+    with open_ledger(home.folder, read_only=True) as ledger:
+        assert ledger.verify() == []
+        record = ledger.track_record(ticker)
+    return [(f"{origin:%m-%d}", run) for origin, run in zip(record["origin"], record["run"])]
+
+
+def work_of(home: Home, decision: Decision):
+    """A job that trained in no time: the challenger is there, the forecast is the real one."""
+
+    def work(job):
+        serving = files_of(home) if decision.promote else job.champion
+        forecast = nights.engines.work(replace(job, champion=serving, challenger=None)).forecast
+        return Outcome(job.ticker, Challenger(files_of(home), decision), forecast, None, 1.0)
+
+    return work
+
+
+class _Killed(BaseException):
+    """Nothing catches it."""
+
+
+@pytest.mark.parametrize("step", ["saved", "named", "promoted", "issued"])
+def test_killed_after_any_step_the_next_run_ends_what_was_begun(home, monkeypatch, step):
+    home.tickers = ("ACME",)
+    before = champion(home.folder, "ACME")
+    work = work_of(home, Decision(True, "Promoted: it is better.", {"origins": 99}))
+
+    def kill(*_, **__):
+        raise _Killed
+
+    def trained(jobs, **_):
+        yield from map(work, jobs)
+
+    with monkeypatch.context() as patch:
+        # Where the challenger is due the pool would train one.
+        home.nightly = {"retrain": "nightly"}
+        patch.setattr(nights.engines, "pool", trained)
+        if step == "saved":
+            patch.setattr(commits, "write_state", kill)
+        elif step == "named":
+            patch.setattr(commits, "promote", kill)
+        elif step == "promoted":
+            patch.setattr(commits, "_issue", kill)
+        else:
+            patch.setattr(nights, "mark_done", kill)
+        with pytest.raises(_Killed):
+            home.night(NOW)
+
+    assert champion(home.folder, "ACME") == (RUN if step in ("promoted", "issued") else before)
+    assert len(issued(home)) == (2 if step == "issued" else 1)
+    assert {one.damaged for one in runs_of(home.folder, "ACME")} == {None}
+
+    if step == "saved":
+        # Nobody knows of the run: it is trained anew, under another name.
+        assert read_state(home.folder, "ACME").pending is None
+        return
+    pending = read_state(home.folder, "ACME").pending
+    assert isinstance(pending, Pending)
+    assert (pending.run, pending.promote) == (RUN, True)
+    night = home.night(NOW)
+    (entry,) = night.document["tickers"]
+    assert (entry["status"], entry["run"], entry["promoted"]) == ("done", RUN, True)
+    assert entry["reason"] == "Promoted: it is better."
+    assert champion(home.folder, "ACME") == RUN
+    assert [change.run for change in history(home.folder, "ACME")] == [before, RUN]
+    assert issued(home) == [("07-02", before), ("07-03", RUN)]
+    assert read_state(home.folder, "ACME").trained.session == NOW
+    assert home.night(NOW).document["tickers"][0]["status"] == "nothing"
+
+
+def test_a_challenger_that_is_no_better_leaves_the_champion(home, monkeypatch):
+    home.tickers, home.nightly = ("ACME",), {"retrain": "nightly", "keep_runs": 1}
+    before = champion(home.folder, "ACME")
+    work = work_of(home, Decision(False, "Not promoted: it is worse.", {}))
+    monkeypatch.setattr(nights.engines, "pool", lambda jobs, **_: map(work, jobs))
+    night = home.night(NOW)
+    assert night.exit_code == 0
+    (entry,) = night.document["tickers"]
+    assert (entry["status"], entry["trained"], entry["promoted"]) == ("done", True, False)
+    assert entry["reason"] == "Not promoted: it is worse."
+    assert champion(home.folder, "ACME") == entry["champion"] == before
+    assert issued(home)[-1] == ("07-03", before)
+    assert {one.run for one in runs_of(home.folder, "ACME")} == {before, RUN}
+
+
+def test_a_failed_training_leaves_the_champion_to_forecast(home, monkeypatch):
+    home.tickers, home.nightly = ("ACME",), {"retrain": "nightly"}
+
+    def work(job):
+        done = nights.engines.work(replace(job, challenger=None))
+        return replace(done, error=ForecastError("the loss became NaN", hint="another seed"))
+
+    monkeypatch.setattr(nights.engines, "pool", lambda jobs, **_: map(work, jobs))
+    night = home.night(NOW)
+    (entry,) = night.document["tickers"]
+    assert (entry["status"], entry["issued"], night.exit_code) == ("failed", True, 1)
+    assert entry["error"]["message"] == "the loss became NaN"
+    assert read_state(home.folder, "ACME").done.session == "2012-07-02"
+    assert home.night(NOW).document["tickers"][0]["unissued"] == (
+        "one from 2012-07-03 was issued before"
+    )
+
+
+def test_a_damaged_champion_gives_way_to_the_one_before(home):
+    first = champion(home.folder, "ACME")
+    files_of(home).save(home.folder, "ACME")
+    promote(home.folder, "ACME", RUN, reason="tried")
+    network = home.folder / "models" / "ACME" / RUN / "network.keras"
+    network.chmod(0o644)
+    content = bytearray(network.read_bytes())
+    content[len(content) // 2] ^= 1
+    network.write_bytes(content)
+    night = home.night(NOW)
+    entry = night.document["tickers"][0]
+    assert (entry["status"], entry["champion"], entry["issued"]) == ("done", first, True)
+    assert "it is damaged" in entry["notices"][0]
+    assert f"{first} serves instead" in entry["notices"][0]
+    assert champion(home.folder, "ACME") == first
+
+
+def test_a_damaged_state_costs_nothing_but_the_work(home):
+    (home.folder / "data/nightly/state/ACME.json").write_text('{"done": 1')
+    night = home.night("2012-07-02")
+    assert [entry["status"] for entry in night.document["tickers"]] == ["done", "nothing"]
+    assert night.document["tickers"][0]["unissued"] == "one from 2012-07-02 was issued before"
+    assert len(issued(home)) == 1
+
+
+def test_a_damaged_ledger_is_named_and_nothing_is_changed(home):
+    head = home.folder / "data" / "ledger.head"
+    head.write_text(json.dumps({"entries": 99, "hash": "0" * 64}))
+    with pytest.raises(ForecastError, match="The end is cut off"):
+        home.night(NOW)
+    assert len(history(home.folder, "ACME")) == 1
+
+
+def test_a_session_that_closed_meanwhile_is_not_forecast(home, monkeypatch):
+    """A night may take until after the next close: the clock is read when a forecast is issued."""
+    seen = {}
+
+    class Late(Clock):
+        def now(self):
+            late = "2012-07-05T20:00Z" if seen else "2012-07-03T23:00Z"
+            return pd.Timestamp(late)
+
+    def slow(home_, ledger, plan, outcome, **known):
+        seen["late"] = True
+        return commit(home_, ledger, plan, outcome, **known)
+
+    monkeypatch.setattr(nights, "commit", slow)
+    night = nights.run_night(["ACME"], home=home.folder, settings=home.settings, clock=Late())
+    (entry,) = night.document["tickers"]
+    assert (entry["status"], entry["issued"]) == ("done", False)
+    assert entry["unissued"] == "the session of 2012-07-05 that it is of has closed"
+
+
+def test_the_clock_of_an_issue_is_the_nights(home):
+    clock = clock_of("2012-07-03T18:31-04:00")
+    nights.run_night(["ACME"], home=home.folder, settings=home.settings, clock=clock)
+    with open_ledger(home.folder, read_only=True) as ledger:
+        assert ledger.track_record("ACME")["issued_at"].max() == pd.Timestamp("2012-07-03T22:31Z")
