@@ -115,7 +115,7 @@ def verify_reload(folder: Path, windows: Windows, outputs: np.ndarray) -> None:
         raise ArtifactError(
             f"{folder / NETWORK} must give the very outputs that the network gave before it was "
             f"saved. They differ by up to {apart:.2g}.",
-            hint="forecast doctor, and train again",
+            hint="forecast train the ticker again",
         )
 
 

@@ -32,7 +32,8 @@ def models(
     """
     moment = now or datetime.now(UTC)
     names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
-    return [_entry(home, name, moment) for name in names or registry.tickers_of(home)]
+    runs = registry.runs_of_each(home, names or registry.tickers_of(home))
+    return [_entry(home, ticker, own, moment) for ticker, own in runs.items()]
 
 
 def promote(ticker: str, run: str, *, home: Path, now: datetime | None = None) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def _changed(home: Path, ticker: str, before: str | None) -> dict[str, Any]:
     }
 
 
-def _entry(home: Path, ticker: str, now: datetime) -> dict[str, Any]:
+def _entry(home: Path, ticker: str, runs: list[RunSummary], now: datetime) -> dict[str, Any]:
     changes, error = [], None
     try:
         changes = registry.history(home, ticker)
@@ -100,7 +101,7 @@ def _entry(home: Path, ticker: str, now: datetime) -> dict[str, Any]:
         "champion": changes[-1].run if changes else None,
         "history": [asdict(change) for change in changes],
         "error": error,
-        "runs": [_row(one, home, now) for one in registry.runs_of(home, ticker)],
+        "runs": [_row(one, home, now) for one in runs],
     }
 
 

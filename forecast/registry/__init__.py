@@ -11,7 +11,7 @@ from forecast.registry.champions import (
     promote_each,
     rollback,
 )
-from forecast.registry.listing import RunSummary, runs_of, tickers_of
+from forecast.registry.listing import RunSummary, runs_of, runs_of_each, tickers_of
 from forecast.registry.pruning import prune
 from forecast.registry.runs import (
     FORMAT,
@@ -50,6 +50,7 @@ __all__ = [
     "rollback",
     "run_folder",
     "runs_of",
+    "runs_of_each",
     "save_run",
     "tickers_of",
 ]

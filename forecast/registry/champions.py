@@ -148,14 +148,14 @@ def rollback(
         ArtifactError: if there is no champion, or none before it that can be loaded.
         BusyError: if another process is changing the champion.
     """
+    if champion(home, ticker) is None:
+        raise ArtifactError(
+            f"{ticker}: there must be a champion to go back from. There is none.",
+            hint=f"forecast train {ticker}",
+        )
     with _alone(home, ticker):
         changes = history(home, ticker)
         line = _line(changes)
-        if not line:
-            raise ArtifactError(
-                f"{ticker}: there must be a champion to go back from. There is none.",
-                hint=f"forecast train {ticker}",
-            )
         said, passed = f"{reason}, from {line[-1]}", ""
         for run in line[-2::-1]:
             try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -59,17 +59,27 @@ def runs_of(home: Path, ticker: str) -> list[RunSummary]:
     Raises:
         ArtifactError: if the ticker would lead out of `models/`.
     """
-    try:
-        name = champion(home, ticker)
-    except ArtifactError:
-        name = None  # its own listing says so; the runs are there all the same
-    found = [
-        summary
-        for owner in (ticker, TOGETHER)
-        for folder in run_folders(home, owner)
-        if (summary := _summary(folder, ticker, name, together=owner == TOGETHER)) is not None
-    ]
-    return sorted(found, key=lambda one: one.run)
+    return runs_of_each(home, [ticker])[ticker]
+
+
+def runs_of_each(home: Path, tickers: Sequence[str]) -> dict[str, list[RunSummary]]:
+    """The runs of each ticker, as `runs_of`; a run over several is verified once for all.
+
+    Raises:
+        ArtifactError: if a ticker would lead out of `models/`.
+    """
+    together = [_open(folder) for folder in run_folders(home, TOGETHER)]
+    found = {}
+    for ticker in tickers:
+        try:
+            name = champion(home, ticker)
+        except ArtifactError:
+            name = None  # its own listing says so; the runs are there all the same
+        own = [_open(folder) for folder in run_folders(home, ticker)]
+        known = [one for one in together if one.saved is None or ticker in one.saved.inputs]
+        summaries = [_summary(one, ticker, name) for one in (*own, *known)]
+        found[ticker] = sorted(summaries, key=lambda summary: summary.run)
+    return found
 
 
 def tickers_of(home: Path) -> list[str]:
@@ -88,35 +98,62 @@ def run_folders(home: Path, owner: str) -> Iterator[Path]:
     return (path for path in parent.glob("[!.]*") if path.is_dir())
 
 
-def _summary(
-    folder: Path, ticker: str, champion: str | None, *, together: bool
-) -> RunSummary | None:
-    """The run in a folder; None if it is over other tickers."""
-    sizes = [path.stat().st_size for path in folder.rglob("*") if path.is_file()]
-    outside: dict[str, Any] = {
-        "run": folder.name,
-        "folder": folder,
-        "made": made_at(folder.name),
-        "bytes": sum(sizes),
-        "champion": folder.name == champion,
-        "together": together,
-    }
+@dataclass(frozen=True)
+class _Opened:
+    """A run's folder after a look inside.
+
+    Attributes:
+        folder: Where it lies.
+        bytes: Size of its files.
+        saved: The run; None if it is damaged.
+        documents: Ticker → what `train --json` printed of it.
+        damaged: What is wrong, or None.
+    """
+
+    folder: Path
+    bytes: int
+    saved: SavedRun | None
+    documents: dict[str, dict[str, Any]]
+    damaged: str | None
+
+
+def _open(folder: Path) -> _Opened:
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     try:
-        saved = verified(folder, retrain=f"forecast train {ticker}")
-        if together and ticker not in saved.inputs:
-            return None
-        return RunSummary(**outside, **_inside(saved, ticker))
+        saved = verified(folder, retrain="forecast train the ticker again")
+        documents = {str(one["ticker"]): one for one in saved.metrics["runs"]}
     except ArtifactError as error:
-        return RunSummary(**outside, damaged=error.message)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        return RunSummary(**outside, damaged=f"{folder} does not say what it must: {error!r}.")
+        return _Opened(folder, size, None, {}, error.message)
+    except (KeyError, TypeError) as error:
+        return _Opened(folder, size, None, {}, _incomplete(folder, error))
+    return _Opened(folder, size, saved, documents, None)
 
 
-def _inside(saved: SavedRun, ticker: str) -> dict[str, Any]:
-    manifest = saved.manifest
-    document: dict[str, Any] = next(
-        (one for one in saved.metrics["runs"] if one["ticker"] == ticker), {}
+def _summary(one: _Opened, ticker: str, champion: str | None) -> RunSummary:
+    name = one.folder.name
+    outside = RunSummary(
+        run=name,
+        folder=one.folder,
+        made=made_at(name),
+        bytes=one.bytes,
+        champion=name == champion,
+        together=one.folder.parent.name == TOGETHER,
+        damaged=one.damaged,
     )
+    if one.saved is None:
+        return outside
+    try:
+        return replace(outside, **_inside(one.saved, one.documents.get(ticker, {}), ticker))
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        return replace(outside, damaged=_incomplete(one.folder, error))
+
+
+def _incomplete(folder: Path, error: Exception) -> str:
+    return f"{folder} does not say what it must: {error!r}."
+
+
+def _inside(saved: SavedRun, document: dict[str, Any], ticker: str) -> dict[str, Any]:
+    manifest = saved.manifest
     scores = [
         row
         for row in document.get("scores", [])

@@ -7,7 +7,14 @@ from multiprocessing import get_context
 import pytest
 
 from forecast.errors import ArtifactError
-from forecast.registry import before_champion, champion, history, promote, rollback
+from forecast.registry import (
+    before_champion,
+    champion,
+    history,
+    promote,
+    promote_each,
+    rollback,
+)
 
 NIGHT = datetime(2026, 11, 20, 18, 30, tzinfo=timezone(timedelta(hours=-5)))
 
@@ -39,6 +46,7 @@ def test_none_without_a_champion(tmp_path):
     assert before_champion(tmp_path, "AAPL") == []
     with pytest.raises(ArtifactError, match="must be a champion to go back from"):
         rollback(tmp_path, "AAPL")
+    assert not (tmp_path / "models").exists()
 
 
 def test_the_champion_again_changes_nothing(three):
@@ -151,3 +159,14 @@ def test_no_change_is_lost_when_two_processes_promote(tmp_path, save):
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert sorted(change.run for change in history(tmp_path, "AAPL")) == runs
     assert datetime.fromisoformat(history(tmp_path, "AAPL")[0].at).tzinfo == UTC
+
+
+def test_one_run_becomes_the_champion_of_several(tmp_path, save):
+    save("both", "AAPL", "IBM")
+    promote_each(tmp_path, ["AAPL", "IBM"], "both", reason="trained by hand")
+    assert [champion(tmp_path, ticker) for ticker in ("AAPL", "IBM")] == ["both", "both"]
+    # All or none: the one that it does not know is found before anything is changed.
+    save("other", "AAPL", "MSFT")
+    with pytest.raises(ArtifactError, match=r"on IBM\. It knows AAPL, MSFT"):
+        promote_each(tmp_path, ["AAPL", "IBM"], "other", reason="trained by hand")
+    assert champion(tmp_path, "AAPL") == "both"
