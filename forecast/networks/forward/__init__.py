@@ -11,6 +11,7 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,15 +60,21 @@ class Forward:
 
     def predict_on_batch(self, windows: np.ndarray) -> np.ndarray:
         """Outputs, shape (n, horizon, outputs), of windows, shape (n, lookback, n_features)."""
-        from threadpoolctl import threadpool_limits
-
         values = {self.window: np.asarray(windows, dtype="float64")}
         # The products of one step are so small that waking a second thread costs more than it
         # gains, on a busy machine ten times more.
-        with threadpool_limits(limits=1, user_api="blas"):
+        with _products().limit(limits=1):
             for node in self.nodes:
                 values[node.name] = node.function(*_filled(node.arguments, values))
         return values[self.nodes[-1].name]
+
+
+@cache
+def _products() -> Any:
+    """Control of the threads of NumPy's matrix products; looking for it takes a millisecond."""
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController().select(user_api="blas")
 
 
 def load_network(path: Path) -> Network:
