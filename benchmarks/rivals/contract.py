@@ -66,9 +66,9 @@ ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "
 RIVALS = {
     "program": Rival("this program", "this_program"),
     "torch_every_step_allocator": Rival(
-        "torch loop, every step, allocator tuned", "torch_every_step", environment=ALLOCATOR
+        "torch, every step, malloc tuned", "torch_every_step", environment=ALLOCATOR
     ),
-    "torch_every_step": Rival("torch loop, every step", "torch_every_step"),
+    "torch_every_step": Rival("torch, every step", "torch_every_step"),
     "torch_windows": Rival("torch, windows", "torch_windows"),
     "darts_lstm": Rival("darts BlockRNN (LSTM)", "darts_windows"),
     "neuralforecast_lstm": Rival("neuralforecast LSTM", "neuralforecast_windows"),

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullLocator
+
 from benchmarks.rivals.summary import OWN, Run, arrival
 from forecast.report.style import BODY, DPI, HEIGHT, PALETTE, SMALL, TITLE, WIDTH
 
@@ -36,11 +39,9 @@ def _curves(results: dict[str, Any], runs: Sequence[Run], colours: dict[str, str
     title = "Seconds from an empty process to a trained network"
     figure, axes = _page(
         title,
-        f"Held-out pinball loss; thick: the median round of {results['rounds']}, thin: the others",
+        "Held-out pinball loss; thick: the median of the rounds, thin: the others",
         colours,
     )
-    from matplotlib.ticker import FuncFormatter, NullLocator
-
     goal, top = results["goal"], results["untrained"] * 1.004
     for row in results["rivals"]:
         role, style = LOOKS[row["rival"]]
@@ -93,10 +94,9 @@ def _bars(results: dict[str, Any], runs: Sequence[Run], colours: dict[str, str])
     rows = results["rivals"]
     figure, axes = _page(
         "Time to the same held-out loss",
-        "Seconds until the held-out pinball is within 0.5 % of the best; "
-        f"medians of {results['rounds']} rounds; the pale part is the start of the process",
+        "Seconds until the held-out pinball is within 0.5 % of the best; pale: process start",
         colours,
-        left=0.30,
+        left=0.31,
         right=0.93,
     )
     longest = max((row["whole"] or 0.0 for row in rows), default=1.0) or 1.0
@@ -119,17 +119,16 @@ def _bars(results: dict[str, Any], runs: Sequence[Run], colours: dict[str, str])
     axes.tick_params(axis="y", labelcolor=colours["ink"], labelsize=SMALL)
     axes.invert_yaxis()
     axes.set_xlim(0.0, 1.16 * longest)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
     axes.grid(visible=False, axis="y")
     axes.grid(visible=True, axis="x", color=colours["grid"], linewidth=0.8)
     return figure
 
 
 def _page(
-    title: str, subtitle: str, colours: dict[str, str], *, left: float = 0.085, right: float = 0.71
+    title: str, subtitle: str, colours: dict[str, str], *, left: float = 0.085, right: float = 0.685
 ) -> tuple[Any, Any]:
     """A figure with its title, and quiet axes."""
-    from matplotlib.figure import Figure
-
     figure = Figure(figsize=(WIDTH, HEIGHT), dpi=DPI)
     figure.text(0.025, 0.935, title, size=TITLE, weight="bold", color=colours["ink"])
     figure.text(0.025, 0.885, subtitle, size=BODY, color=colours["muted"])

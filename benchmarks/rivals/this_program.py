@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 from benchmarks.rivals.contract import Forecaster
-from benchmarks.rivals.task import LOOKBACK, UNITS, Task
+from benchmarks.rivals.task import UNITS, Task
 from benchmarks.rivals.watch import Watch
 from forecast.config import Settings as Defaults
 from forecast.networks import training
 
 # What `fit` imports when it is called counts as its start, as for the other rivals.
 training.prepare_backend(0)
-
-import keras  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -39,49 +38,54 @@ class Spy:
     def __init__(self, task: Task, watch: Watch) -> None:
         self._task, self._watch = task, watch
         self._shape: dict[str, Any] = {}
-        self._linear: Any = None
+        self._linear: np.ndarray | None = None
         self._looker: Any = None
 
     def during(self, work: Callable[[], Any]) -> Any:
         """Do `work`, watched."""
-        build, fit_linear, fit = training.build, training.fit_linear, keras.Model.fit
+        with (
+            mock.patch.object(training, "learner_of", self._watched(training.learner_of)),
+            mock.patch.object(training, "fit_linear", self._noted(training.fit_linear)),
+        ):
+            return work()
 
-        def noted_build(network: str, **shape: Any) -> Any:
-            if not self._shape:
-                self._shape = {"network": network, **shape}
-            return build(network, **shape)
-
-        def noted_linear(*parts: Any) -> Any:
+    def _noted(self, fit_linear: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+        def noted(*parts: Any) -> np.ndarray:
             self._linear = fit_linear(*parts)
             return self._linear
 
-        def watched_fit(model: Any, *given: Any, callbacks: Any = (), **more: Any) -> Any:
-            callback = keras.callbacks.LambdaCallback(
-                on_train_batch_end=lambda batch, logs: self._update(model, build)
-            )
-            return fit(model, *given, callbacks=[*callbacks, callback], **more)
+        return noted
 
-        training.build, training.fit_linear = noted_build, noted_linear
-        keras.Model.fit = watched_fit
-        try:
-            return work()
-        finally:
-            training.build, training.fit_linear = build, fit_linear
-            keras.Model.fit = fit
+    def _watched(self, learner_of: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(network: str, **given: Any) -> Any:
+            self._shape = {
+                "network": network,
+                **{
+                    name: given[name]
+                    for name in ("n_features", "horizon", "units", "dropout", "l2")
+                },
+            }
+            learner = learner_of(network, **given)
+            train_on_batch = learner.train_on_batch
 
-    def _update(self, learner: Any, build: Callable[..., Any]) -> None:
-        scored = self._shape["scored"]
-        over = self._watch.update(
-            lambda starts: self._predict(learner, build, starts),
-            steps=training.BATCH_SLICES * (LOOKBACK - 1 + scored),
-            targets=training.BATCH_SLICES * scored,
-        )
-        learner.stop_training = learner.stop_training or over
+            def watched_update(x: np.ndarray, y: np.ndarray) -> Any:
+                loss = train_on_batch(x, y)
+                steps, targets = x.shape[0] * x.shape[1], y.size
+                over = self._watch.update(
+                    lambda starts: self._predict(learner, starts), steps=steps, targets=targets
+                )
+                learner.stop_training = learner.stop_training or over
+                return loss
 
-    def _predict(self, learner: Any, build: Callable[..., Any], starts: np.ndarray) -> np.ndarray:
+            learner.train_on_batch = watched_update
+            return learner
+
+        return watched
+
+    def _predict(self, learner: Any, starts: np.ndarray) -> np.ndarray:
         if self._looker is None:
             linear = None if self._linear is None else self._linear.tolist()
-            self._looker = build(**{**self._shape, "scored": None, "linear": linear})
+            self._looker = training.build(**self._shape, linear=linear)
         for layer in learner.layers:
             self._looker.get_layer(layer.name).set_weights(layer.get_weights())
         return training.infer(self._looker, chosen(self._task, starts))[:, 0, 1:]
