@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from forecast.networks.lstm import fast_lstm
+from forecast.networks.fast import FAST, fast_layer
 
 
 def stack(
@@ -43,7 +43,8 @@ def stack(
     """
     from keras import layers, regularizers
 
-    kind = fast_lstm if compiled and cell == "LSTM" else getattr(layers, cell)
+    fast = compiled and cell in FAST
+    kind = partial(fast_layer, cell) if fast else getattr(layers, cell)
     hidden = inputs
     for depth, width in enumerate(units):
         layer = kind(

@@ -1,0 +1,51 @@
+"""The written-out gradients against Keras's own layers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.networks.fast import FAST, fast_layer
+from forecast.networks.training import prepare_backend
+
+
+@pytest.mark.parametrize("cell", FAST)
+def test_outputs_and_gradients_are_those_of_keras(cell):
+    prepare_backend(1)
+    import keras
+    import tensorflow as tf
+
+    rng = np.random.default_rng(1)
+    inputs = tf.constant(rng.normal(size=(3, 11, 5)).astype("float32"))
+    above = tf.constant(rng.normal(size=(3, 11, 7)).astype("float32"))
+    kerass = getattr(keras.layers, cell)(7, return_sequences=True)
+    own = fast_layer(cell, 7, return_sequences=True)
+    kerass.build(inputs.shape)
+    own.build(inputs.shape)
+    for one, other in zip(kerass.weights, own.weights, strict=True):
+        one.assign(rng.normal(size=one.shape) * 0.5)
+        other.assign(one)
+
+    def both(layer):
+        weights = [weight.value for weight in layer.trainable_variables]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = layer(inputs, training=True)
+            loss = tf.reduce_sum(outputs * above)
+        return outputs, tape.gradient(loss, [inputs, *weights])
+
+    expected, expected_gradients = both(kerass)
+    outputs, gradients = tf.function(both, jit_compile=True)(own)
+    np.testing.assert_allclose(outputs, expected, atol=1e-6)
+    for one, other in zip(gradients, expected_gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", FAST)
+def test_the_saved_form_is_the_plain_layer(cell):
+    prepare_backend(1)
+    own = fast_layer(cell, 3, return_sequences=True, name="one")
+    import keras
+
+    plain = getattr(keras.layers, cell)(3, return_sequences=True, name="one")
+    assert own.get_config() == plain.get_config()
