@@ -44,8 +44,8 @@ audit: $(CORE)  ## Prove that nothing sees the future
 	@$(FORECAST) audit $(TICKER) --source $(SOURCE) $(ARGS)
 
 .PHONY: nightly
-nightly: $(CORE)  ## Retrain, judge, promote and forecast, once a session
-	@$(FORECAST) nightly $(TICKER) --source $(SOURCE) $(ARGS)
+nightly: $(CORE)  ## Retrain, judge, promote and forecast, once a session: TICKER, or those of forecast.toml
+	@$(FORECAST) nightly $(if $(findstring file,$(origin TICKER)),,$(TICKER)) $(if $(findstring file,$(origin SOURCE)),,--source $(SOURCE)) $(ARGS)
 
 .PHONY: schedule
 schedule: $(CORE)  ## Show what would start the nights; ARGS=--install installs it

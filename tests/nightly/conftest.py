@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ class Home:
     folder: Path
     nightly: dict[str, Any]
     tickers: tuple[str, ...] = TICKERS
+    others: dict[str, Any] = field(default_factory=dict)
 
     @property
     def csv(self) -> Path:
@@ -51,6 +52,7 @@ class Home:
                 "units": [4],
                 "epochs": 2,
                 "lookback": 10,
+                **self.others,
                 "nightly": {"retrain": "monthly", **self.nightly},
             }
         )

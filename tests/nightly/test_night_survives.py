@@ -36,7 +36,10 @@ def issued(home: Home, ticker: str = "ACME") -> list[tuple[str, str]]:
     with open_ledger(home.folder, read_only=True) as ledger:
         assert ledger.verify() == []
         record = ledger.track_record(ticker)
-    return [(f"{origin:%m-%d}", run) for origin, run in zip(record["origin"], record["run"])]
+    return [
+        (f"{origin:%m-%d}", run)
+        for origin, run in zip(record["origin"], record["run"], strict=True)
+    ]
 
 
 def work_of(home: Home, decision: Decision):
