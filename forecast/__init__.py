@@ -54,12 +54,13 @@ def predict(
     Args:
         ticker: Such as `AAPL`.
         home: As in `train`.
-        run: Which run; None means the champion.
+        run: Which run; None means the champion. One over several tickers forecasts others too.
         settings: As in `train`; only the source matters here.
 
     Returns:
         Index `session`; columns `step`, `predicted`, `p05` … `p95` [quote currency, in today's
-        money], `probability_up`. `attrs["plot"]` is the path of the picture.
+        money], `probability_up`. `attrs["plot"]` is the path of the picture, `attrs["in_training"]`
+        whether the network was trained on this ticker.
 
     Raises:
         ForecastError: whatever went wrong, with the next thing to try.
@@ -78,7 +79,10 @@ def predict(
         raise document.error
     table = pd.DataFrame(document["steps"])
     table["session"] = pd.to_datetime(table["session"])
-    table.attrs["plot"] = str(place / document["plot"])
+    table.attrs |= {
+        "plot": str(place / document["plot"]),
+        "in_training": document["in_training"],
+    }
     return table.set_index("session")
 
 

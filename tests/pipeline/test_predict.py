@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import simulated
 
+import forecast
 from forecast.config import Settings
 from forecast.errors import ArtifactError
 from forecast.evaluation import intervals
@@ -201,6 +202,9 @@ def test_a_ticker_the_network_never_saw_is_marked_as_that(home):
     (line,) = [line for line in forecast_lines(document) if "never saw" in line]
     assert "never saw NEW" in line
     assert "not verified" in line
+    settings = {"source": f"csv:{home / 'csv'}", "run": document["run"]}
+    table = forecast.predict(STRANGER, home=home, **settings)
+    assert table.attrs["in_training"] is False
     (known,) = predict(home, "AAA")
     assert not any("never saw" in line for line in forecast_lines(known))
 
