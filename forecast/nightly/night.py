@@ -30,6 +30,7 @@ from forecast.nightly.commit import (
     serving,
 )
 from forecast.nightly.jobs import Job, RunFiles
+from forecast.nightly.live import live_record
 from forecast.nightly.logs import NightLog, night_log
 from forecast.nightly.plan import Plan, plan, why_train
 from forecast.nightly.ray_cluster import ray_cluster
@@ -147,6 +148,7 @@ class _Ready:
     settled: int
     notices: list[str]
     alarms: list[str]
+    live: dict[str, Any] | None
 
 
 @dataclass
@@ -273,9 +275,8 @@ class _Work:
                 f"{one.key.session}.",
                 hint="a later --now, or another --home",
             )
-        alarms: list[str] = []
-        if champion is not None:
-            alarms = alarms_of(champion, one.fetched, ledger.track_record(one.ticker))
+        record = ledger.track_record(one.ticker)
+        alarms = [] if champion is None else alarms_of(champion, one.fetched, record)
         trained = last_training(self.home, one.ticker, champion)
         why = why_train(
             self.settings.nightly.retrain,
@@ -293,6 +294,7 @@ class _Work:
             settled,
             [notice] if notice else [],
             alarms,
+            live_record(self.home, one.ticker, record),
         )
 
     def _outcomes(
@@ -349,6 +351,7 @@ class _Work:
                 champion=self._champion(one, done),
                 notices=one.notices,
                 alarms=one.alarms,
+                live=one.live,
             )
             if entry["status"] == summary.DONE:
                 mark_done(self.home, one.plan, entry)

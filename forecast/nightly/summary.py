@@ -48,6 +48,7 @@ def entry_of(
     champion: str | None,
     notices: Sequence[str],
     alarms: Sequence[str],
+    live: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The entry of a ticker whose job came to an end.
 
@@ -61,6 +62,7 @@ def entry_of(
         champion: The run that serves now.
         notices: What was odd.
         alarms: What drifted.
+        live: From `live_record`.
     """
     decision = done.decision
     if late:
@@ -88,6 +90,7 @@ def entry_of(
         forecast=_forecast(outcome.forecast),
         notices=list(notices),
         alarms=list(alarms),
+        live=live,
         seconds=round(outcome.seconds, 3),
     )
 
@@ -180,6 +183,7 @@ def _entry(ticker: str, session: str | None, status: str, **known: Any) -> dict[
         "forecast": None,
         "notices": [],
         "alarms": [],
+        "live": None,
         "seconds": 0.0,
     }
     return {**entry, **known}

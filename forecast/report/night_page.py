@@ -74,6 +74,7 @@ def render_night(document: Mapping[str, Any]) -> str:
             ],
             scale=wording.percent(scale),
             judged=_judged(entries),
+            live=_live(entries),
             alarms=[entry for entry in entries if entry["alarms"] or entry["notices"]],
         )
     )
@@ -107,16 +108,21 @@ def _figures(entries: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]
 
 def _verdict(entries: Sequence[Mapping[str, Any]]) -> str:
     """What somebody must know who reads one sentence only."""
-    bad = [entry["ticker"] for entry in entries if entry["status"] in ("failed", "late")]
+    failed, late = (
+        [entry["ticker"] for entry in entries if entry["status"] == status]
+        for status in ("failed", "late")
+    )
     alarmed = [entry["ticker"] for entry in entries if entry["alarms"]]
     if not entries:
         return "The night was stopped before any ticker was done."
-    said = "All is well." if not bad and not alarmed else ""
-    if bad:
-        said = f"{_list(bad)} could not be done: the next run tries again."
+    said = []
+    if failed:
+        said.append(f"{_list(failed)} could not be done: the next run tries again.")
+    if late:
+        said.append(f"{_list(late)} could not be trained before the deadline.")
     if alarmed:
-        said += f" Drift was seen in {_list(alarmed)}."
-    return said.strip()
+        said.append(f"Drift was seen in {_list(alarmed)}.")
+    return " ".join(said) or "All is well."
 
 
 def _list(names: Sequence[str], most: int = 12) -> str:
@@ -200,6 +206,56 @@ def _judged(entries: Sequence[Mapping[str, Any]]) -> Table | None:
         ("Forecasts", ""),
     ]
     return Table("Tonight’s challengers", columns, [("", rows)], ident="challengers")
+
+
+def _live(entries: Sequence[Mapping[str, Any]]) -> Table | None:
+    """How the forecasts on record turned out, and in small print what the backtest promised."""
+    rows = []
+    for entry in entries:
+        live = entry["live"]
+        if live is None:
+            continue
+        promised = live["promised"]
+        cells = [
+            Cell(wording.whole(live["forecasts"])),
+            Cell(_hundredfold(live["pinball"]), _promised(_hundredfold(promised["pinball"]))),
+            *(
+                Cell(show(live[name]), _promised(show(promised[name])))
+                for name, show in (
+                    ("skill_pinball", _signed),
+                    ("skill_mse", _signed),
+                    ("coverage_80", _share),
+                )
+            ),
+        ]
+        rows.append(Row(entry["ticker"], "", False, cells))
+    if not rows:
+        return None
+    columns = [
+        ("Outcomes", ""),
+        ("Pinball", "% of price"),
+        ("Skill, spread", "% against ewma"),
+        ("Skill, price", "% against last close"),
+        ("In 80 % band", "%"),
+    ]
+    return Table("Live, and as promised", columns, [("", rows)], ident="live")
+
+
+def _promised(text: str) -> str:
+    return f"promised {text}"
+
+
+def _hundredfold(value: Any) -> str:
+    known = wording.finite(value)
+    return wording.number(None if known is None else 100 * known)
+
+
+def _signed(value: Any) -> str:
+    return wording.percent(value, 2, signed=True).removesuffix(" %")
+
+
+def _share(value: Any) -> str:
+    return wording.percent(value).removesuffix(" %")
 
 
 def _p(compared: Mapping[str, Any]) -> str:

@@ -1,0 +1,44 @@
+"""How a ticker's forecasts on record turned out, beside what the backtest had promised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from forecast.errors import ArtifactError
+from forecast.evaluation.scores import as_rows
+from forecast.ledger.promise import PROMISED, promised_scores
+from forecast.ledger.scores import live_scores, outcomes_of
+from forecast.registry import load_run
+
+
+def live_record(home: Path, ticker: str, record: pd.DataFrame) -> dict[str, Any] | None:
+    """The live scores at the last step as JSON: `forecasts`, those of `PROMISED`, `promised`.
+
+    Args:
+        home: Where `models/` is.
+        ticker: Whose.
+        record: Its track record, as from `Ledger.track_record`.
+
+    Returns:
+        None as long as no outcome is known.
+    """
+    if outcomes_of(record).isna().all():
+        return None
+    last = record["step"] == record["step"].max()
+    runs = {run: _document(home, ticker, run) for run in record["run"].unique()}
+    live = live_scores(record[last])
+    (row,) = as_rows(live[live["ticker"] == ticker][["forecasts", *PROMISED]])
+    (promised,) = as_rows(promised_scores(record[last], runs)[[*PROMISED]])
+    return {**row, "promised": promised}
+
+
+def _document(home: Path, ticker: str, run: str) -> dict[str, Any] | None:
+    try:
+        runs = load_run(home, ticker, run).metrics["runs"]
+    except ArtifactError:
+        return None
+    found: dict[str, Any] | None = next((one for one in runs if one["ticker"] == ticker), None)
+    return found
