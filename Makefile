@@ -11,6 +11,11 @@ DEV      := $(VENV)/.dev
 INSTALL  := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 FORECAST := $(BIN)/forecast
 
+# The rivals bring heavy packages; they stay out of the environment that is worked in.
+BENCH_VENV := .venv-bench
+BENCH_BIN  := $(BENCH_VENV)/bin
+BENCH      := $(BENCH_VENV)/.bench
+
 .DEFAULT_GOAL := help
 
 .PHONY: help
@@ -74,12 +79,16 @@ check: $(DEV)  ## Lint, format, types, import contracts
 	@$(BIN)/lint-imports
 
 .PHONY: bench
-bench: $(DEV)  ## Time this program beside the textbook script
+bench: $(BENCH)  ## Time this program beside torch, Keras, darts and neuralforecast
+	@$(BENCH_BIN)/python -m benchmarks.rivals.compare $(ARGS)
+
+.PHONY: bench-textbook
+bench-textbook: $(DEV)  ## Time this program beside the textbook script
 	@$(BIN)/python benchmarks/against_textbook.py $(ARGS)
 
 .PHONY: clean
 clean:  ## Remove the environment and caches; data, models and reports stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=python3.11 …")'
@@ -95,3 +104,11 @@ $(DEV): pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing into $(VENV) with the test tools (once; about a minute) …" >&2
 	@$(INSTALL) '.[dev]'
 	@touch $(CORE) $@
+
+# torch first, by itself: pip then takes the build that this machine has been given.
+$(BENCH): pyproject.toml constraints.txt
+	@echo "Installing into $(BENCH_VENV) with the rivals (once; some minutes) …" >&2
+	@test -x $(BENCH_BIN)/python || $(PYTHON) -m venv $(BENCH_VENV)
+	@$(BENCH_BIN)/python -m pip install --quiet torch==2.13.0
+	@$(BENCH_BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@touch $@

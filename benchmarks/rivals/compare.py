@@ -1,11 +1,12 @@
 """All rivals on one task, each in a process of its own, in turn, several rounds.
 
     python -m benchmarks.rivals.compare [--rivals program,torch_windows] [--rounds 3] [--quick]
-        [--bars FOLDER] [--out FOLDER] [--fresh]
+        [--bars FOLDER] [--out FOLDER] [--fresh] [--publish]
 
 Every run is a file in `FOLDER/runs`; what is there is not run again without `--fresh`, so that a
 stopped comparison goes on, and one rival can be run again by deleting its files. The results are
 written after every run: `results.json`, `results.md`, `curves.png`, `bars.png`, and dark ones.
+`--publish` also puts the tables into `docs/benchmarks.md` and the pictures into `docs/images`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from benchmarks.rivals.summary import as_markdown, summarise
 
 SECONDS = 60.0
 """Of training at most, for each run."""
+BEGIN, END = "<!-- rivals -->", "<!-- end of rivals -->"
+"""Marks in the page of results."""
 
 
 def main() -> None:
@@ -37,6 +40,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tiny task: does everything work?")
     parser.add_argument("--out", type=Path, default=tasks.ROOT / "reports" / "rivals")
     parser.add_argument("--fresh", action="store_true", help="throw away earlier runs")
+    parser.add_argument("--publish", action="store_true", help="write the results into docs/")
     tasks.options(parser)
     wanted = parser.parse_args()
     chosen = wanted.rivals.split(",")
@@ -58,7 +62,10 @@ def main() -> None:
                 failed |= not run(name, wanted.out / "task.npz", file, seed=seed, seconds=seconds)
                 report(wanted.out, task)
     report(wanted.out, task)
-    print((wanted.out / "results.md").read_text())
+    tables = (wanted.out / "results.md").read_text()
+    print(tables)
+    if wanted.publish:
+        publish(wanted.out, tables)
     sys.exit(1 if failed else 0)
 
 
@@ -112,6 +119,16 @@ def report(out: Path, task: tasks.Task) -> None:
         (out / "results.json").write_text(json.dumps(results, indent=1))
         (out / "results.md").write_text(as_markdown(results))
         draw(out, results, runs)
+
+
+def publish(out: Path, tables: str) -> None:
+    """Tables between the marks of `docs/benchmarks.md`, pictures beside the other images."""
+    page, images = tasks.ROOT / "docs" / "benchmarks.md", tasks.ROOT / "docs" / "images"
+    before, rest = page.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    page.write_text(f"{before}{BEGIN}\n{tables}{END}{after}")
+    for picture in out.glob("*.png"):
+        shutil.copyfile(picture, images / f"rivals_{picture.name}")
 
 
 if __name__ == "__main__":
