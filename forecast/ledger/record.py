@@ -57,7 +57,7 @@ class Ledger:
         return True
 
     def settle(
-        self, ticker: str, bars: pd.DataFrame, *, snapshot: str, now: datetime
+        self, ticker: str, bars: pd.DataFrame | None, *, snapshot: str | None, now: datetime
     ) -> Settlement:
         """Record the outcomes that bars tell of a ticker's forecasts, in one transaction.
 
@@ -68,8 +68,9 @@ class Ledger:
 
         Args:
             ticker: Such as `AAPL`.
-            bars: Bars of one snapshot, of completed sessions only.
-            snapshot: Its name.
+            bars: Bars of one snapshot, of completed sessions only; None where the ticker could not
+                be fetched (delisted?): then only what has waited for 30 days becomes void.
+            snapshot: Its name, or None.
             now: tz-aware.
 
         Raises:

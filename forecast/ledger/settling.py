@@ -45,18 +45,20 @@ class Known:
 
 @dataclass(frozen=True)
 class Closes:
-    """Adjusted closes of one snapshot by ISO date."""
+    """Adjusted closes of one snapshot by ISO date; none where no bars could be had."""
 
     by_session: Mapping[str, float]
     sessions: list[str]
 
     @classmethod
-    def of(cls, bars: pd.DataFrame) -> Closes:
+    def of(cls, bars: pd.DataFrame | None) -> Closes:
         """The closes of bars.
 
         Raises:
-            ValueError: if there are none, or sessions are not in order.
+            ValueError: if the bars are empty, or sessions are not in order.
         """
+        if bars is None:
+            return cls({}, [])
         if bars.empty or not bars.index.is_monotonic_increasing or not bars.index.is_unique:
             raise ValueError("bars to settle with must be in order and at least one.")
         sessions = pd.DatetimeIndex(bars.index).strftime("%Y-%m-%d").tolist()
@@ -83,10 +85,10 @@ class Closes:
         if later < len(self.sessions):
             return f"no bar of {session}; the next one is of {self.sessions[later]}"
         if today - date.fromisoformat(session) > STOPPED_AFTER:
-            return (
-                f"no bar of {session} or later within {STOPPED_AFTER.days} days; the last one is "
-                f"of {self.sessions[-1]}"
+            last = (
+                f"the last one is of {self.sessions[-1]}" if self.sessions else "none could be had"
             )
+            return f"no bar of {session} or later within {STOPPED_AFTER.days} days; {last}"
         return None
 
 
@@ -95,7 +97,7 @@ def new_entries(
     known: Mapping[tuple[int, int], Known],
     closes: Closes,
     *,
-    snapshot: str,
+    snapshot: str | None,
     now: datetime,
 ) -> Iterator[dict[str, Any] | None]:
     """What to record about each step of each issue: an entry, or None for one that waits.
@@ -106,7 +108,7 @@ def new_entries(
         issues: Entry number and document of each issue of one ticker.
         known: By entry number and step, the newest outcome recorded.
         closes: Of one snapshot.
-        snapshot: Its name.
+        snapshot: Its name; None where there are no bars.
         now: tz-aware.
     """
     today = now.astimezone(UTC).date()

@@ -183,6 +183,20 @@ def test_forecasts_of_a_ticker_that_stopped_trading_do_not_wait_for_ever(tmp_pat
         )
 
 
+def test_forecasts_of_a_ticker_that_can_no_longer_be_fetched_do_not_wait_for_ever(tmp_path):
+    with open_ledger(tmp_path) as ledger:
+        fill(ledger, BARS, [7])
+        session = datetime(2012, 1, 12, tzinfo=UTC)
+        day_30 = ledger.settle("AAPL", None, snapshot=None, now=session + timedelta(days=30))
+        assert (day_30.pending, day_30.void) == (1, 0)
+        day_31 = ledger.settle("AAPL", None, snapshot=None, now=session + timedelta(days=31))
+        assert (day_31.pending, day_31.void) == (0, 1)
+        assert ledger.track_record()["reason"].iloc[0].endswith("none could be had")
+        # It comes back after all.
+        back = ledger.settle("AAPL", BARS, snapshot="s", now=session + timedelta(days=40))
+        assert back == Settlement(settled=0, corrected=1, pending=0)
+
+
 def test_an_origin_whose_bar_was_taken_back_makes_its_forecast_void(tmp_path):
     with open_ledger(tmp_path) as ledger:
         fill(ledger, BARS, [4])
