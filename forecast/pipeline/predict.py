@@ -218,7 +218,7 @@ def _draw(job: Job, document: Mapping[str, Any], home: Path) -> str:
         history.quotes["close"].loc[: document["origin"]],
         document["steps"],
         ticker=job.fetched.ticker,
-        model=job.kind if job.in_training else f"{job.kind}, trained on other tickers",
+        model=job.kind if job.in_training else f"{job.kind} that never saw {job.fetched.ticker}",
         currency=history.currency,
     )
     return path.relative_to(home).as_posix()
