@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from forecast.cli.options import (
+    ANY_TICKERS,
     AS_OF,
     NETWORK,
     SOURCE,
@@ -101,7 +102,7 @@ def compare(
 
 
 @click.command()
-@click.argument("tickers", nargs=-1, metavar="[TICKER...]")
+@ANY_TICKERS
 @SOURCE
 @shared_options
 @click.pass_obj

@@ -46,6 +46,7 @@ def train(
     """Train a network, score it beside the baselines, write model and report."""
     from forecast.pipeline import train as verb
     from forecast.pipeline.every import FailedRun
+    from forecast.report import text
 
     home, settings = settings_for(shared, **flags)
     with watching_of(shared) as watch:
@@ -59,8 +60,12 @@ def train(
         )
     runs = [result for result in results if isinstance(result, verb.Run)]
     failed = [result for result in results if isinstance(result, FailedRun)]
+    pooled = next((run.pooled for run in runs if run.pooled), None)
     if shared.json:
-        print_json({"runs": [run.document for run in runs], **failures(failed)})
+        group = {"pooled": pooled} if pooled else {}
+        print_json({"runs": [run.document for run in runs], **group, **failures(failed)})
+    elif pooled:
+        print_lines(text.group_lines(pooled, [run.document for run in runs]))
     else:
         print_lines("\n\n".join(str(run) for run in runs).splitlines())
     return report_failures(failed)

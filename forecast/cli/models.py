@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from forecast.cli.options import Shared, shared_options
+from forecast.cli.options import ANY_TICKERS, Shared, shared_options
 from forecast.cli.running import print_json, print_lines, settings_for
 
 TICKER = click.argument("ticker", metavar="TICKER")
 
 
 @click.command()
-@click.argument("tickers", nargs=-1, metavar="[TICKER...]")
+@ANY_TICKERS
 @shared_options
 @click.pass_obj
 def models(shared: Shared, tickers: tuple[str, ...]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from forecast.cli.options import SOURCE, Shared, shared_options
+from forecast.cli.options import ANY_TICKERS, SOURCE, Shared, shared_options
 from forecast.cli.running import print_lines, settings_for, watching_of
 
 EXIT_BUSY = 75
@@ -15,7 +15,7 @@ EXIT_BUSY = 75
 
 
 @click.command()
-@click.argument("tickers", nargs=-1, metavar="[TICKER...]")
+@ANY_TICKERS
 @SOURCE
 @click.option("--now", metavar="TIME", help="Set the clock: a date, or a time with its zone.")
 @click.option("--force", is_flag=True, help="Do nights that are done again.")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from forecast.cli.ticker_lists import tickers_argument
 from forecast.features.targets import TARGETS
 from forecast.networks.recurrent import NETWORKS
 
@@ -82,7 +83,8 @@ AS_OF = click.option(
     metavar="SNAPSHOT",
     help="Bars of this snapshot, as a saved run's manifest names it; TICKER=SNAPSHOT for several.",
 )
-TICKERS = click.argument("tickers", nargs=-1, required=True, metavar="TICKER...")
+TICKERS = tickers_argument()
+ANY_TICKERS = tickers_argument(required=False)
 NETWORK = click.option("--network", type=click.Choice(list(NETWORKS)), help="Default: lstm.")
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from forecast.cli.options import Shared
+from forecast.cli.ticker_lists import listed_snapshots
 
 if TYPE_CHECKING:
     from forecast.config import Settings
@@ -25,8 +26,13 @@ def settings_for(shared: Shared, **flags: Any) -> tuple[Path, Settings]:
     """The home folder, and its settings with what the flags say."""
     from forecast.config import load_settings
 
-    home = (shared.home or Path(os.environ.get("FORECAST_HOME") or ".")).absolute()
+    home = home_of(shared)
     return home, load_settings(home, **flags)
+
+
+def home_of(shared: Shared) -> Path:
+    """The home folder: the flag, the variable, or the current folder."""
+    return (shared.home or Path(os.environ.get("FORECAST_HOME") or ".")).absolute()
 
 
 @contextmanager
@@ -42,8 +48,8 @@ def watching_of(shared: Shared) -> Iterator[Watch]:
 
 
 def snapshots(tickers: tuple[str, ...], given: tuple[str, ...]) -> dict[str, str]:
-    """Ticker → snapshot; a bare snapshot belongs to the only ticker."""
-    snapshots = {}
+    """Ticker → snapshot; a bare snapshot belongs to the only ticker, a flag beats a file."""
+    snapshots = listed_snapshots()
     for word in given:
         ticker, separator, snapshot = word.rpartition("=")
         if not separator and len(set(tickers)) > 1:

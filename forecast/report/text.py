@@ -17,6 +17,17 @@ _COLUMNS = [
     ("p", "dm_p_pinball", "{:.3f}"),
     ("in 80 % band", "coverage_80", "{:.1%}"),
 ]
+_IN_GROUP = {
+    *("skill_mse", "dm_p_mse", "direction_accuracy", "skill_pinball", "dm_p_pinball"),
+    "coverage_80",
+}
+_POOLED = [
+    ("all together", "model", "{}"),
+    ("MSE of returns", "mse_return", "{:.6g}"),
+    ("skill MSE", "skill_mse_return", "{:+.2%}"),
+    ("p", "dm_p_mse_return", "{:.3f}"),
+    *_COLUMNS[5:],
+]
 _RULES = [
     ("rule", "strategy", "{}"),
     ("a year", "annual_return", "{:+.1%}"),
@@ -50,6 +61,45 @@ def score_lines(document: dict[str, Any]) -> list[str]:
         *textwrap.wrap(document["verdict"]["text"], 100),
         "",
         f"Report: {document['report']}",
+    ]
+
+
+def group_lines(pooled: dict[str, Any], documents: list[dict[str, Any]]) -> list[str]:
+    """A line a ticker, the best spread first; the pooled scores, the verdict, the report.
+
+    Args:
+        pooled: As `train --together --json` prints it.
+        documents: The runs beside it.
+    """
+    columns = [column for column in _COLUMNS if column[1] in _IN_GROUP]
+    rows = []
+    for document in documents:
+        own = next(
+            row
+            for row in document["scores"]
+            if row["model"] == document["network"] and row["step"] == document["horizon"]
+        )
+        rows.append((own["skill_pinball"], document["ticker"], own))
+    rows.sort(key=lambda row: float("-inf") if row[0] is None else row[0], reverse=True)
+    return [
+        f"{len(documents)} tickers, one {pooled['network']}, {_ahead(pooled)}",
+        "",
+        *aligned(
+            [["ticker", *(heading for heading, _, _ in columns)]]
+            + [
+                [ticker, *(shown(own.get(key), form) for _, key, form in columns)]
+                for _, ticker, own in rows
+            ]
+        ),
+        "",
+        *aligned(
+            [[heading for heading, _, _ in _POOLED]]
+            + [[shown(row.get(key), form) for _, key, form in _POOLED] for row in pooled["scores"]]
+        ),
+        "",
+        *textwrap.wrap(pooled["verdict"]["text"], 100),
+        "",
+        f"Report: {pooled['report']}",
     ]
 
 

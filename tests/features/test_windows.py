@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.features.windows import concatenate, make_windows
+from forecast.features.windows import concatenate, make_windows, share, take_of_each
 
 
 def windows_of(rows, *, lookback, horizon, start=0.0):
@@ -55,3 +55,29 @@ def test_take_keeps_the_rows_and_drops_windows():
 def test_windows_of_different_shape_cannot_be_joined():
     with pytest.raises(ValueError, match="different lookback"):
         concatenate([windows_of(30, lookback=5, horizon=1), windows_of(30, lookback=6, horizon=1)])
+
+
+def test_all_tickers_share_one_table_of_rows():
+    parts = [
+        windows_of(30, lookback=4, horizon=2),
+        windows_of(40, lookback=4, horizon=2, start=1e6),
+    ]
+    whole, views = share(parts)
+    for part, view in zip(parts, views, strict=True):
+        assert np.shares_memory(view.features, whole.features)
+        assert np.shares_memory(view.targets, whole.targets)
+        np.testing.assert_array_equal(view.gather(slice(None)), part.gather(slice(None)))
+        np.testing.assert_array_equal(view.y, part.y)
+    chosen = [range(3, 9), range(20, 22)]
+    taken = take_of_each(whole, [len(part) for part in parts], chosen)
+    expected = concatenate([part.take(own) for part, own in zip(parts, chosen, strict=True)])
+    assert taken.features is whole.features
+    np.testing.assert_array_equal(taken.gather(slice(None)), expected.gather(slice(None)))
+    np.testing.assert_array_equal(taken.y, expected.y)
+    assert taken.origin.equals(expected.origin)
+    assert [count for _, count in taken.runs()] == [6, 2]
+
+
+def test_one_ticker_is_not_copied():
+    part = windows_of(30, lookback=4, horizon=1)
+    assert concatenate([part]) is part
