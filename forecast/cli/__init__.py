@@ -11,6 +11,7 @@ import sys
 import click
 
 from forecast.cli.data import fetch
+from forecast.cli.doctor import doctor
 from forecast.cli.judging import audit, compare, evaluate
 from forecast.cli.learning import predict, train
 from forecast.cli.ledger import ledger
@@ -30,6 +31,7 @@ COMMANDS: list[click.Command] = [
     audit,
     nightly,
     schedule,
+    doctor,
     models,
     promote,
     rollback,

@@ -1,0 +1,139 @@
+"""What the nights have kept and need: bars, networks, the ledger, a timer, a source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.errors import ForecastError
+from forecast.ledger import examine
+from forecast.market.sessions import last_completed
+from forecast.market.store import Store
+from forecast.pipeline.doctor.finding import FAIL, OK, WARN, Finding
+from forecast.pipeline.schedule import scheduled
+from forecast.registry import champion, load_run
+
+_SILENT = timedelta(hours=26)
+_STALE = pd.Timedelta(days=7)
+_REACH = 5.0
+
+
+def bars(store: Store, tickers: Sequence[str]) -> Iterator[Finding]:
+    """Each snapshot's checksum, and how old the newest bar is."""
+    whole, files = [], 0
+    for ticker in tickers:
+        messages = store.damaged(ticker)
+        for message in messages:
+            hint = f"forecast fetch {ticker} --refresh"
+            yield Finding("bars", WARN, message.partition(" Try: ")[0], hint)
+        history = store.history(ticker)
+        if not history:
+            hint = f"forecast fetch {ticker}"
+            yield Finding("bars", OK, f"{ticker}: none yet; a night fetches them", hint)
+            continue
+        files += len(history)
+        newest = history[0]
+        due = last_completed(newest.exchange, pd.Timestamp.now("UTC"))
+        if newest.source == "yahoo" and due - pd.Timestamp(newest.last) > _STALE:
+            told = (
+                f"{ticker}: the newest bar is of {newest.last}, the newest session {due:%Y-%m-%d}"
+            )
+            yield Finding("bars", WARN, told, f"forecast fetch {ticker}")
+        elif not messages:
+            whole.append(f"{ticker} to {newest.last}")
+    if whole:
+        told = f"{', '.join(whole[:5])}{' …' if len(whole) > 5 else ''}"
+        yield Finding("bars", OK, f"{len(whole)} whole ({files} snapshots): {told}")
+
+
+def networks(home: Path, tickers: Sequence[str]) -> Iterator[Finding]:
+    """Each champion's files against their checksums."""
+    whole = []
+    for ticker in tickers:
+        try:
+            if champion(home, ticker) is None:
+                continue
+            saved = load_run(home, ticker)
+        except ForecastError as error:
+            yield Finding("networks", WARN, error.message, error.hint)
+            continue
+        whole.append(ticker)
+        if saved.notice:
+            yield Finding("networks", WARN, saved.notice, f"forecast train {ticker}")
+    if whole:
+        told = f"{', '.join(whole[:5])}{' …' if len(whole) > 5 else ''}"
+        yield Finding("networks", OK, f"{len(whole)} champions whole: {told}")
+    elif not tickers:
+        yield Finding("networks", OK, "none yet", "forecast train AAPL")
+
+
+def record(home: Path) -> Iterator[Finding]:
+    """Whether the ledger is as it was written; a night refuses to work on one that is not."""
+    found = examine(home)
+    for problem in found.problems:
+        yield Finding("ledger", FAIL, problem, "forecast ledger --verify")
+    if not found.problems:
+        told = f"{found.head.entries:,} entries as they were written"
+        yield Finding("ledger", OK, told if found.head.entries else "none yet")
+
+
+def nights(home: Path, settings: Settings) -> Iterator[Finding]:
+    """Whether there are tickers, something that starts the nights, and a recent one."""
+    chosen = settings.nightly.tickers
+    if not chosen:
+        hint = 'tickers = ["AAPL"] under [nightly] in forecast.toml'
+        yield Finding("nights", WARN, "no tickers are set, so a timer has nothing to do", hint)
+    try:
+        using = scheduled(home)
+    except ForecastError as error:
+        yield Finding("timer", WARN, error.message, error.hint)
+    else:
+        if using:
+            yield Finding("timer", OK, f"installed, with {using}")
+        else:
+            told = "no timer is installed for this home"
+            yield Finding("timer", WARN if chosen else OK, told, "forecast schedule --install")
+    yield _heartbeat(home, expected=bool(chosen))
+    if chosen and not settings.nightly.webhook:
+        told = "no webhook is set: a failed night is told by its exit code alone"
+        yield Finding("alerts", WARN, told, "FORECAST_NIGHTLY__WEBHOOK=https://… in nightly.env")
+
+
+def source(settings: Settings) -> Finding:
+    """Whether bars can be brought; unreachable is no failure, for it may pass."""
+    kind, _, folder = settings.source.partition(":")
+    if kind == "csv":
+        if Path(folder).expanduser().is_dir():
+            return Finding("source", OK, f"{folder} is there")
+        return Finding("source", FAIL, f"{folder} is not a folder", "correct the setting 'source'")
+    if kind == "sample":
+        return Finding("source", WARN, "the sample ends in 2013: there are no new bars in it")
+    from forecast.market.sources.yahoo_chart import Fault
+    from forecast.market.sources.yahoo_session import YahooSession
+
+    try:
+        YahooSession().reach(within=_REACH)
+    except Fault as error:
+        return Finding("source", WARN, f"Yahoo: {error}", "forecast doctor, in a while")
+    return Finding("source", OK, "Yahoo can be reached")
+
+
+def _heartbeat(home: Path, *, expected: bool) -> Finding:
+    path = home / "data" / "nightly" / "heartbeat.json"
+    try:
+        beat = json.loads(path.read_bytes())
+        at, stage = datetime.fromisoformat(beat["at"]), str(beat["stage"])
+    except FileNotFoundError:
+        return Finding("last night", WARN if expected else OK, "none yet", "forecast nightly")
+    except (OSError, ValueError, KeyError, TypeError):
+        return Finding("last night", WARN, f"{path} cannot be read", "forecast nightly")
+    ago = datetime.now(UTC) - at
+    told = f"{stage}, {ago.total_seconds() / 3600:.1f} hours ago"
+    if expected and ago > _SILENT:
+        return Finding("last night", WARN, told, "forecast schedule --install, or its logs")
+    return Finding("last night", OK, told)
