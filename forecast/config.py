@@ -15,6 +15,7 @@ from forecast.errors import ConfigError
 from forecast.evaluation.backtest import TRADES
 from forecast.evaluation.walk_forward import SCHEMES
 from forecast.features.targets import TARGETS
+from forecast.networks.devices import PRECISIONS
 from forecast.networks.recurrent import NETWORKS
 
 PREFIX = "FORECAST_"
@@ -109,6 +110,7 @@ class Settings(_Table):
     epochs: int = Field(100, ge=1, le=100_000)
     patience: int = Field(10, ge=1, le=100_000)
     seed: int = Field(7, ge=0, lt=2**32)
+    precision: str = "float32"
     tensorboard: bool = False
     folds: int = Field(5, ge=2, le=100)
     seeds: int = Field(3, ge=1, le=100)
@@ -126,6 +128,11 @@ class Settings(_Table):
     @classmethod
     def _known_target(cls, value: str) -> str:
         return _one_of(value, TARGETS)
+
+    @field_validator("precision")
+    @classmethod
+    def _known_precision(cls, value: str) -> str:
+        return _one_of(value, PRECISIONS)
 
     @field_validator("scheme")
     @classmethod

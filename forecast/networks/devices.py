@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,17 @@ def strategy(kind: str = "GPU") -> Iterator[int]:
     if len(names) < 2:
         yield 1
         return
-    mirrored = tf.distribute.MirroredStrategy(names)
+    mirrored = _mirrored(tuple(names))
     with mirrored.scope():
         yield mirrored.num_replicas_in_sync
+
+
+@cache
+def _mirrored(names: tuple[str, ...]) -> Any:
+    """One strategy a process: a second one would mix up its exchanges with the first's."""
+    import tensorflow as tf
+
+    return tf.distribute.MirroredStrategy(list(names))
 
 
 def _tensorflow_devices() -> list[Device]:

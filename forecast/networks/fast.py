@@ -33,10 +33,13 @@ def fast_layer(cell: str, units: int, **kwargs: Any) -> Any:
             mask: Any = None,
             training: bool = False,
         ) -> Any:
-            if not (training and self.return_sequences):
+            if not training:
                 return super().call(sequences, initial_state, mask, training)
+            if self.go_backwards:
+                sequences = ops.flip(sequences, axis=1)
             weights = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
-            return FAST[cell](sequences, *(ops.convert_to_tensor(weight) for weight in weights))
+            outputs = FAST[cell](sequences, *(ops.convert_to_tensor(each) for each in weights))
+            return outputs if self.return_sequences else outputs[:, -1]
 
     return Fast(units, **kwargs)
 

@@ -51,13 +51,15 @@ def point_and_quantiles(
         horizon * OUTPUTS,
         kernel_initializer=initializers.RandomNormal(stddev=0.01),
         bias_initializer=initializers.Constant(_biases(start or [NORMAL] * horizon)),
+        # In half precision too: gaps of a thousandth must not round away.
+        dtype="float32",
         name="head",
     )(hidden)
     shape = (-1, horizon, OUTPUTS) if every_step else (horizon, OUTPUTS)
-    raw = layers.Reshape(shape, name="steps")(raw)
+    raw = layers.Reshape(shape, dtype="float32", name="steps")(raw)
     point, median = raw[..., :1], raw[..., 1:2]
     if location is not None:
-        location = layers.Reshape((*shape[:-1], 1), name="location")(location)
+        location = layers.Reshape((*shape[:-1], 1), dtype="float32", name="location")(location)
         point, median = point + location, median + location
     below = ops.cumsum(ops.softplus(raw[..., 2 : 2 + _MIDDLE]), axis=-1)
     above = ops.cumsum(ops.softplus(raw[..., 2 + _MIDDLE :]), axis=-1)

@@ -12,8 +12,9 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+from forecast.networks.devices import devices, set_precision, strategy
 from forecast.networks.heads import point_and_quantile_loss
-from forecast.networks.recurrent import NETWORKS, build
+from forecast.networks.recurrent import build
 
 HALVES = 2
 
@@ -24,29 +25,23 @@ _kept: dict[tuple[Any, ...], Any] = {}
 def learner_of(
     network: str,
     *,
-    n_features: int,
-    horizon: int,
-    units: tuple[int, ...],
-    dropout: float,
-    l2: float,
     scored: int | None,
-    start: Sequence[Sequence[float]],
     centred: bool,
     learning_rate: float,
+    precision: str,
+    start: Sequence[Sequence[float]],
+    **shape: Any,
 ) -> Any:
     """A compiled network with fresh weights, from the seed set before.
 
     Args:
         network: Key of `NETWORKS`.
-        n_features: Columns of a window.
-        horizon: Steps ahead.
-        units: Width of each layer.
-        dropout: Share dropped between layers.
-        l2: Weight of the squared input kernels.
         scored: Steps with a loss in each slice, or None for the last of a window.
-        start: Quantiles of the untrained network.
         centred: The target is centred on zero.
         learning_rate: At the start.
+        precision: One of `devices.PRECISIONS`.
+        start: Quantiles of the untrained network.
+        shape: What else `recurrent.build` takes.
 
     Returns:
         keras.Model for `train_on_batch` and `test_on_batch`. The next call with the same shape
@@ -54,38 +49,48 @@ def learner_of(
     """
     import keras
 
-    halved = keras.backend.backend() == "tensorflow" and not _has_gpu()
-    fresh = build(
-        network,
-        n_features=n_features,
-        horizon=horizon,
-        units=units,
-        dropout=dropout,
-        l2=l2,
-        scored=scored,
-        start=start,
-        compiled=halved and NETWORKS[network].causal,
-    )
-    key = (network, n_features, horizon, units, dropout, l2, scored, centred)
-    learner = _kept.get(key)
-    if learner is None:
-        _kept.clear()
-        learner = _kept[key] = in_halves(fresh) if halved else fresh
-        optimizer = keras.optimizers.Adam(learning_rate, clipnorm=1.0)
-        # Otherwise the training step makes the optimizer's variables and is traced a second time.
-        optimizer.build(learner.trainable_variables)
-        learner.compile(
-            optimizer=optimizer,
-            loss=point_and_quantile_loss(centred=centred),
-            jit_compile=False if halved else "auto",
-        )
-    else:
-        for variable, first in zip(learner.variables, fresh.variables, strict=True):
-            variable.assign(first)
-        for variable in learner.optimizer.variables:
-            variable.assign(variable * 0)
-        learner.optimizer.learning_rate = learning_rate
+    backend = keras.backend.backend()
+    on_gpu = any(device.kind == "GPU" for device in devices())
+    # The fused kernels of a GPU, half precision and torch have loops of their own.
+    compiled = not on_gpu and precision == "float32" and backend != "torch"
+    set_precision(precision)
+    try:
+        with strategy():
+            fresh = build(
+                network,
+                scored=scored,
+                start=start,
+                compiled=compiled,
+                **shape,
+            )
+            key = (network, scored, centred, precision, *shape.values())
+            if key in _kept:
+                learner = _kept[key]
+                _reset(learner, fresh)
+            else:
+                _kept.clear()
+                halved = compiled and backend == "tensorflow"
+                learner = _kept[key] = in_halves(fresh) if halved else fresh
+                optimizer = keras.optimizers.Adam(clipnorm=1.0)
+                # Else the training step makes the optimizer's variables and is traced twice.
+                optimizer.build(learner.trainable_variables)
+                learner.compile(
+                    optimizer=optimizer,
+                    loss=point_and_quantile_loss(centred=centred),
+                    jit_compile=False if halved else "auto",
+                )
+    finally:
+        set_precision("float32")
+    learner.optimizer.learning_rate = learning_rate
     return learner
+
+
+def _reset(learner: Any, fresh: Any) -> None:
+    """Weights and random seeds of a fresh network; an optimizer that has seen nothing."""
+    for variable, first in zip(learner.variables, fresh.variables, strict=True):
+        variable.assign(first)
+    for variable in learner.optimizer.variables:
+        variable.assign(variable * 0)
 
 
 def prepare_tensorflow() -> None:
@@ -107,12 +112,6 @@ def prepare_tensorflow() -> None:
         # Already started, by an earlier run in this process or by the caller: keep its choice.
         pass
     tf.config.experimental.enable_op_determinism()
-
-
-def _has_gpu() -> bool:
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def in_halves(network: Any) -> Any:

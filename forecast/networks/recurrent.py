@@ -41,7 +41,7 @@ def stack(
     Returns:
         Keras tensor, shape (batch, width), or (batch, steps, width) if `every_step`.
     """
-    from keras import layers, regularizers
+    from keras import layers, regularizers, saving
 
     fast = compiled and cell in FAST
     kind = partial(fast_layer, cell) if fast else getattr(layers, cell)
@@ -54,7 +54,9 @@ def stack(
             name=f"{cell.lower()}_{depth + 1}",
         )
         if bidirectional:
-            layer = layers.Bidirectional(layer, name=f"bidirectional_{depth + 1}")
+            # Keras makes both directions anew from the layer's settings, its class by name.
+            with saving.custom_object_scope({type(layer).__name__: type(layer)}):
+                layer = layers.Bidirectional(layer, name=f"bidirectional_{depth + 1}")
         hidden = layer(hidden)
         if dropout:
             hidden = layers.Dropout(dropout, name=f"dropout_{depth + 1}")(hidden)

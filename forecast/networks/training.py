@@ -110,6 +110,7 @@ def fit(
     patience: int,
     seed: int,
     centred: bool = True,
+    precision: str = "float32",
     on_epoch: Callable[[Epoch], None] | None = None,
     logs: Path | None = None,
 ) -> Fitted:
@@ -132,6 +133,8 @@ def fit(
         seed: Of weights, order and dropout.
         centred: The target is centred on zero: point and median are pulled there, and a linear part
             (`networks.linear`) is fitted first. Not so for a price.
+        precision: What training computes in, one of `devices.PRECISIONS`; weights and the saved
+            network stay float32.
         on_epoch: Called after each epoch.
         logs: Folder for TensorBoard, or None.
 
@@ -145,7 +148,7 @@ def fit(
     linear = fit_linear(train, validation) if centred else None
     if linear is not None:
         train, validation = without(train, linear), without(validation, linear)
-    shape = {
+    shape: dict[str, Any] = {
         "n_features": train.features.shape[1],
         "horizon": train.horizon,
         "units": tuple(units),
@@ -156,7 +159,13 @@ def fit(
     # Untrained, the network gives what the training part's outcomes give: it learns the rest.
     start = np.quantile(train.y, LEVELS, axis=0).T.tolist()
     learner = learner_of(
-        network, **shape, scored=scored, start=start, centred=centred, learning_rate=learning_rate
+        network,
+        scored=scored,
+        centred=centred,
+        learning_rate=learning_rate,
+        precision=precision,
+        start=start,
+        **shape,
     )
     history = _train(
         learner,
@@ -289,17 +298,15 @@ def _train(
         for number in range(1, epochs + 1):
             callbacks.on_epoch_begin(number - 1)
             learner.reset_metrics()
-            for x, y in _training_batches(train, scored=scored, rng=rng):
-                loss = learner.train_on_batch(x, y)
-                check()
+            loss = _update(learner, train, scored=scored, rng=rng, check=check)
             learner.reset_metrics()
             for x, y in _scoring_batches(validation, scored=scored):
                 validation_loss = learner.test_on_batch(x, y)
                 check()
             told = {
-                "loss": float(loss),
+                "loss": loss,
                 "val_loss": float(validation_loss),
-                "learning_rate": float(learner.optimizer.learning_rate),
+                "learning_rate": float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate)),
             }
             for name, value in told.items():
                 history[name].append(value)
@@ -314,16 +321,30 @@ def _train(
     return history
 
 
-def _training_batches(
-    windows: Windows, *, scored: int | None, rng: np.random.Generator
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches of one epoch, all of one shape, gathered one at a time."""
+def _update(
+    learner: Any,
+    windows: Windows,
+    *,
+    scored: int | None,
+    rng: np.random.Generator,
+    check: Callable[[], None],
+) -> float:
+    """One epoch: the weights updated by each batch, gathered when it is needed; the mean loss."""
     if scored is None:
-        for positions in training_windows(windows, batch=BATCH_WINDOWS, rng=rng):
-            yield gather_windows(windows, positions)
+        chosen = training_windows(windows, batch=BATCH_WINDOWS, rng=rng)
+        batches = (gather_windows(windows, positions) for positions in chosen)
     else:
-        for starts in training_slices(windows, scored=scored, batch=BATCH_SLICES, rng=rng):
-            yield gather_slices(windows, starts, scored=scored)
+        chosen = training_slices(windows, scored=scored, batch=BATCH_SLICES, rng=rng)
+        batches = (gather_slices(windows, starts, scored=scored) for starts in chosen)
+    strategy = getattr(learner, "distribute_strategy", None)
+    if getattr(strategy, "num_replicas_in_sync", 1) > 1:
+        # Only Keras's `fit` shares a batch among devices.
+        history = learner.fit(batches, steps_per_epoch=len(chosen), verbose=0).history
+        return float(history["loss"][-1])
+    for x, y in batches:
+        loss = learner.train_on_batch(x, y)
+        check()
+    return float(loss)
 
 
 def _scoring_batches(

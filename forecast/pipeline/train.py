@@ -235,6 +235,7 @@ def _fit(
         epochs=settings.epochs,
         patience=settings.patience,
         seed=settings.seed,
+        precision=settings.precision,
         centred=all(one.inputs.target.centred for one in prepared),
         on_epoch=watch.epoch,
         logs=logs,

@@ -9,17 +9,20 @@ from forecast.networks.fast import FAST, fast_layer
 from forecast.networks.training import prepare_backend
 
 
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("every_step", [False, True])
 @pytest.mark.parametrize("cell", FAST)
-def test_outputs_and_gradients_are_those_of_keras(cell):
+def test_outputs_and_gradients_are_those_of_keras(cell, every_step, backwards):
     prepare_backend(1)
     import keras
     import tensorflow as tf
 
     rng = np.random.default_rng(1)
     inputs = tf.constant(rng.normal(size=(3, 11, 5)).astype("float32"))
-    above = tf.constant(rng.normal(size=(3, 11, 7)).astype("float32"))
-    kerass = getattr(keras.layers, cell)(7, return_sequences=True)
-    own = fast_layer(cell, 7, return_sequences=True)
+    above = tf.constant(rng.normal(size=(3, 11, 7) if every_step else (3, 7)).astype("float32"))
+    form = {"return_sequences": every_step, "go_backwards": backwards}
+    kerass = getattr(keras.layers, cell)(7, **form)
+    own = fast_layer(cell, 7, **form)
     kerass.build(inputs.shape)
     own.build(inputs.shape)
     for one, other in zip(kerass.weights, own.weights, strict=True):
