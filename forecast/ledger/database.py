@@ -174,9 +174,9 @@ def format_of(connection: sqlite3.Connection, path: Path) -> int:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[None]:
-    """All or nothing; IMMEDIATE waits for other writers first, DEFERRED is one view to read."""
-    connection.execute(f"BEGIN {kind}")
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing, after other writers are done."""
+    connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")

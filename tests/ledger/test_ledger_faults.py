@@ -35,7 +35,7 @@ def said_in(path: Path) -> list[str]:
 
 
 def wait_for(path: Path, lines: int) -> None:
-    for _ in range(3000):
+    for _ in range(12_000):
         if len(said_in(path)) >= lines:
             return
         time.sleep(0.01)
@@ -62,7 +62,7 @@ def kill_writers(processes, home: Path, times: int) -> None:
 
 
 def test_a_writer_killed_at_any_moment_leaves_a_sound_record(tmp_path, processes):
-    kill_writers(processes, tmp_path, 6)
+    kill_writers(processes, tmp_path, 5)
 
 
 @pytest.mark.slow
@@ -103,13 +103,13 @@ def test_a_writer_that_waits_too_long_says_busy(tmp_path):
         other.execute("ROLLBACK")
 
 
-@pytest.mark.parametrize("largest", [10_000, 40_000, 200_000])
+@pytest.mark.parametrize("largest", [10_000, 60_000])
 def test_a_full_disk_says_so_and_keeps_what_was_recorded(tmp_path, processes, largest):
     with open_ledger(tmp_path) as ledger:
         fill(ledger, BARS, range(4, 8))
     writer = processes.Process(target=write, args=(tmp_path, "IBM", tmp_path / "said", largest))
     writer.start()
-    writer.join(60)
+    writer.join(300)
     *origins, error = said_in(tmp_path / "said")
     assert "ArtifactError: " in error
     assert "free some disk space" in error
