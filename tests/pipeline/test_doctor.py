@@ -94,16 +94,14 @@ def test_nights_without_tickers_timer_or_webhook(tmp_path, monkeypatch):
     ]
 
 
-@pytest.mark.parametrize(("hours", "state"), [(1, OK), (25, OK), (27, WARN)])
-def test_a_night_long_ago_is_told(tmp_path, hours, state):
+def test_a_night_long_ago_is_told_where_nights_are_expected(tmp_path):
     path = tmp_path / "data" / "nightly" / "heartbeat.json"
     path.parent.mkdir(parents=True)
-    at = datetime.now(UTC) - timedelta(hours=hours)
+    at = datetime.now(UTC) - timedelta(hours=27)
     path.write_text(json.dumps({"at": at.isoformat(), "stage": "ended"}))
-    one = holdings._heartbeat(tmp_path, expected=True)
-    assert (one.state, one.detail) == (state, f"ended, {hours:.1f} hours ago")
-    path.write_text("{")
-    assert holdings._heartbeat(tmp_path, expected=True).state == WARN
+    found = [holdings._last_night(tmp_path, expected=expected) for expected in (True, False)]
+    assert [one.state for one in found] == [WARN, OK]
+    assert "ended, 27.0 hours ago" in found[0].detail
 
 
 def test_a_source_that_cannot_be_reached_is_a_warning(monkeypatch, tmp_path):

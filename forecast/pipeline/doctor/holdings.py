@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pandas as pd
@@ -17,8 +16,8 @@ from forecast.market.store import Store
 from forecast.pipeline.doctor.finding import FAIL, OK, WARN, Finding
 from forecast.pipeline.schedule import scheduled
 from forecast.registry import champion, load_run
+from forecast.scheduling.health import health
 
-_SILENT = timedelta(hours=26)
 _STALE = pd.Timedelta(days=7)
 _REACH = 5.0
 
@@ -98,7 +97,7 @@ def nights(home: Path, settings: Settings) -> Iterator[Finding]:
         else:
             told = "no timer is installed for this home"
             yield Finding("timer", WARN if chosen else OK, told, "forecast schedule --install")
-    yield _heartbeat(home, expected=bool(chosen))
+    yield _last_night(home, expected=bool(chosen))
     if chosen and not settings.nightly.webhook:
         told = "no webhook is set: a failed night is told by its exit code alone"
         yield Finding("alerts", WARN, told, "FORECAST_NIGHTLY__WEBHOOK=https://… in nightly.env")
@@ -123,17 +122,8 @@ def source(settings: Settings) -> Finding:
     return Finding("source", OK, "Yahoo can be reached")
 
 
-def _heartbeat(home: Path, *, expected: bool) -> Finding:
-    path = home / "data" / "nightly" / "heartbeat.json"
-    try:
-        beat = json.loads(path.read_bytes())
-        at, stage = datetime.fromisoformat(beat["at"]), str(beat["stage"])
-    except FileNotFoundError:
-        return Finding("last night", WARN if expected else OK, "none yet", "forecast nightly")
-    except (OSError, ValueError, KeyError, TypeError):
-        return Finding("last night", WARN, f"{path} cannot be read", "forecast nightly")
-    ago = datetime.now(UTC) - at
-    told = f"{stage}, {ago.total_seconds() / 3600:.1f} hours ago"
-    if expected and ago > _SILENT:
-        return Finding("last night", WARN, told, "forecast schedule --install, or its logs")
-    return Finding("last night", OK, told)
+def _last_night(home: Path, *, expected: bool) -> Finding:
+    found = health(home, now=datetime.now(UTC))
+    if expected and found.wrong:
+        return Finding("last night", WARN, found.wrong, "forecast nightly, or see its log")
+    return Finding("last night", OK, found.told)

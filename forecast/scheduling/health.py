@@ -1,0 +1,63 @@
+"""Is anything wrong with the nights, by their heartbeat: a container is asked every few minutes.
+
+    python -m forecast.scheduling.health HOME
+
+Imports nothing heavy: it is asked often.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+SILENT = timedelta(hours=26)
+"""A night shows itself each day, also when it has nothing to do."""
+STUCK = timedelta(minutes=30)
+"""A night at work shows itself every quarter of a minute, and after each ticker it fetches."""
+_OVER = ("ended", "stopped")
+
+
+@dataclass(frozen=True)
+class Health:
+    """How the last night is.
+
+    Attributes:
+        told: When it last showed itself, and where it was; or that there was none.
+        wrong: What is wrong, or None.
+    """
+
+    told: str
+    wrong: str | None = None
+
+
+def health(home: Path, *, now: datetime) -> Health:
+    """How the last night of a home is.
+
+    Args:
+        home: The home folder.
+        now: tz-aware.
+    """
+    path = home / "data" / "nightly" / "heartbeat.json"
+    try:
+        beat = json.loads(path.read_bytes())
+        at, stage = datetime.fromisoformat(beat["at"]), str(beat["stage"])
+        ago = now - at
+    except FileNotFoundError:
+        return Health("none yet", "there was none yet")
+    except (OSError, ValueError, KeyError, TypeError):
+        return Health("unknown", f"{path} cannot be read")
+    told = f"{stage}, {ago.total_seconds() / 3600:.1f} hours ago"
+    if ago > SILENT:
+        return Health(told, f"none for {SILENT.total_seconds() / 3600:.0f} hours: {told}")
+    if stage not in _OVER and ago > STUCK:
+        return Health(told, f"it stands still or was killed: {told}")
+    return Health(told)
+
+
+if __name__ == "__main__":
+    found = health(Path(sys.argv[1]), now=datetime.now(UTC))
+    print(found.wrong or found.told)
+    sys.exit(found.wrong is not None)
