@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.features.targets import LEVELS, Prediction
 
-PACE = 0.04
+PACE = 0.025
 """How far one outcome moves the log of a width, before the division by the root of the step."""
 _MIDDLE = len(LEVELS) // 2
 _COVERAGES = np.array([1 - 2 * level for level in LEVELS[:_MIDDLE]])
