@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from forecast.errors import ConfigError
 from forecast.nightly.engines import ONE_THREAD, POLL, Pause, died
@@ -16,6 +18,8 @@ from forecast.nightly.jobs import Job
 from forecast.nightly.work import Outcome, failed, work
 
 _RETRIES = 2
+_REACH = 10.0
+"""Seconds until a cluster that does not answer is given up."""
 
 
 def ray_cluster(
@@ -80,6 +84,8 @@ def _connected(ray: Any, address: str | None, workers: int | None) -> Iterator[N
     if ray.is_initialized():
         yield
         return
+    if address is not None:
+        _require_answer(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     options: dict[str, Any] = {} if address else {"num_cpus": workers, "include_dashboard": False}
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -92,10 +98,7 @@ def _connected(ray: Any, address: str | None, workers: int | None) -> Iterator[N
             **options,
         )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ConfigError(
-            f"a Ray cluster must answer at {address or 'this machine'}. {error}",
-            hint="ray status, or --engine local",
-        ) from error
+        raise _silent(address or "this machine", error) from error
     # Ray's own handler would leave at once; the night ends at its next safe point.
     if threading.current_thread() is threading.main_thread():
         for number, handler in handlers.items():
@@ -104,3 +107,20 @@ def _connected(ray: Any, address: str | None, workers: int | None) -> Iterator[N
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Ray would try for ten minutes."""
+    try:
+        parts = urlsplit(address if "://" in address else f"//{address}")
+        if parts.hostname is None or parts.port is None:
+            raise ValueError("It must be HOST:PORT")
+        socket.create_connection((parts.hostname, parts.port), timeout=_REACH).close()
+    except (OSError, ValueError) as error:
+        raise _silent(address, error) from error
+
+
+def _silent(address: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"a Ray cluster must answer at {address}. {error}.", hint="ray status, or --engine local"
+    )

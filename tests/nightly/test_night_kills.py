@@ -1,0 +1,118 @@
+"""Nights that are killed at any moment, in this machine's processes."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Home
+
+from forecast.ledger import open_ledger
+from forecast.registry import load_run, runs_of
+
+pytestmark = pytest.mark.slow
+TRIAL = Path(__file__).with_name("trial_nights.py")
+TESTS = TRIAL.parents[1]
+
+
+def environment() -> dict[str, str]:
+    paths = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
+
+
+def test_killed_at_100_random_moments(home):
+    ran = subprocess.run(
+        [sys.executable, str(TRIAL), str(home.folder), "100"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr[-4000:]
+    nights, killed, places = map(int, ran.stdout.split())
+    assert nights == 100
+    assert killed >= 60
+    assert places >= 8
+
+
+def children_of(process: int) -> list[int]:
+    """Processes that call it their parent."""
+    return [
+        int(path.parent.name)
+        for path in Path("/proc").glob("[0-9]*/stat")
+        if _parent(path) == process
+    ]
+
+
+def _parent(path: Path) -> int:
+    try:
+        return int(path.read_text().rpartition(")")[2].split()[1])
+    except (OSError, IndexError, ValueError):
+        return -1
+
+
+def wait_for_end(processes: list[int]) -> None:
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{one}").exists() for one in processes):
+        assert time.monotonic() < deadline, "a worker outlived its night"
+        time.sleep(0.1)
+
+
+def test_killed_while_it_trains_leaves_no_process_and_nothing_half(home: Home):
+    """The real pool: the workers end with the night, and the next run trains."""
+    (home.folder / "forecast.toml").write_text(
+        f'source = "csv:{home.csv}"\nunits = [4]\nepochs = 2\nlookback = 10\n'
+        '[nightly]\nworkers = 2\ntickers = ["ACME", "BETA"]\n'
+    )
+    command = [sys.executable, "-m", "forecast", "nightly", "--home", str(home.folder), "--quiet"]
+    chance = random.Random(1)
+    for _ in range(5):
+        night = subprocess.Popen(
+            [*command, "--now", "2012-07-03"], env=environment(), stdout=subprocess.DEVNULL
+        )
+        workers: list[int] = []
+        while not workers and night.poll() is None:
+            workers = children_of(night.pid)
+            time.sleep(0.05)
+        time.sleep(chance.uniform(0.0, 15.0))
+        workers = children_of(night.pid) or workers
+        night.send_signal(signal.SIGKILL)
+        night.wait()
+        for ticker in home.tickers:
+            load_run(home.folder, ticker)
+            assert [one.run for one in runs_of(home.folder, ticker) if one.damaged] == []
+        with open_ledger(home.folder, read_only=True) as ledger:
+            assert ledger.verify() == []
+        wait_for_end(workers)
+    ended = subprocess.run(
+        [*command, "--now", "2012-07-03"], env=environment(), check=False, capture_output=True
+    )
+    assert ended.returncode == 0, ended.stdout
+    with open_ledger(home.folder, read_only=True) as ledger:
+        assert [len(ledger.origins(ticker)) for ticker in home.tickers] == [2, 2]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_ended_while_it_trains_it_leaves_at_once(home: Home, number):
+    (home.folder / "forecast.toml").write_text(
+        f'source = "csv:{home.csv}"\nunits = [4]\nepochs = 100000\npatience = 100000\n'
+        'lookback = 10\n[nightly]\ntickers = ["ACME", "BETA"]\n'
+    )
+    command = [sys.executable, "-m", "forecast", "nightly", "--home", str(home.folder)]
+    night = subprocess.Popen(
+        [*command, "--now", "2012-07-03"], env=environment(), stdout=subprocess.DEVNULL
+    )
+    while len(children_of(night.pid)) < 2:
+        assert night.poll() is None
+        time.sleep(0.1)
+    time.sleep(8)
+    workers = children_of(night.pid)
+    night.send_signal(number)
+    assert night.wait(timeout=30) == (143 if number == signal.SIGTERM else 130)
+    wait_for_end(workers)
