@@ -57,7 +57,7 @@ class Shared:
         snapshots: Of each ticker that the network was trained on.
         settings: The resolved ones.
         history: The course of the training.
-        pictures: Draw them; a page without takes a thirtieth of the time.
+        pictures: Draw them; they take four times as long as all the rest.
         listed: File with the tickers and snapshots, where they are too many for a command line.
     """
 
