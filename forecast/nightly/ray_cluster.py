@@ -71,7 +71,8 @@ def ray_cluster(
                     try:
                         outcome = ray.get(reference)
                     except ray.exceptions.RayError as error:
-                        reason = f"{type(error).__name__} came {_RETRIES + 1} times"
+                        said = str(error).strip().splitlines()[-1]
+                        reason = f"Ray says {type(error).__name__}: {said}"
                         outcome = failed(job, died(job.ticker, reason))
                     yield outcome
         finally:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIRST_NIGHT, TICKERS, Home, walk
+from homes import FIRST_NIGHT, TICKERS, Home, walk
 
 from forecast.errors import BusyError, ConfigError
 from forecast.ledger import open_ledger

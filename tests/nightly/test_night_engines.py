@@ -7,7 +7,7 @@ import signal
 from dataclasses import dataclass, replace
 
 import pytest
-from conftest import Home
+from homes import Home
 
 from forecast.market.fetching import Fetched, fetch_one
 from forecast.nightly import engines

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Home
+from homes import Home
 
 from forecast.ledger import open_ledger
 from forecast.registry import load_run, runs_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import Home
+from homes import Home
 
 from forecast.errors import ConfigError
 from forecast.market.fetching import fetch_one

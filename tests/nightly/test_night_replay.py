@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Home
+from homes import Home
 from loopback import LoopbackSession, Yahoo, faults, made_up
 from market.vendor import Vendor
 

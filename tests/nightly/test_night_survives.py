@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
-from conftest import Home
+from homes import Home
 
 from forecast.errors import ForecastError
 from forecast.evaluation.promotion import Decision

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from conftest import FIRST_NIGHT, FIVE, SESSIONS, Home
+from homes import FIRST_NIGHT, FIVE, SESSIONS, Home
 
 from forecast.evaluation.promotion import Decision
 from forecast.ledger import open_ledger
