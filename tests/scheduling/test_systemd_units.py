@@ -109,7 +109,16 @@ timers() { systemctl --user list-timers --all --no-legend --no-pager 'forecast-*
 forecast() { "$PYTHON" -m forecast "$@" --home "$FOLDER" --quiet; }
 forecast schedule --install && echo "first: $(timers)"
 forecast schedule --install --at 19:15 && echo "second: $(timers)"
-find "$HOME" -type f
+units="$HOME/.config/systemd/user"
+# A night that another one keeps from working, tried again at once instead of in 20 minutes.
+sed -i -e 's|^ExecStart=.*|ExecStart=/bin/sh -c "echo >>$FOLDER/tries; exit 75"|' \\
+    -e 's|20min|100ms|' "$units"/*york.service
+sed -i 's|^ExecStart=.*|ExecStart=/bin/sh -c "echo >>$FOLDER/alerts"|' "$units"/*failed.service
+systemctl --user daemon-reload
+systemctl --user start --no-block "$(cd "$units" && echo *york.service)"
+for _ in $(seq 100); do [ -f "$FOLDER/alerts" ] && break; sleep 0.1; done
+echo "tries: $(wc -l <"$FOLDER/tries")"
+echo "alerts: $(wc -l <"$FOLDER/alerts")"
 forecast schedule --remove && echo "third: $(timers)."
 find "$HOME" -type f
 kill -KILL "$manager"
@@ -119,31 +128,34 @@ kill -KILL "$manager"
 @pytest.mark.slow
 @needs_systemd
 @pytest.mark.skipif(os.geteuid() != 0, reason="a private /run needs root")
-def test_installing_and_removing_with_a_real_systemd(odd_home, tmp_path):
-    (odd_home / "forecast.toml").write_text('[nightly]\ntickers = ["AAPL"]\n')
+def test_installing_failing_and_removing_with_a_real_systemd(tmp_path):
+    home = tmp_path / "we ird%h"
+    home.mkdir()
+    (home / "forecast.toml").write_text('[nightly]\ntickers = ["AAPL"]\n')
     user = tmp_path / "user"
     user.mkdir()
     result = subprocess.run(
         ["unshare", "--mount", "bash", "-c", USER_INSTANCE],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(user),
             "PYTHON": sys.executable,
-            "FOLDER": str(odd_home),
+            "FOLDER": str(home),
         },
         check=False,
     )
     if result.returncode == 77 or "unshare" in result.stderr:
         pytest.skip("no user instance of systemd can be started here")
-    first, second, third = (
+    first, second, third, tries, alerts = (
         re.search(rf"^{name}: (.*)$", result.stdout, re.MULTILINE)[1]
-        for name in ("first", "second", "third")
+        for name in ("first", "second", "third", "tries", "alerts")
     )
     assert re.search(r"23:30:00 UTC|22:30:00 UTC", first)
     assert re.search(r"00:15:00 UTC|23:15:00 UTC", second)
+    assert (tries, alerts) == ("6", "1")
     assert third == "."
     left = result.stdout.split("third:")[1].splitlines()[1:]
     assert [Path(path) for path in left] == [], "removing leaves nothing"
