@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,8 +111,9 @@ def _tickers_table(rows: Sequence[Mapping[str, Any]]) -> Table:
             False,
             [
                 Cell(METRICS["origins"].show(row.get("origins"))),
-                *skill_cells(row, "mse"),
-                *skill_cells(row, "pinball"),
+                # Without the intervals: a second line for each of so many is too much.
+                *(replace(cell, note="") for cell in skill_cells(row, "mse")),
+                *(replace(cell, note="") for cell in skill_cells(row, "pinball")),
                 Cell(METRICS["coverage_80"].show(row.get("coverage_80"))),
             ],
             str(row["page"]),

@@ -43,7 +43,8 @@ def group_skills(
     if skill is not None:
         title += f"; all together {percent(skill, 1, signed=True)}"
     figure = style.new_figure(
-        title, f"{model} · one network over all tickers · {ahead(step)} · p < 0.05 counts"
+        title,
+        f"one {model} over all, {ahead(step)} · blue better, orange worse, p < 0.05; grey: chance",
     )
     grid = figure.add_gridspec(
         2, 1, left=style.LEFT, right=style.RIGHT, bottom=0.115, top=0.8, hspace=0.34
