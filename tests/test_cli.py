@@ -282,7 +282,7 @@ def test_bad_files_get_one_clear_error_and_leave_no_run(change, type_, words, tm
         (["train", "NOPE", "--source=sample"], 1, "the sample holds"),
         (["train", "FB", "--source=sample"], 1, "Received 196"),
         (["predict", "AAPL", "--source=sample"], 1, "forecast train AAPL"),
-        (["predict", "AAPL", "--model=../../../etc"], 1, "must stay inside"),
+        (["predict", "AAPL", "--model=../../../etc"], 1, "there must be a run"),
         (["train", "AAPL", "--source=nowhere"], 1, "csv:DIR"),
         (["train", "AAPL", "--lookback=1"], 1, "greater than or equal to 2"),
         (["train", "AAPL", "--units=64,x"], 1, "valid integer"),
