@@ -26,19 +26,30 @@ def environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in paths if path)}
 
 
-def test_killed_at_100_random_moments(home):
+def trial(kind: str, home: Home, rounds: int) -> list[int]:
     ran = subprocess.run(
-        [sys.executable, str(TRIAL), str(home.folder), "100"],
+        [sys.executable, str(TRIAL), kind, str(home.folder), str(rounds)],
         env=environment(),
         capture_output=True,
         text=True,
         check=False,
     )
     assert ran.returncode == 0, ran.stderr[-4000:]
-    nights, killed, places = map(int, ran.stdout.split())
+    return [int(word) for word in ran.stdout.split()]
+
+
+def test_killed_at_100_random_moments(home):
+    nights, killed, places = trial("kill", home, 100)
     assert nights == 100
     assert killed >= 60
     assert places >= 8
+
+
+def test_no_space_at_any_stage(home):
+    """The largest file that can be written grows by half from night to night."""
+    nights, refused = trial("full", home, 32)
+    assert nights == 32
+    assert 15 <= refused < 32
 
 
 def children_of(process: int) -> list[int]:

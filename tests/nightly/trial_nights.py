@@ -1,25 +1,31 @@
-"""Run by test_night_kills: nights over five tickers, each killed at a random moment.
+"""Run by test_night_kills: nights over five tickers, killed at random moments or without space.
 
 Trainings are stood in for by copies of the champion under a new name, so that a night is dense with
 writes; workers write nothing that outlives them. A warm interpreter forks each night.
 
-Prints how many nights there were, how many were killed at work, and in how many places of the
-commit (distinct sets of what was there afterwards).
+`kill` prints how many nights there were, how many were killed at work, and in how many places
+(distinct sets of what was there afterwards); `full` how many nights there were, and how many could
+not write something.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
+import resource
 import signal
 import sys
 import time
+import traceback
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 from homes import FIRST_NIGHT, FIVE, SESSIONS, Home
 
+from forecast.errors import ForecastError
 from forecast.evaluation.promotion import Decision
 from forecast.ledger import open_ledger
 from forecast.market.fetching import fetch_one
@@ -31,8 +37,10 @@ from forecast.nightly.work import Outcome, work
 from forecast.pipeline.predict import newest_forecast
 from forecast.registry import champion, load_run, promote, runs_of
 
-HOME = Home(Path(sys.argv[1]), {"retrain": "nightly", "keep_runs": 3}, FIVE)
-ROUNDS = int(sys.argv[2])
+HOME = Home(Path(sys.argv[2]), {"retrain": "nightly", "keep_runs": 3}, FIVE)
+ROUNDS = int(sys.argv[3])
+NO_FAULT = 50
+"""Exit code of a night that came to an error of the program's own."""
 
 
 def pretended(jobs, *, pause, **_):
@@ -67,15 +75,28 @@ def set_up() -> None:
             promote(HOME.folder, ticker, files.run, reason="set up")
 
 
-def spawn(session: pd.Timestamp) -> int:
+def spawn(session: pd.Timestamp, *, largest: int | None = None) -> int:
+    """A night in a process of its own, that can write no file beyond so many bytes."""
     child = os.fork()
     if child == 0:
         code = 99
         try:
+            if largest is not None:
+                _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (largest, hard))
             code = HOME.night(f"{session:%Y-%m-%d}").exit_code
+        except ForecastError:
+            code = NO_FAULT
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(code)
     return child
+
+
+def ends(child: int) -> int:
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status)
 
 
 def check(served: dict[str, str]) -> tuple[int, ...]:
@@ -100,38 +121,53 @@ def check(served: dict[str, str]) -> tuple[int, ...]:
     return tuple(places)
 
 
+def kill(todo: Iterator[pd.Timestamp], snapshots: dict[str, str]) -> list[pd.Timestamp]:
+    chance = random.Random(5)
+    begun = time.monotonic()
+    assert ends(spawn(next(todo))) == 0
+    usual = time.monotonic() - begun
+    done, killed, places = [], 0, set()
+    for session in itertools.islice(todo, ROUNDS):
+        child = spawn(session)
+        time.sleep(chance.uniform(0.0, 1.05 * usual))
+        os.kill(child, signal.SIGKILL)
+        killed += ends(child) == -signal.SIGKILL
+        places.add(tuple(place % 4 for place in check(snapshots)))
+        assert ends(spawn(session)) == 0
+        check(snapshots)
+        done.append(session)
+    print(len(done), killed, len(places))
+    return done
+
+
+def full(todo: Iterator[pd.Timestamp], snapshots: dict[str, str]) -> list[pd.Timestamp]:
+    done, refused = [], 0
+    # From nothing at all to a little less than the largest file.
+    for session, power in zip(todo, range(ROUNDS), strict=False):
+        code = ends(spawn(session, largest=int(1.5**power) if power else 0))
+        assert code in (0, 1, NO_FAULT), code
+        refused += code != 0
+        check(snapshots)
+        assert ends(spawn(session)) == 0
+        check(snapshots)
+        done.append(session)
+    print(len(done), refused)
+    return done
+
+
 engines.pool = pretended
 set_up()
 first = HOME.night(FIRST_NIGHT)
 assert first.exit_code == 0, first.document
-snapshots = {
+served = {
     ticker: fetch_one(ticker, data=HOME.folder / "data", source="csv:" + str(HOME.csv)).snapshot
     for ticker in FIVE
 }
-chance = random.Random(5)
-todo = iter(SESSIONS[pd.Timestamp(FIRST_NIGHT) < SESSIONS])
-begun = time.monotonic()
-_, status = os.waitpid(spawn(next(todo)), 0)
-assert os.waitstatus_to_exitcode(status) == 0
-usual = time.monotonic() - begun
-done, killed, places = [], 0, set()
-for session in todo:
-    if len(done) == ROUNDS:
-        break
-    child = spawn(session)
-    time.sleep(chance.uniform(0.0, 1.05 * usual))
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    killed += os.waitstatus_to_exitcode(status) == -signal.SIGKILL
-    places.add(tuple(place % 4 for place in check(snapshots)))
-    _, status = os.waitpid(spawn(session), 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    check(snapshots)
-    done.append(session)
-with open_ledger(HOME.folder, read_only=True) as ledger:
-    record = ledger.track_record()
-for ticker in FIVE:
-    own = record[(record["ticker"] == ticker) & (record["origin"] >= done[0])]
-    assert own["origin"].tolist() == done, ticker
+trials = {"kill": kill, "full": full}
+sessions = trials[sys.argv[1]](iter(SESSIONS[pd.Timestamp(FIRST_NIGHT) < SESSIONS]), served)
+with open_ledger(HOME.folder, read_only=True) as book:
+    record = book.track_record()
+for name in FIVE:
+    own = record[(record["ticker"] == name) & (record["origin"] >= sessions[0])]
+    assert own["origin"].tolist() == sessions, name
     assert (own["status"].iloc[:-1] == "settled").all()
-print(len(done), killed, len(places))
