@@ -1,0 +1,76 @@
+"""Training in two halves, compiled once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from forecast.networks import learner as module
+from forecast.networks.learner import learner_of
+from forecast.networks.training import prepare_backend
+
+SHAPE = {"n_features": 3, "horizon": 2, "units": (4, 4), "l2": 1e-3}
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept():
+    module._kept.clear()
+
+
+def a_learner(seed, *, network="lstm", dropout=0.0, learning_rate=1e-2, **shape):
+    prepare_backend(seed)
+    return learner_of(
+        network,
+        scored=5,
+        centred=True,
+        learning_rate=learning_rate,
+        precision="float32",
+        start=None,
+        dropout=dropout,
+        **{**SHAPE, **shape},
+    )
+
+
+def a_batch(slices, seed=1):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(slices, 9, 3)).astype("float32")
+    return x, rng.normal(size=(slices, 5, 2, 1)).astype("float32")
+
+
+def updated(learner, batches):
+    losses = [float(learner.train_on_batch(*batch)) for batch in batches]
+    return losses, [np.array(weight) for weight in learner.get_weights()]
+
+
+@pytest.mark.parametrize("slices", [6, 5])
+def test_two_halves_update_as_the_whole_batch_does(slices, monkeypatch):
+    batches = [a_batch(slices, seed) for seed in (1, 2)]
+    losses, weights = updated(a_learner(1), batches)
+    module._kept.clear()
+    monkeypatch.setattr(module, "in_halves", lambda network: network)
+    expected_losses, expected = updated(a_learner(1), batches)
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+def test_the_halves_drop_different_units():
+    x, y = a_batch(1)
+    twice = np.concatenate([x, x]), np.concatenate([y, y])
+    (whole,), _ = updated(a_learner(1, dropout=0.5), [twice])
+    module._kept.clear()
+    (half,), _ = updated(a_learner(1, dropout=0.5), [(x, y)])
+    # Were the masks the same, the mean over both copies would be the loss of one.
+    assert abs(whole - half) > 1e-6
+
+
+def test_a_kept_learner_begins_as_a_new_one():
+    batches = [a_batch(6, seed) for seed in (1, 2)]
+    first = a_learner(1, dropout=0.2)
+    _, expected = updated(first, batches)
+    updated(a_learner(2, dropout=0.2, learning_rate=0.1), batches)
+    again = a_learner(1, dropout=0.2)
+    assert again is first
+    _, weights = updated(again, batches)
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
