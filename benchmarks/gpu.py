@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import time
@@ -21,6 +22,8 @@ from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pandas as pd
@@ -66,7 +69,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("reports/gpu"))
     parser.add_argument("--smoke", action="store_true", help="tiny, on the CPU too")
     wanted = parser.parse_args()
-    training.prepare_backend(0)
+    # Not `training.prepare_backend`: under its determinism Keras would refuse XLA.
     import keras
 
     device = devices.devices()[0]
