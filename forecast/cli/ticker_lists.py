@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from forecast.errors import ConfigError, ForecastError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 _SNAPSHOT = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]+")
 _KEY = f"{__name__}.snapshots"
@@ -91,7 +93,7 @@ def _entries(path: Path, lines: Iterable[str]) -> Iterator[tuple[int, str, str |
         yield number, ticker, snapshot
 
 
-def tickers_argument(*, required: bool = True) -> Any:
+def tickers_argument(*, required: bool = True) -> Callable[[Command], Command]:
     """The argument of every command that takes tickers."""
     metavar = "TICKER..." if required else "[TICKER...]"
     return click.argument("tickers", nargs=-1, required=required, metavar=metavar, callback=expand)

@@ -20,7 +20,7 @@ from typing import Any
 from forecast.errors import ArtifactError
 from forecast.files import inside, sha256, staged_folder, write_json
 
-FORMAT = 1
+FORMAT = 2
 """Raised when older saved runs can no longer be read."""
 
 NETWORK, INPUTS, METRICS, MANIFEST = "network.keras", "inputs.json", "metrics.json", "manifest.json"

@@ -96,7 +96,7 @@ def doctored(folder, **changes):
             99,
             r"Received 99, made by .* Try: upgrade this program, or forecast train",
         ),
-        (0, r"must be of format 1\. Received 0\. Try: forecast train AAPL"),
+        (0, r"must be of format 2\. Received 0\. Try: forecast train AAPL"),
         (None, r"Received None\. Try: forecast train AAPL"),
     ],
 )
