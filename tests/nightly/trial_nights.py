@@ -99,8 +99,8 @@ def ends(child: int) -> int:
     return os.waitstatus_to_exitcode(status)
 
 
-def check(served: dict[str, str]) -> tuple[int, ...]:
-    """Whole, whatever came before; tells how far each ticker's night had come, as a number."""
+def check(served: dict[str, str], session: pd.Timestamp) -> tuple[str, ...]:
+    """Whole, whatever came before; tells how far each ticker's night of the session had come."""
     with open_ledger(HOME.folder, read_only=True) as ledger:
         assert ledger.verify() == []
         origins = {ticker: ledger.origins(ticker) for ticker in FIVE}
@@ -115,9 +115,12 @@ def check(served: dict[str, str]) -> tuple[int, ...]:
         )
         newest_forecast(saved, fetched)
         state = read_state(HOME.folder, ticker)
-        places.append(
-            (state.pending is not None) + 2 * (state.done is not None) + 4 * len(origins[ticker])
-        )
+        if state.done is not None and state.done.session == f"{session:%Y-%m-%d}":
+            places.append("done")
+        elif session.date() in origins[ticker]:
+            places.append("issued")
+        else:
+            places.append("judged" if state.pending else "fetched")
     return tuple(places)
 
 
@@ -132,11 +135,12 @@ def kill(todo: Iterator[pd.Timestamp], snapshots: dict[str, str]) -> list[pd.Tim
         time.sleep(chance.uniform(0.0, 1.05 * usual))
         os.kill(child, signal.SIGKILL)
         killed += ends(child) == -signal.SIGKILL
-        places.add(tuple(place % 4 for place in check(snapshots)))
+        places.add(check(snapshots, session))
         assert ends(spawn(session)) == 0
-        check(snapshots)
+        assert set(check(snapshots, session)) == {"done"}
         done.append(session)
     print(len(done), killed, len(places))
+    print(*sorted(",".join(place) for place in places), sep="\n", file=sys.stderr)
     return done
 
 
@@ -147,9 +151,9 @@ def full(todo: Iterator[pd.Timestamp], snapshots: dict[str, str]) -> list[pd.Tim
         code = ends(spawn(session, largest=int(1.5**power) if power else 0))
         assert code in (0, 1, NO_FAULT), code
         refused += code != 0
-        check(snapshots)
+        check(snapshots, session)
         assert ends(spawn(session)) == 0
-        check(snapshots)
+        assert set(check(snapshots, session)) == {"done"}
         done.append(session)
     print(len(done), refused)
     return done
