@@ -2,10 +2,9 @@
 
     python benchmarks/memory.py [--origins 10000,100000,1000000] [--from DIR]
 
-Every size is a `forecast train --together` in processes of its own, on made-up tickers of 5,000
-sessions whose features lie ready in the cache. Prints a Markdown table: the peak of the main
-process, of the largest worker, and of all at one moment (resident memory; what processes share is
-counted once for each), and how long after its features were loaded the training took to begin.
+Every size is a `forecast train --together`, process by process, on made-up tickers of 5,000
+sessions. Prints a Markdown table: the peak of the main process, which trains and forecasts, of the
+largest worker, and of all at one moment (resident memory; what processes share counts for each).
 """
 
 from __future__ import annotations

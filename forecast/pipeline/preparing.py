@@ -100,7 +100,8 @@ class Ready:
 
     def without_rows(self) -> Ready:
         """The same with windows of which only the origins are left: all that scoring needs."""
-        features, targets = self.windows.features[:0], self.windows.targets[:0]
+        # Copies: a view of no rows would keep all of them in memory.
+        features, targets = self.windows.features[:0].copy(), self.windows.targets[:0].copy()
         return replace(self, windows=replace(self.windows, features=features, targets=targets))
 
 

@@ -126,7 +126,8 @@ def _train_group(
             raise failed.error
         watch.notice(f"{ticker} is left out: {failed.error}")
     ready = [one for one in made if isinstance(one, Ready)]
-    del made  # The rows are held by `ready` alone from here on, and given up when it is joined.
+    # Bars and rows are held by nobody else from here on, and so can be given up.
+    del fetched, made
     runs = _train_ready(ready, home, run, settings, clock, watch) if ready else {}
     return [(results | runs)[ticker] for ticker in tickers]
 
@@ -140,9 +141,11 @@ def _train_ready(
     with clock.stage("fit"):
         watch.stage(f"training {settings.network}")
         whole, views = share([one.windows for one in ready])
-        ready = [replace(one, windows=view) for one, view in zip(ready, views, strict=True)]
-        del views
-        fitted = _fit(ready, whole, settings, logs=_logs(home, folder, settings), watch=watch)
+        # In place, as below: the caller's list is the same, and a row lies in memory once.
+        ready[:] = [replace(one, windows=view) for one, view in zip(ready, views, strict=True)]
+        parts = _parts(whole, ready)
+        del whole, views
+        fitted = _fit(parts, ready, settings, logs=_logs(home, folder, settings), watch=watch)
     watch.stage("scoring beside the baselines, writing the report")
     together = len(ready) > 1
     shared = Shared(
@@ -159,13 +162,14 @@ def _train_ready(
         staged: dict[str, ExitStack] = {}
 
         def jobs() -> Iterator[Job]:
-            for one in ready:
+            for place, one in enumerate(ready):
                 staged[one.ticker] = own = stack.enter_context(ExitStack())
                 stage = own.enter_context(staged_folder(inside(home / "reports", one.ticker, run)))
                 timed = clock.copy()
                 with timed.stage("score"):
                     outputs = infer(fitted.model, scored_windows(one))
-                yield Job(one.without_rows(), outputs, stage, timed, shared)
+                ready[place] = one.without_rows()
+                yield Job(ready[place], outputs, stage, timed, shared)
 
         done: list[tuple[Ready, Reported]] = []
         failed: dict[str, FailedRun] = {}
@@ -210,23 +214,29 @@ def fit_network(
     Raises:
         TrainingError: if the loss is no longer a finite number.
     """
-    whole = concatenate([one.windows for one in prepared])
-    return _fit(prepared, whole, settings, logs=logs, watch=watch)
+    parts = _parts(concatenate([one.windows for one in prepared]), prepared)
+    return _fit(parts, prepared, settings, logs=logs, watch=watch)
+
+
+def _parts(whole: Windows, prepared: Sequence[Prepared | Ready]) -> tuple[Windows, Windows]:
+    """Training and validation part out of the windows of all tickers; they share its rows."""
+    counts = [len(one.windows) for one in prepared]
+    return (
+        take_of_each(whole, counts, [one.split.train for one in prepared]),
+        take_of_each(whole, counts, [one.split.validation for one in prepared]),
+    )
 
 
 def _fit(
+    parts: tuple[Windows, Windows],
     prepared: Sequence[Prepared | Ready],
-    whole: Windows,
     settings: Settings,
     *,
     logs: Path | None,
     watch: Watch,
 ) -> Fitted:
-    """The network, from the windows of all tickers over one table of rows."""
-    counts = [len(one.windows) for one in prepared]
     return fit(
-        take_of_each(whole, counts, [one.split.train for one in prepared]),
-        take_of_each(whole, counts, [one.split.validation for one in prepared]),
+        *parts,
         network=settings.network,
         units=settings.units,
         dropout=settings.dropout,
