@@ -105,7 +105,7 @@ def test_nothing_trained_and_a_damaged_record_are_told(home, tmp_path):
     assert run(home, "models", "IBM") == "IBM: no champion.\n"
     (home / "models/AAPL/champion.json").write_text("{")
     text = run(home, "models")
-    assert text.startswith("AAPL: ArtifactError: ")
+    assert text.startswith("AAPL: ArtifactError:")
     assert "forecast promote AAPL RUN" in text
     assert FIRST in text
     assert f"{SECOND} is the champion now" in run(home, "promote", "AAPL", SECOND)
