@@ -17,6 +17,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,15 +87,35 @@ def prepare(wanted: argparse.Namespace) -> tasks.Task:
     return task
 
 
-def run(name: str, data: Path, out: Path, *, seed: int, seconds: float) -> bool:
-    """One rival in a process of its own; False if it failed, with its last words on stderr."""
+def run(
+    name: str,
+    data: Path,
+    out: Path,
+    *,
+    seed: int,
+    seconds: float,
+    settings: Mapping[str, Any] | None = None,
+) -> bool:
+    """One rival in a process of its own; False if it failed, with its last words on stderr.
+
+    Args:
+        name: Key of `RIVALS`.
+        data: The task.
+        out: File for the run.
+        seed: Of weights and order.
+        seconds: Of training, at most.
+        settings: Other than the rival's own.
+    """
     print(f"{out.stem} …", end=" ", file=sys.stderr, flush=True)
     # Just before, so that a machine that is slow now is slow for both.
     speed = limits()
     command = [sys.executable, "-m", "benchmarks.rivals.run", name, f"--data={data}"]
     staged = out.with_suffix(".part")
+    overrides = [f"{key}={json.dumps(value)}" for key, value in (settings or {}).items()]
+    if overrides:
+        overrides.insert(0, "--set")
     result = subprocess.run(
-        [*command, f"--out={staged}", f"--seed={seed}", f"--seconds={seconds}"],
+        [*command, f"--out={staged}", f"--seed={seed}", f"--seconds={seconds}", *overrides],
         env={**os.environ, **RIVALS[name].environment},
         cwd=tasks.ROOT,
         capture_output=True,

@@ -45,7 +45,7 @@ def main() -> None:
         # The allocator reads its environment once, when the process starts.
         os.execve(sys.executable, sys.orig_argv, {**os.environ, **rival.environment})
     module = rival.load()
-    settings = module.Settings(**rival.settings, **dict(map(setting, wanted.set)))
+    settings = module.Settings(**{**rival.settings, **dict(map(setting, wanted.set))})
     task = load(wanted.data)
     watch = Watch(task, seconds=wanted.seconds, patience=wanted.patience or None)
     begun = time.time() - psutil.Process().create_time()
