@@ -25,8 +25,8 @@ from forecast.features.targets import LEVELS
 class Settings:
     """The best found."""
 
-    batch: int = 128
-    learning_rate: float = 2e-3
+    batch: int = 64
+    learning_rate: float = 4e-3
     inter_op_threads: int = 1
     """0 leaves TensorFlow's default, which is bimodal in speed."""
 

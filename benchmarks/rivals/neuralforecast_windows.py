@@ -42,8 +42,8 @@ class Settings:
 
     cell: str = "LSTM"
     series: int = 4
-    batch: int = 128
-    learning_rate: float = 3e-3
+    batch: int = 64
+    learning_rate: float = 4e-3
     updates: int = 2000
 
 

@@ -34,11 +34,11 @@ class Settings:
         average: Decay of the moving average of the weights.
     """
 
-    batch: int = 64
+    batch: int = 32
     scored: int = 60
-    learning_rate: float = 4e-3
+    learning_rate: float = 8e-3
     warm_up: float = 0.1
-    updates: int = 130
+    updates: int = 100
     average: float = 0.9
 
 

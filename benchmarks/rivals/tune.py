@@ -1,6 +1,7 @@
 """A few settings of every rival, one run each: what was tried before the comparison.
 
-    python -m benchmarks.rivals.tune [--rivals torch_windows,darts_lstm] [--bars FOLDER] [--out FOLDER]
+    python -m benchmarks.rivals.tune [--rivals torch_windows,darts_lstm] [--bars FOLDER]
+        [--out FOLDER]
 
 Writes `tried.json` and `tried.md`, the fastest to the goal first; the goal is 0.5 % above the best
 of all these runs. The settings that come out best belong into the rivals' `Settings`.
