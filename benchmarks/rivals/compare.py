@@ -31,6 +31,14 @@ SECONDS = 60.0
 """Of training at most, for each run."""
 BEGIN, END = "<!-- rivals -->", "<!-- end of rivals -->"
 """Marks in the page of results."""
+PICTURES = {
+    "bars": "Seconds to the same held-out loss, a bar a rival",
+    "curves": "Held-out loss against seconds since the process started, a line a rival",
+}
+PICTURE = (
+    '<picture><source media="(prefers-color-scheme: dark)" srcset="images/rivals_{name}_dark.png">'
+    '<img src="images/rivals_{name}.png" alt="{alt}"></picture>\n'
+)
 
 
 def main() -> None:
@@ -51,7 +59,8 @@ def main() -> None:
         wanted.tickers, wanted.sessions, wanted.rounds = 4, 900, 1
         wanted.out = wanted.out / "quick"
     if wanted.fresh:
-        shutil.rmtree(wanted.out, ignore_errors=True)
+        shutil.rmtree(wanted.out / "runs", ignore_errors=True)
+        (wanted.out / "task.json").unlink(missing_ok=True)
     task = prepare(wanted)
     seconds = 3.0 if wanted.quick else SECONDS
     failed = False
@@ -147,7 +156,8 @@ def publish(out: Path, tables: str) -> None:
     page, images = tasks.ROOT / "docs" / "benchmarks.md", tasks.ROOT / "docs" / "images"
     before, rest = page.read_text().split(BEGIN)
     after = rest.split(END)[1]
-    page.write_text(f"{before}{BEGIN}\n{tables}{END}{after}")
+    shown = "".join(PICTURE.format(name=name, alt=alt) for name, alt in PICTURES.items())
+    page.write_text(f"{before}{BEGIN}\n{shown}\n{tables}{END}{after}")
     for picture in out.glob("*.png"):
         shutil.copyfile(picture, images / f"rivals_{picture.name}")
 

@@ -70,11 +70,11 @@ def _curves(results: dict[str, Any], runs: Sequence[Run], colours: dict[str, str
     )
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
     axes.text(
-        0.0,
+        1.01,
         goal,
         "within 0.5 % of the best",
         transform=axes.get_yaxis_transform(),
-        va="bottom",
+        va="center",
         color=colours["muted"],
         size=SMALL,
     )
