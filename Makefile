@@ -69,7 +69,7 @@ test: $(DEV)  ## Run the test suite
 
 .PHONY: test-all
 test-all: $(DEV)  ## Run the test suite with the long trials
-	@$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+	@$(BIN)/python -m pytest -m "" $(ARGS)
 
 .PHONY: check
 check: $(DEV)  ## Lint, format, types, import contracts

@@ -38,6 +38,7 @@ def trial(kind: str, home: Home, rounds: int) -> list[int]:
     return [int(word) for word in ran.stdout.split()]
 
 
+@pytest.mark.trial
 def test_killed_at_100_random_moments(home):
     nights, killed, places = trial("kill", home, 100)
     assert nights == 100
@@ -45,6 +46,7 @@ def test_killed_at_100_random_moments(home):
     assert places >= 6
 
 
+@pytest.mark.trial
 def test_no_space_at_any_stage(home):
     """The largest file that can be written grows by half from night to night."""
     nights, refused = trial("full", home, 32)

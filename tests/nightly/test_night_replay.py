@@ -23,7 +23,7 @@ from forecast.market.sources.yahoo import Patience
 from forecast.pipeline.predict import newest_forecast
 from forecast.registry import history, load_run
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.trial]
 
 SESSIONS = expected_sessions("XNYS", pd.Timestamp("2022-01-03"), pd.Timestamp("2024-12-31"))
 BEGIN, NIGHTS = 450, 250

@@ -192,6 +192,7 @@ def test_a_network_that_keras_cannot_read_says_what_to_do(before, champion):
 
 
 @pytest.mark.slow
+@pytest.mark.trial
 def test_twenty_nights_of_shuffled_targets(tmp_path, aapl):
     default = Settings()
     champion = made(aapl.iloc[:-21], default).save(tmp_path)
