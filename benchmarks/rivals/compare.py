@@ -27,7 +27,7 @@ from benchmarks.rivals.limit import limits
 from benchmarks.rivals.pictures import draw
 from benchmarks.rivals.summary import as_markdown, summarise
 
-SECONDS = 60.0
+SECONDS = 40.0
 """Of training at most, for each run."""
 BEGIN, END = "<!-- rivals -->", "<!-- end of rivals -->"
 """Marks in the page of results."""

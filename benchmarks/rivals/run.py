@@ -1,7 +1,7 @@
 """One rival in this process: trained, watched, asked for forecasts; one JSON document.
 
 python -m benchmarks.rivals.run RIVAL --data FILE.npz --out FILE.json [--seed 0]
-    [--seconds 60] [--set batch=128 …]
+    [--seconds 40] [--set batch=128 …]
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of training, at most")
+    parser.add_argument("--seconds", type=float, default=40.0, help="of training, at most")
     parser.add_argument("--patience", type=float, default=0.5, help="see watch.Watch; 0 for none")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
     wanted = parser.parse_args()

@@ -54,7 +54,7 @@ def main() -> None:
     """Run what is missing, then list all."""
     parser = argparse.ArgumentParser(description="Try a few settings of every rival.")
     parser.add_argument("--rivals", default=",".join(GRIDS))
-    parser.add_argument("--out", type=Path, default=tasks.ROOT / "reports" / "rivals" / "tuning")
+    parser.add_argument("--out", type=Path, default=tasks.ROOT / "reports" / "rivals-tuning")
     tasks.options(parser)
     wanted = parser.parse_args()
     compare.prepare(wanted)
