@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from forecast.evaluation.pooled import pool, pooled_scores
+import pandas as pd
+
+from forecast.evaluation.pooled import pooled_scores
 from forecast.files import write_atomically, write_json
 from forecast.networks.training import Fitted
 from forecast.pipeline.documents import history_of
@@ -34,6 +36,7 @@ def group_folder(run: str) -> Path:
 def write_group(
     folder: Path,
     done: Sequence[tuple[Ready, Reported]],
+    days: pd.DataFrame,
     shared: Shared,
     fitted: Fitted,
     *,
@@ -44,6 +47,7 @@ def write_group(
     Args:
         folder: Exists.
         done: Every ticker and what came of it.
+        days: Their losses of each day, as `pool` gives them.
         shared: Of the run.
         fitted: The network.
         clock: As it stands.
@@ -58,7 +62,7 @@ def write_group(
 
     settings = shared.settings
     scores = pooled_scores(
-        pool(result.days for _, result in done),
+        days,
         model=settings.network,
         step=settings.horizon,
         tickers=len(done),

@@ -97,16 +97,18 @@ class Reported:
     Attributes:
         document: The run as `train --json` prints it.
         calibration: As far as outcomes are known.
-        days: What the ticker adds to each day's losses, at the last step.
     """
 
     document: dict[str, Any]
     calibration: Calibration
-    days: pd.DataFrame
 
 
-def report(job: Job) -> Reported:
+def report(job: Job) -> tuple[Reported, pd.DataFrame]:
     """Score one ticker and write `forecasts.csv`, `metrics.json`, pictures and page.
+
+    Returns:
+        What came of it, and what the ticker adds to each day's losses at the last step, as
+        `losses_by_day` gives it.
 
     Raises:
         ArtifactError: if the ticker's bars are no longer in the store, or a file cannot be written.
@@ -133,7 +135,7 @@ def report(job: Job) -> Reported:
     document["seconds"] = clock.document()
     write_json(job.stage / "metrics.json", document)
     days = losses_by_day(result.forecasts, step=settings.horizon)
-    return Reported(document, result.calibration, days)
+    return Reported(document, result.calibration), days
 
 
 def _page(

@@ -14,6 +14,7 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ForecastError
 from forecast.evaluation.forecasts import read_forecasts
+from forecast.evaluation.pooled import pool
 from forecast.features.windows import Windows, concatenate, share, take_of_each
 from forecast.files import inside, staged_folder
 from forecast.market.bars import check_ticker
@@ -146,6 +147,7 @@ def _train_ready(
         parts = _parts(whole, ready)
         del whole, views
         fitted = _fit(parts, ready, settings, logs=_logs(home, folder, settings), watch=watch)
+        del parts
     watch.stage("scoring beside the baselines, writing the report")
     together = len(ready) > 1
     shared = Shared(
@@ -173,6 +175,7 @@ def _train_ready(
 
         done: list[tuple[Ready, Reported]] = []
         failed: dict[str, FailedRun] = {}
+        days: list[pd.DataFrame] = []
         for number, (one, result) in enumerate(
             zip(ready, for_each(report, jobs(), count=len(ready)), strict=True), start=1
         ):
@@ -184,12 +187,15 @@ def _train_ready(
                 failed[one.ticker] = FailedRun(one.ticker, result)
                 staged[one.ticker].__exit__(type(result), result, None)
             else:
-                done.append((one, result))
+                reported, own = result
+                # Added up as they come: the losses of all tickers would take what the rows take.
+                days = [pool([*days, own])]
+                done.append((ready[number - 1], reported))
         documents = [result.document for _, result in done]
         pooled = None
         if together and done:
             stage = stack.enter_context(staged_folder(home / group_folder(run)))
-            pooled = write_group(stage, done, shared, fitted, clock=clock)
+            pooled = write_group(stage, done, days[0], shared, fitted, clock=clock)
         kept = [one for one, _ in done]
         save_run(
             home / folder,

@@ -142,7 +142,7 @@ def test_scores_are_the_same_bits_in_one_process_and_in_two(ready, home, setting
     fetched, tickers = ready
     here = reports(tickers, home, tmp_path / "here", settings, workers=1)
     there = reports(tickers, home, tmp_path / "there", settings, workers=2)
-    for bars, one, mine, theirs in zip(fetched, tickers, here, there, strict=True):
+    for bars, one, (mine, days), (theirs, other) in zip(fetched, tickers, here, there, strict=True):
         for found in (mine, theirs):
             found.document.pop("seconds")
             assert (
@@ -151,7 +151,7 @@ def test_scores_are_the_same_bits_in_one_process_and_in_two(ready, home, setting
             )
         assert mine.document == theirs.document
         assert mine.calibration.as_document() == theirs.calibration.as_document()
-        pd.testing.assert_frame_equal(mine.days, theirs.days, check_exact=True)
+        pd.testing.assert_frame_equal(days, other, check_exact=True)
         files = [tmp_path / place / one.ticker / "forecasts.csv" for place in ("here", "there")]
         assert files[0].read_bytes() == files[1].read_bytes()
         # And the same as from all that preparing gives, with nothing left out.
