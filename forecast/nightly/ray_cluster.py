@@ -52,8 +52,7 @@ def ray_cluster(
             hint="pip install 'forecast[ray]', or --engine local",
         ) from error
     with _connected(ray, address, workers):
-        resources: Any = ray
-        count = workers or max(1, int(resources.cluster_resources().get("CPU", 1)))
+        count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
         task = ray.remote(work).options(
             num_cpus=1, num_gpus=gpus, memory=int(memory * 1e9), max_retries=_RETRIES
         )

@@ -15,6 +15,7 @@ from forecast.nightly import engines
 from forecast.nightly.jobs import Job
 from forecast.nightly.ray_cluster import ray_cluster
 
+pytest.importorskip("ray", reason="needs the extra ray")
 pytestmark = pytest.mark.slow
 JOBS = int(os.environ.get("NIGHT_JOBS", "4"))
 """How many tickers; the figures in docs/nightly.md are of 50."""
