@@ -99,14 +99,15 @@ def inference(forecaster: Forecaster, task: Task) -> dict[str, float]:
     }
 
 
-def median_ms(ask: Callable[[], object], *, times: int) -> float:
-    """Median of so many calls after two that do not count."""
-    took = []
-    for _ in range(times + 2):
+def median_ms(ask: Callable[[], object], *, times: int, seconds: float = 4.0) -> float:
+    """Median of so many calls after one that does not count, or of those within `seconds`."""
+    ask()
+    took: list[float] = []
+    while len(took) < times and sum(took) < 1000 * seconds:
         begun = time.perf_counter()
         ask()
         took.append(1000 * (time.perf_counter() - begun))
-    return statistics.median(took[2:])
+    return statistics.median(took)
 
 
 if __name__ == "__main__":
