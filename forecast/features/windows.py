@@ -102,21 +102,23 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
     Raises:
         ValueError: if they do not.
     """
-    first = parts[0]
     if len(parts) == 1:
-        return first
-    for part in parts[1:]:
-        if (part.lookback, part.horizon, part.feature_names) != (
-            first.lookback,
-            first.horizon,
-            first.feature_names,
-        ):
-            raise ValueError("windows of different lookback, horizon or features cannot be joined.")
+        return parts[0]
+    _require_alike(parts)
+    return _joined(
+        parts,
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.targets for part in parts]),
+    )
+
+
+def _joined(parts: Sequence[Windows], features: np.ndarray, targets: np.ndarray) -> Windows:
+    """Windows of several tickers over the rows of all of them."""
     offsets = np.cumsum([0, *(len(part.features) for part in parts[:-1])])
     return replace(
-        first,
-        features=np.concatenate([part.features for part in parts]),
-        targets=np.concatenate([part.targets for part in parts]),
+        parts[0],
+        features=features,
+        targets=targets,
         starts=np.concatenate(
             [part.starts + offset for part, offset in zip(parts, offsets, strict=True)]
         ),
@@ -124,26 +126,64 @@ def concatenate(parts: Sequence[Windows]) -> Windows:
     )
 
 
-def share(parts: Sequence[Windows]) -> tuple[Windows, list[Windows]]:
-    """The windows of several tickers over one table of rows, and each ticker's as a view of it.
+def _require_alike(parts: Sequence[Windows]) -> None:
+    first = parts[0]
+    for part in parts[1:]:
+        if (part.lookback, part.horizon, part.feature_names) != (
+            first.lookback,
+            first.horizon,
+            first.feature_names,
+        ):
+            raise ValueError("windows of different lookback, horizon or features cannot be joined.")
 
-    Raises:
-        ValueError: if lookback or features do not agree.
+
+class RowTable:
+    """One table of rows that the windows of many tickers are moved into, one ticker at a time.
+
+    So no row lies in memory twice, as it would while finished tables are joined.
     """
-    whole = concatenate(parts)
-    ends = np.cumsum([len(part.features) for part in parts])
-    views = [
-        replace(part, features=whole.features[a:b], targets=whole.targets[a:b])
-        for part, a, b in zip(parts, [0, *ends[:-1]], ends, strict=True)
-    ]
-    return whole, views
+
+    def __init__(self, rows: int) -> None:
+        """Make room.
+
+        Args:
+            rows: At most so many; what is not used takes no memory.
+        """
+        self._room = rows
+        self._features = np.empty((0, 0), dtype="float32")
+        self._targets = np.empty((0, 0), dtype="float32")
+        self._parts: list[Windows] = []
+        self._used = 0
+
+    def move(self, windows: Windows) -> Windows:
+        """The same windows as a view of the table's next rows.
+
+        Raises:
+            ValueError: if there is no room, or lookback, horizon or features are others than those
+                of the windows before.
+        """
+        if self._parts:
+            _require_alike([self._parts[0], windows])
+        else:
+            self._features = np.empty((self._room, windows.features.shape[1]), dtype="float32")
+            self._targets = np.empty((self._room, windows.horizon), dtype="float32")
+        rows = slice(self._used, self._used + len(windows.features))
+        self._features[rows], self._targets[rows] = windows.features, windows.targets
+        self._used = rows.stop
+        view = replace(windows, features=self._features[rows], targets=self._targets[rows])
+        self._parts.append(view)
+        return view
+
+    def whole(self) -> Windows:
+        """The windows of all tickers, in the order in which they were moved; at least one."""
+        return _joined(self._parts, self._features[: self._used], self._targets[: self._used])
 
 
 def take_of_each(whole: Windows, counts: Sequence[int], chosen: Sequence[range]) -> Windows:
     """The windows at some positions of each ticker's, out of those of all; the rows are shared.
 
     Args:
-        whole: As `concatenate` or `share` gave it.
+        whole: As `concatenate` or `RowTable.whole` gave it.
         counts: Of windows, for each ticker.
         chosen: Positions among each ticker's windows.
     """

@@ -52,6 +52,10 @@ class FeatureCache:
         """The cache of a home folder."""
         return cls(home / "data" / "cache" / "features")
 
+    def has(self, fetched: Fetched, settings: Settings) -> bool:
+        """Something was kept for these bars and settings; whether it is whole, `load` finds out."""
+        return self._path(fetched, settings).is_file()
+
     def load(self, fetched: Fetched, settings: Settings) -> Ready | None:
         """What was kept for these bars and settings, or None.
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forecast.config import Settings
 from forecast.errors import ArtifactError, ForecastError
+from forecast.features.windows import RowTable
 from forecast.market.fetching import Failed, Fetched
 from forecast.pipeline.every import FailedRun
 from forecast.pipeline.feature_cache import FeatureCache
@@ -39,33 +40,57 @@ def fetch_all(
 
 
 def make_all_ready(
-    fetched: Sequence[Fetched], *, home: Path, settings: Settings, watch: Watch
+    fetched: Sequence[Fetched],
+    *,
+    home: Path,
+    settings: Settings,
+    watch: Watch,
+    table: RowTable | None = None,
 ) -> list[Ready | FailedRun]:
     """Features, inputs and the cheap audit of each ticker, in the order given.
 
     What was computed before for the same bars, settings and code is read from the cache.
+
+    Args:
+        fetched: The bars.
+        home: Where the cache is.
+        settings: Of the features.
+        watch: Told how it goes.
+        table: The windows are moved into it one by one, in the order given.
     """
     watch.stage("computing indicators, looking for leaks")
-    cache, results = FeatureCache.of(home), dict[str, Ready | FailedRun]()
-    for one in fetched:
-        try:
-            kept = cache.load(one, settings)
-        except ArtifactError as error:
-            watch.notice(f"{error.message} It is computed again.")
-        else:
-            if kept is not None:
-                results[one.ticker] = kept
-    missing = [one for one in fetched if one.ticker not in results]
+    cache = FeatureCache.of(home)
+    missing = [one for one in fetched if not cache.has(one, settings)]
     jobs = (_Job(one, settings, cache) for one in missing)
-    made = for_each(_make, jobs, count=len(missing))
-    for one, result in zip(missing, made, strict=True):
-        watch.step(len(results) + 1, len(fetched), one.ticker)
-        results[one.ticker] = (
-            FailedRun(one.ticker, result) if isinstance(result, ForecastError) else result
-        )
+    made = iter(for_each(_make, jobs, count=len(missing)))
+    names = {one.ticker for one in missing}
+    results: list[Ready | FailedRun] = []
+    for number, one in enumerate(fetched, start=1):
+        watch.step(number, len(fetched), one.ticker)
+        result = next(made) if one.ticker in names else _kept(one, settings, cache, watch)
+        if isinstance(result, ForecastError):
+            results.append(FailedRun(one.ticker, result))
+        elif table is None:
+            results.append(result)
+        else:
+            results.append(replace(result, windows=table.move(result.windows)))
     if missing:
         cache.prune()
-    return [results[one.ticker] for one in fetched]
+    return results
+
+
+def _kept(
+    fetched: Fetched, settings: Settings, cache: FeatureCache, watch: Watch
+) -> Ready | ForecastError:
+    """What was kept, or else made again."""
+    try:
+        kept = cache.load(fetched, settings)
+    except ArtifactError as error:
+        watch.notice(f"{error.message} It is computed again.")
+        kept = None
+    if kept is not None:
+        return kept
+    return next(for_each(_make, [_Job(fetched, settings, cache)], count=1))
 
 
 def _make(job: _Job) -> Ready:

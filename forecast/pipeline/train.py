@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from forecast.config import Settings
 from forecast.errors import ForecastError
 from forecast.evaluation.forecasts import read_forecasts
 from forecast.evaluation.pooled import pool
-from forecast.features.windows import Windows, concatenate, share, take_of_each
+from forecast.features.windows import RowTable, Windows, concatenate, take_of_each
 from forecast.files import inside, staged_folder
 from forecast.market.bars import check_ticker
 from forecast.networks.training import Fitted, fit, infer
@@ -115,39 +115,40 @@ def _train_group(
         fetched = fetch_all(tickers, home=home, settings=settings, as_of=as_of, watch=watch)
     results = {one.ticker: one for one in fetched if isinstance(one, FailedRun)}
     with clock.stage("features"):
-        made = make_all_ready(
-            [one for one in fetched if not isinstance(one, FailedRun)],
-            home=home,
-            settings=settings,
-            watch=watch,
-        )
+        found = [one for one in fetched if not isinstance(one, FailedRun)]
+        table = RowTable(sum(one.manifest.rows for one in found))
+        made = make_all_ready(found, home=home, settings=settings, watch=watch, table=table)
     results |= {one.ticker: one for one in made if isinstance(one, FailedRun)}
     for ticker, failed in results.items():
         if len(tickers) == 1:
             raise failed.error
         watch.notice(f"{ticker} is left out: {failed.error}")
     ready = [one for one in made if isinstance(one, Ready)]
-    # Bars and rows are held by nobody else from here on, and so can be given up.
-    del fetched, made
-    runs = _train_ready(ready, home, run, settings, clock, watch) if ready else {}
+    if not ready:
+        return [results[ticker] for ticker in tickers]
+    folder = run_folder(home, [one.ticker for one in ready], run)
+    with clock.stage("fit"):
+        watch.stage(f"training {settings.network}")
+        parts = _parts(table.whole(), ready)
+        # Bars and rows are held by `ready` and `parts` alone from here on, then by `ready` alone.
+        del fetched, found, made, table
+        fitted = _fit(parts, ready, settings, logs=_logs(home, folder, settings), watch=watch)
+        del parts
+    runs = _report_on(ready, fitted, home, folder, settings, clock, watch)
     return [(results | runs)[ticker] for ticker in tickers]
 
 
-def _train_ready(
-    ready: list[Ready], home: Path, run: str, settings: Settings, clock: Clock, watch: Watch
+def _report_on(
+    ready: list[Ready],
+    fitted: Fitted,
+    home: Path,
+    folder: Path,
+    settings: Settings,
+    clock: Clock,
+    watch: Watch,
 ) -> dict[str, Run | FailedRun]:
-    """One network over tickers that are ready, scored and reported on for each of them."""
-    tickers = [one.ticker for one in ready]
-    folder = run_folder(home, tickers, run)
-    with clock.stage("fit"):
-        watch.stage(f"training {settings.network}")
-        whole, views = share([one.windows for one in ready])
-        # In place, as below: the caller's list is the same, and a row lies in memory once.
-        ready[:] = [replace(one, windows=view) for one, view in zip(ready, views, strict=True)]
-        parts = _parts(whole, ready)
-        del whole, views
-        fitted = _fit(parts, ready, settings, logs=_logs(home, folder, settings), watch=watch)
-        del parts
+    """Score every ticker, write its report, save the run; the rows of `ready` are given up."""
+    run = folder.name
     watch.stage("scoring beside the baselines, writing the report")
     together = len(ready) > 1
     shared = Shared(

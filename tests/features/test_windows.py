@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forecast.features.windows import concatenate, make_windows, share, take_of_each
+from forecast.features.windows import RowTable, concatenate, make_windows, take_of_each
 
 
 def windows_of(rows, *, lookback, horizon, start=0.0):
@@ -62,7 +62,13 @@ def test_all_tickers_share_one_table_of_rows():
         windows_of(30, lookback=4, horizon=2),
         windows_of(40, lookback=4, horizon=2, start=1e6),
     ]
-    whole, views = share(parts)
+    table = RowTable(sum(len(part.features) for part in parts) + 10)
+    views = [table.move(part) for part in parts]
+    whole = table.whole()
+    joined = concatenate(parts)
+    for name in ("features", "targets", "starts"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(joined, name))
+    assert whole.origin.equals(joined.origin)
     for part, view in zip(parts, views, strict=True):
         assert np.shares_memory(view.features, whole.features)
         assert np.shares_memory(view.targets, whole.targets)
@@ -81,3 +87,13 @@ def test_all_tickers_share_one_table_of_rows():
 def test_one_ticker_is_not_copied():
     part = windows_of(30, lookback=4, horizon=1)
     assert concatenate([part]) is part
+
+
+def test_a_table_takes_what_fits_and_is_alike():
+    table = RowTable(50)
+    table.move(windows_of(30, lookback=4, horizon=1))
+    with pytest.raises(ValueError, match="different lookback"):
+        table.move(windows_of(10, lookback=5, horizon=1))
+    with pytest.raises(ValueError, match="broadcast"):
+        table.move(windows_of(30, lookback=4, horizon=1))
+    assert len(table.whole()) == 26
