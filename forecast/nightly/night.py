@@ -179,14 +179,19 @@ class _Work:
             plans = self._plans(tickers, entries)
         except _Stopped:
             return []
-        if plans and not self.stop.is_set():
+        gone = [ticker for ticker, entry in entries.items() if entry["status"] == "failed"]
+        if (plans or gone) and not self.stop.is_set():
             with open_ledger(self.home) as ledger:
+                self._void(gone, ledger)
                 ready = self._make_ready(plans, ledger, entries)
                 for outcome in self._outcomes(ready, engine, address, workers):
                     committed.add(outcome.ticker)
                     self._commit(ready[outcome.ticker], outcome, ledger, entries)
                     self._tell("working", len(entries), len(tickers), outcome.ticker)
                 self._prune(committed, ledger)
+                head = ledger.head()
+            # Noted outside the ledger too, so that one written anew from its beginning is seen.
+            self.log.fact("ledger", entries=head.entries, head=head.hash)
         for ticker in tickers:
             if ticker in entries and ticker not in committed:
                 self._log(entries[ticker])
@@ -231,6 +236,12 @@ class _Work:
             else:
                 plans.append(one)
         return plans
+
+    def _void(self, gone: list[str], ledger: Ledger) -> None:
+        """Forecasts of a ticker that cannot be fetched any more must not wait for ever."""
+        for ticker in gone:
+            if ledger.origins(ticker):
+                ledger.settle(ticker, None, snapshot=None, now=self.clock.now().to_pydatetime())
 
     def _plan(self, fetched: Fetched) -> Plan:
         return plan(

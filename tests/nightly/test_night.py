@@ -136,6 +136,19 @@ def test_one_failure_is_one_ticker(home):
     assert [entry["status"] for entry in summary["tickers"]] == ["done", "done"]
 
 
+def test_a_ticker_that_is_gone_leaves_no_forecast_waiting(home):
+    (home.csv / "ACME.csv").unlink()
+    home.night("2012-08-15")
+    issued = record(home).set_index("ticker")
+    assert issued.loc["ACME", "status"] == "void"
+    last = (home.folder / "logs").glob("*")
+    told = [json.loads(line) for path in last for line in path.read_text().splitlines()]
+    with open_ledger(home.folder, read_only=True) as ledger:
+        head = ledger.head()
+    noted = [fact for fact in told if fact.get("fact", fact.get("event")) == "ledger"][-1]
+    assert (noted["entries"], noted["head"]) == (head.entries, head.hash)
+
+
 def test_past_the_deadline_the_champion_forecasts_and_the_training_stays_due(home):
     home.nightly = {"retrain": "nightly", "deadline": 1e-9}
     night = home.night("2012-07-03")
