@@ -32,7 +32,7 @@ from forecast.networks.batches import (
     training_windows,
 )
 from forecast.networks.interrupt import kept_interrupt
-from forecast.networks.learner import learner_of, prepare_tensorflow
+from forecast.networks.learner import give_back_memory, learner_of, prepare_tensorflow
 from forecast.networks.linear import fit_linear, without
 from forecast.networks.recurrent import NETWORKS, build
 
@@ -178,6 +178,7 @@ def fit(
         on_epoch=on_epoch,
         logs=logs,
     )
+    give_back_memory()
     model = build(network, **shape, linear=None if linear is None else linear.tolist())
     for layer in learner.layers:
         model.get_layer(layer.name).set_weights(layer.get_weights())
@@ -299,6 +300,8 @@ def _train(
             callbacks.on_epoch_begin(number - 1)
             learner.reset_metrics()
             loss = _update(learner, train, scored=scored, rng=rng, check=check)
+            if number == 1:
+                give_back_memory()
             learner.reset_metrics()
             for x, y in _scoring_batches(validation, scored=scored):
                 validation_loss = learner.test_on_batch(x, y)
