@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from forecast.features.windows import Windows
 _PRIOR_R2 = 0.01
 # One crash must not set the slopes.
 _CLIP = 5.0
+_ROWS = 1 << 16
 
 
 # Of the forecast that is given. Saying less loses some of the gain, and more of its noise: a
@@ -35,17 +37,19 @@ def fit_linear(train: Windows, validation: Windows) -> np.ndarray:
     Returns:
         Shape (n_features, horizon).
     """
-    from sklearn.linear_model import Ridge
-
-    rows, outcomes = _last_rows(train)
-    slopes = Ridge(alpha=rows.shape[1] / _PRIOR_R2).fit(rows, outcomes).coef_
-    slopes = slopes.reshape(train.horizon, -1).T
-    rows, outcomes = _last_rows(validation)
-    forecast = rows @ slopes
-    size = (forecast**2).sum(axis=0)
-    away = outcomes - outcomes.mean(axis=0)
-    agreement = (forecast * away).sum(axis=0) / np.maximum(size, 1e-12)
-    return slopes * np.clip(agreement, 0.0, 1.0) * _SHARE
+    n_features = train.features.shape[1]
+    products = _centred_products(train)
+    prior = np.eye(n_features) * (n_features / _PRIOR_R2)
+    slopes = np.linalg.solve(
+        products[:n_features, :n_features] + prior, products[:n_features, n_features:]
+    )
+    size, agreement = np.zeros(train.horizon), np.zeros(train.horizon)
+    mean = np.clip(validation.y.astype("float64"), -_CLIP, _CLIP).mean(axis=0)
+    for rows, outcomes in _last_rows(validation):
+        forecast = rows @ slopes
+        size += (forecast**2).sum(axis=0)
+        agreement += (forecast * (outcomes - mean)).sum(axis=0)
+    return slopes * np.clip(agreement / np.maximum(size, 1e-12), 0.0, 1.0) * _SHARE
 
 
 def without(windows: Windows, slopes: np.ndarray) -> Windows:
@@ -54,6 +58,23 @@ def without(windows: Windows, slopes: np.ndarray) -> Windows:
     return replace(windows, targets=left.astype("float32"))
 
 
-def _last_rows(windows: Windows) -> tuple[np.ndarray, np.ndarray]:
-    rows = windows.features[windows.starts + windows.lookback - 1].astype("float64")
-    return rows, np.clip(windows.y.astype("float64"), -_CLIP, _CLIP)
+def _centred_products(windows: Windows) -> np.ndarray:
+    """Sums of products of features and outcomes about their means, some rows in memory at a time.
+
+    Shape (n_features + horizon, n_features + horizon).
+    """
+    size = windows.features.shape[1] + windows.horizon
+    total, products = np.zeros(size), np.zeros((size, size))
+    for rows, outcomes in _last_rows(windows):
+        both = np.hstack([rows, outcomes])
+        total += both.sum(axis=0)
+        products += both.T @ both
+    return products - np.outer(total, total) / len(windows)
+
+
+def _last_rows(windows: Windows) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Last row and outcome of each window, as many at a time as `_ROWS`."""
+    for first in range(0, len(windows), _ROWS):
+        last = windows.starts[first : first + _ROWS] + windows.lookback - 1
+        outcomes = np.clip(windows.targets[last].astype("float64"), -_CLIP, _CLIP)
+        yield windows.features[last].astype("float64"), outcomes
