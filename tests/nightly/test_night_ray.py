@@ -18,7 +18,7 @@ from forecast.nightly.ray_cluster import ray_cluster
 pytest.importorskip("ray", reason="needs the extra ray")
 pytestmark = pytest.mark.slow
 JOBS = int(os.environ.get("NIGHT_JOBS", "4"))
-"""How many tickers; the figures in docs/nightly.md are of 50."""
+"""How many tickers; docs/nightly.md tells of 50."""
 
 
 def never() -> bool:
