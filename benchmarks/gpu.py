@@ -32,8 +32,8 @@ from benchmarks.rivals.limit import flops_per_step
 from forecast.config import Settings
 from forecast.features.windows import Windows
 from forecast.networks import devices, training
+from forecast.networks.architectures import build
 from forecast.networks.heads import point_and_quantile_loss
-from forecast.networks.recurrent import build
 
 N_FEATURES, UNITS, LOOKBACK = 16, (64, 64), 60
 SESSIONS_A_YEAR = 252

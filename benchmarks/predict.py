@@ -27,8 +27,8 @@ from store import fill
 from forecast.config import Settings
 from forecast.evaluation.intervals import Calibration
 from forecast.features.inputs import DEFAULT_FEATURES, fit_inputs
+from forecast.networks.architectures import build
 from forecast.networks.forward import read_forward
-from forecast.networks.recurrent import build
 from forecast.networks.training import load_model, prepare_backend
 from forecast.pipeline.fetch import fetch
 from forecast.registry import NETWORK, new_run, promote, run_folder, save_run

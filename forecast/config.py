@@ -15,8 +15,8 @@ from forecast.errors import ConfigError
 from forecast.evaluation.backtest import TRADES
 from forecast.evaluation.walk_forward import SCHEMES
 from forecast.features.targets import TARGETS
+from forecast.networks.architectures import NETWORKS
 from forecast.networks.devices import PRECISIONS
-from forecast.networks.recurrent import NETWORKS
 
 PREFIX = "FORECAST_"
 # Variables that belong to the command line, not to the settings.

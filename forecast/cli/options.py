@@ -11,7 +11,7 @@ import click
 
 from forecast.cli.ticker_lists import tickers_argument
 from forecast.features.targets import TARGETS
-from forecast.networks.recurrent import NETWORKS
+from forecast.networks.architectures import NETWORKS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

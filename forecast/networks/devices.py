@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from forecast.networks.recurrent import build
+from forecast.networks.architectures import build
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 _DRIVER = Path("/dev/nvidiactl")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
 
@@ -19,47 +20,58 @@ NORMAL = tuple(NormalDist().inv_cdf(level) for level in LEVELS)
 """Quantiles of a standard normal."""
 
 
-def point_and_quantiles(
+def answers(
     hidden: Any,
     *,
     horizon: int,
+    outputs: int,
     every_step: bool,
-    start: Sequence[Sequence[float]] | None = None,
-    location: Any | None = None,
+    biases: Sequence[Sequence[float]],
 ) -> Any:
-    """A point forecast and seven quantiles that cannot cross.
-
-    The median is free; each further quantile lies a softplus away from its inner neighbour
-    (cf. Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster). Untrained, the network
-    gives a point of 0 and the quantiles in `start`.
+    """The numbers that a head makes its answer of.
 
     Args:
         hidden: Keras tensor, shape (batch, width) or (batch, steps, width).
         horizon: Steps ahead.
+        outputs: Numbers a step ahead.
         every_step: Which of the two shapes `hidden` has.
-        start: For each step the quantiles at `LEVELS` of the untrained network; None for those of
-            a standard normal.
-        location: Keras tensor added to the point and to the median with its quantiles, shape
-            (batch, [steps,] horizon), or None.
+        biases: What the untrained network gives, shape (horizon, outputs).
 
     Returns:
-        Keras tensor, shape (batch, [steps,] horizon, 8): the point, then the quantiles at `LEVELS`.
+        Keras tensor, shape (batch, [steps,] horizon, outputs).
     """
-    from keras import initializers, layers, ops
+    from keras import initializers, layers
 
     raw = layers.Dense(
-        horizon * OUTPUTS,
+        horizon * outputs,
         kernel_initializer=initializers.RandomNormal(stddev=0.01),
-        bias_initializer=initializers.Constant(_biases(start or [NORMAL] * horizon)),
+        bias_initializer=initializers.Constant(np.ravel(biases).tolist()),
         # In half precision too: gaps of a thousandth must not round away.
         dtype="float32",
         name="head",
     )(hidden)
-    shape = (-1, horizon, OUTPUTS) if every_step else (horizon, OUTPUTS)
-    raw = layers.Reshape(shape, dtype="float32", name="steps")(raw)
+    shape = (-1, horizon, outputs) if every_step else (horizon, outputs)
+    return layers.Reshape(shape, dtype="float32", name="steps")(raw)
+
+
+def point_and_quantiles(raw: Any, location: Any | None = None) -> Any:
+    """A point forecast and seven quantiles that cannot cross.
+
+    The median is free; each further quantile lies a softplus away from its inner neighbour
+    (cf. Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster).
+
+    Args:
+        raw: Keras tensor, shape (batch, [steps,] horizon, 8).
+        location: Keras tensor added to the point and to the median with its quantiles, shape
+            (batch, [steps,] horizon, 1), or None.
+
+    Returns:
+        Keras tensor, shape (batch, [steps,] horizon, 8): the point, then the quantiles at `LEVELS`.
+    """
+    from keras import ops
+
     point, median = raw[..., :1], raw[..., 1:2]
     if location is not None:
-        location = layers.Reshape((*shape[:-1], 1), dtype="float32", name="location")(location)
         point, median = point + location, median + location
     below = ops.cumsum(ops.softplus(raw[..., 2 : 2 + _MIDDLE]), axis=-1)
     above = ops.cumsum(ops.softplus(raw[..., 2 + _MIDDLE :]), axis=-1)
@@ -101,12 +113,50 @@ def point_and_quantile_loss(*, centred: bool = True) -> Callable[[Any, Any], Any
     return point_and_quantiles
 
 
-def _biases(start: Sequence[Sequence[float]]) -> list[float]:
-    """Biases under which the head gives these quantiles: point, median, gaps below, gaps above."""
-    quantiles = np.asarray(start, dtype="float64")
+def quantile_biases(quantiles: np.ndarray) -> np.ndarray:
+    """Biases under which `point_and_quantiles` gives a point of 0 and these quantiles.
+
+    Args:
+        quantiles: At `LEVELS`, shape (horizon, 7).
+
+    Returns:
+        Point, median, gaps below, gaps above; shape (horizon, 8).
+    """
+    quantiles = np.asarray(quantiles, dtype="float64")
     gaps = np.maximum(np.diff(quantiles, axis=1), _SMALLEST_GAP)
     raw_gaps = np.log(np.expm1(gaps))  # softplus inverted
     middle = quantiles[:, _MIDDLE : _MIDDLE + 1]
     parts = [np.zeros_like(middle), middle, raw_gaps[:, :_MIDDLE][:, ::-1], raw_gaps[:, _MIDDLE:]]
-    biases: list[float] = np.concatenate(parts, axis=1).ravel().tolist()
-    return biases
+    return np.concatenate(parts, axis=1)
+
+
+@dataclass(frozen=True)
+class Head:
+    """One kind of answer to a window.
+
+    Attributes:
+        outputs: Numbers a step ahead.
+        finish: (what `answers` gives, the linear part or None) → the network's outputs.
+        loss: (centred, ) → loss of encoded targets, shape (batch, [steps,] horizon, 1), and
+            outputs; shape (batch, [steps,] horizon).
+        start: Encoded outcomes of the training part, shape (n, horizon) → biases under which the
+            untrained network gives what they give, shape (horizon, outputs).
+        untrained: Biases of one step where there are no outcomes.
+    """
+
+    outputs: int
+    finish: Callable[..., Any]
+    loss: Callable[..., Callable[[Any, Any], Any]]
+    start: Callable[[np.ndarray], np.ndarray]
+    untrained: Sequence[float]
+
+
+HEADS: dict[str, Head] = {
+    "quantiles": Head(
+        outputs=OUTPUTS,
+        finish=point_and_quantiles,
+        loss=point_and_quantile_loss,
+        start=lambda y: quantile_biases(np.quantile(y, LEVELS, axis=0).T),
+        untrained=quantile_biases(np.array([NORMAL]))[0].tolist(),
+    ),
+}

@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from forecast.networks.architectures import build
 from forecast.networks.devices import devices, set_precision, strategy
-from forecast.networks.heads import point_and_quantile_loss
-from forecast.networks.recurrent import build
+from forecast.networks.heads import HEADS
 
 HALVES = 2
 
@@ -28,6 +28,7 @@ _kept: dict[tuple[Any, ...], Any] = {}
 def learner_of(
     network: str,
     *,
+    head: str,
     scored: int | None,
     centred: bool,
     learning_rate: float,
@@ -39,12 +40,13 @@ def learner_of(
 
     Args:
         network: Key of `NETWORKS`.
+        head: Key of `HEADS`.
         scored: Steps with a loss in each slice, or None for the last of a window.
         centred: The target is centred on zero.
         learning_rate: At the start.
         precision: One of `devices.PRECISIONS`.
-        start: Quantiles of the untrained network.
-        shape: What else `recurrent.build` takes.
+        start: Biases of the untrained head, shape (horizon, outputs).
+        shape: What else `architectures.build` takes.
 
     Returns:
         keras.Model for `train_on_batch` and `test_on_batch`. The next call with the same shape
@@ -61,12 +63,13 @@ def learner_of(
         with strategy():
             fresh = build(
                 network,
+                head=head,
                 scored=scored,
                 start=start,
                 compiled=compiled,
                 **shape,
             )
-            key = (network, scored, centred, precision, *shape.values())
+            key = (network, head, scored, centred, precision, *shape.values())
             if key in _kept:
                 learner = _kept[key]
                 _reset(learner, fresh)
@@ -79,7 +82,7 @@ def learner_of(
                 optimizer.build(learner.trainable_variables)
                 learner.compile(
                     optimizer=optimizer,
-                    loss=point_and_quantile_loss(centred=centred),
+                    loss=HEADS[head].loss(centred=centred),
                     jit_compile=False if halved else "auto",
                 )
     finally:

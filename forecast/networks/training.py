@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from forecast.errors import ArtifactError, ConfigError, TrainingError
-from forecast.features.targets import LEVELS
 from forecast.features.windows import Windows
+from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.batches import (
     gather_slices,
     gather_windows,
@@ -31,10 +31,10 @@ from forecast.networks.batches import (
     training_slices,
     training_windows,
 )
+from forecast.networks.heads import HEADS
 from forecast.networks.interrupt import kept_interrupt
 from forecast.networks.learner import give_back_memory, learner_of, prepare_tensorflow
 from forecast.networks.linear import fit_linear, without
-from forecast.networks.recurrent import NETWORKS, build
 
 BATCH_SLICES = 64
 SCORED_STEPS = 60
@@ -67,7 +67,7 @@ class Fitted:
     """A trained network.
 
     Attributes:
-        model: keras.Model, (batch, lookback, n_features) → (batch, horizon, 8).
+        model: keras.Model, (batch, lookback, n_features) → (batch, horizon, outputs).
         loss: training loss of each epoch.
         validation_loss: validation loss of each epoch.
         learning_rate: of each epoch.
@@ -109,6 +109,7 @@ def fit(
     epochs: int,
     patience: int,
     seed: int,
+    head: str = "quantiles",
     centred: bool = True,
     precision: str = "float32",
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -131,6 +132,7 @@ def fit(
         epochs: At most so many.
         patience: Epochs without a better validation loss before training stops.
         seed: Of weights, order and dropout.
+        head: Key of `HEADS`.
         centred: The target is centred on zero: point and median are pulled there, and a linear part
             (`networks.linear`) is fitted first. Not so for a price.
         precision: What training computes in, one of `devices.PRECISIONS`; weights and the saved
@@ -157,9 +159,10 @@ def fit(
     }
     scored = _scored_steps(train, validation) if NETWORKS[network].causal else None
     # Untrained, the network gives what the training part's outcomes give: it learns the rest.
-    start = np.quantile(train.y, LEVELS, axis=0).T.tolist()
+    start = HEADS[head].start(train.y).tolist()
     learner = learner_of(
         network,
+        head=head,
         scored=scored,
         centred=centred,
         learning_rate=learning_rate,
@@ -179,7 +182,7 @@ def fit(
         logs=logs,
     )
     give_back_memory()
-    model = build(network, **shape, linear=None if linear is None else linear.tolist())
+    model = build(network, head=head, **shape, linear=None if linear is None else linear.tolist())
     for layer in learner.layers:
         model.get_layer(layer.name).set_weights(layer.get_weights())
     return Fitted(
@@ -198,7 +201,7 @@ def targets_hash(windows: Windows) -> str:
 
 
 def infer(model: Any, windows: Windows) -> np.ndarray:
-    """Network outputs of all windows, shape (n, horizon, 8), float64; a batch in memory at a time.
+    """Network outputs of all windows, (n, horizon, outputs), float64; a batch in memory at a time.
 
     Raises:
         TrainingError: if an output is not a finite number.

@@ -17,7 +17,7 @@ from forecast.evaluation.forecasts import write_forecasts
 from forecast.evaluation.ranking import Answer, which_network
 from forecast.evaluation.scores import as_rows, naive_scale, score_table
 from forecast.files import inside, staged_folder, write_json
-from forecast.networks.recurrent import NETWORKS
+from forecast.networks.architectures import NETWORKS
 from forecast.pipeline.documents import span_of
 from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for

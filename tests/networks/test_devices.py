@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from forecast.networks import devices
-from forecast.networks.recurrent import NETWORKS, build
+from forecast.networks.architectures import NETWORKS, build
 
 
 def reasons(model):
@@ -81,7 +81,7 @@ import numpy as np, tensorflow as tf
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from forecast.networks.devices import strategy
-from forecast.networks.recurrent import build
+from forecast.networks.architectures import build
 
 rng = np.random.default_rng(0)
 x, y = rng.normal(size=(16, 5, 2)).astype("float32"), rng.normal(size=(16, 1, 8)).astype("float32")

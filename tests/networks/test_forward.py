@@ -8,9 +8,9 @@ import sys
 import numpy as np
 import pytest
 
+from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.forward import Forward, load_network, read_forward
 from forecast.networks.forward.layers import UnknownPart
-from forecast.networks.recurrent import NETWORKS, build
 from forecast.networks.training import load_model, prepare_backend
 
 N_FEATURES = 3

@@ -25,6 +25,7 @@ def a_learner(seed, *, network="lstm", dropout=0.0, learning_rate=1e-2, **shape)
         centred=True,
         learning_rate=learning_rate,
         precision="float32",
+        head="quantiles",
         start=None,
         dropout=dropout,
         **{**SHAPE, **shape},

@@ -7,8 +7,8 @@ from simulated import autoregression
 
 from forecast.features.inputs import fit_inputs
 from forecast.features.windows import make_windows
+from forecast.networks.architectures import build
 from forecast.networks.linear import fit_linear, without
-from forecast.networks.recurrent import build
 
 
 def windows_of(rows, slope, *, seed):

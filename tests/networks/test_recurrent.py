@@ -12,10 +12,10 @@ import pytest
 from forecast.errors import TrainingError
 from forecast.features.inputs import fit_inputs
 from forecast.features.targets import LEVELS
+from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.batches import gather_slices, slice_starts
 from forecast.networks.heads import OUTPUTS, point_and_quantile_loss
 from forecast.networks.linear import fit_linear, without
-from forecast.networks.recurrent import NETWORKS, build
 from forecast.networks.training import Epoch, fit, infer, load_model, prepare_backend
 
 EVERY = pytest.mark.parametrize("network", list(NETWORKS))

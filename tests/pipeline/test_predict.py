@@ -17,7 +17,7 @@ from forecast.evaluation import intervals
 from forecast.evaluation.intervals import Calibration
 from forecast.features.inputs import fit_inputs
 from forecast.features.targets import LEVELS
-from forecast.networks.recurrent import build
+from forecast.networks.architectures import build
 from forecast.networks.training import infer, load_model, prepare_backend
 from forecast.pipeline import newest, unseen
 from forecast.pipeline import predict as verb

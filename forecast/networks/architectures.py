@@ -1,0 +1,104 @@
+"""Every network by its name, and the one way to build it with a head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from forecast.networks.heads import HEADS, answers
+from forecast.networks.recurrent import stack
+
+
+@dataclass(frozen=True)
+class Network:
+    """One way to read a window.
+
+    Attributes:
+        build: (inputs, units, dropout, l2, every_step, compiled) → hidden tensor.
+        causal: Step *t* of the output depends on rows up to *t* alone, so that the network may be
+            trained on every step.
+    """
+
+    build: Callable[..., Any]
+    causal: bool
+
+
+NETWORKS: dict[str, Network] = {
+    "simple_rnn": Network(partial(stack, cell="SimpleRNN"), causal=True),
+    "lstm": Network(partial(stack, cell="LSTM"), causal=True),
+    "gru": Network(partial(stack, cell="GRU"), causal=True),
+    "bilstm": Network(partial(stack, cell="LSTM", bidirectional=True), causal=False),
+    "bigru": Network(partial(stack, cell="GRU", bidirectional=True), causal=False),
+}
+
+
+def build(
+    network: str,
+    *,
+    n_features: int,
+    horizon: int,
+    head: str = "quantiles",
+    units: Sequence[int] = (64, 64),
+    dropout: float = 0.0,
+    l2: float = 0.0,
+    scored: int | None = None,
+    start: Sequence[Sequence[float]] | None = None,
+    linear: Sequence[Sequence[float]] | None = None,
+    compiled: bool = False,
+) -> Any:
+    """A network with a head.
+
+    Args:
+        network: Key of `NETWORKS`.
+        n_features: Columns of a window.
+        horizon: Steps ahead.
+        head: Key of `HEADS`.
+        units: Width of each layer.
+        dropout: In [0, 1).
+        l2: >= 0.
+        scored: None for the forecast at the last row; a number to train a causal network on that
+            many last steps at once.
+        start: Biases of the untrained head, as its `start` gives them, shape (horizon, outputs);
+            None for its `untrained`.
+        linear: Slopes of the forecast's location on the last row, which training leaves as they
+            are, shape (n_features, horizon); None for no such part.
+        compiled: XLA will compile the training step.
+
+    Returns:
+        keras.Model, (batch, lookback, n_features) → (batch, horizon, outputs), or with `scored`
+        (batch, steps, n_features) → (batch, scored, horizon, outputs). The weights are the same in
+        number and order either way.
+
+    Raises:
+        ValueError: if `scored` is asked of a network that is not causal.
+    """
+    import keras
+
+    kind, ending = NETWORKS[network], HEADS[head]
+    if scored and not kind.causal:
+        raise ValueError(f"{network} sees later rows: it cannot be trained on every step.")
+    inputs = keras.Input((None, n_features), name="window")
+    hidden = kind.build(
+        inputs, units=units, dropout=dropout, l2=l2, every_step=bool(scored), compiled=compiled
+    )
+    if scored:
+        hidden = hidden[:, -scored:]
+    location = None
+    if linear is not None:
+        rows = inputs[:, -scored:] if scored else inputs[:, -1]
+        kernel = keras.initializers.Constant([list(slopes) for slopes in linear])
+        location = keras.layers.Dense(
+            horizon, use_bias=False, kernel_initializer=kernel, trainable=False, name="linear"
+        )(rows)
+        shape = (-1, horizon, 1) if scored else (horizon, 1)
+        location = keras.layers.Reshape(shape, dtype="float32", name="location")(location)
+    raw = answers(
+        hidden,
+        horizon=horizon,
+        outputs=ending.outputs,
+        every_step=bool(scored),
+        biases=start if start is not None else [ending.untrained] * horizon,
+    )
+    return keras.Model(inputs, ending.finish(raw, location), name=network)
