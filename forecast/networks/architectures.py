@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from forecast.networks.heads import HEADS, answers
+from forecast.networks.heads import Head, answers, head_of
 from forecast.networks.recurrent import stack
 
 
@@ -39,7 +39,7 @@ def build(
     *,
     n_features: int,
     horizon: int,
-    head: str = "quantiles",
+    head: str | Head = "quantiles",
     units: Sequence[int] = (64, 64),
     dropout: float = 0.0,
     l2: float = 0.0,
@@ -54,7 +54,7 @@ def build(
         network: Key of `NETWORKS`.
         n_features: Columns of a window.
         horizon: Steps ahead.
-        head: Key of `HEADS`.
+        head: Key of `HEADS`, or a head.
         units: Width of each layer.
         dropout: In [0, 1).
         l2: >= 0.
@@ -76,7 +76,7 @@ def build(
     """
     import keras
 
-    kind, ending = NETWORKS[network], HEADS[head]
+    kind, ending = NETWORKS[network], head_of(head)
     if scored and not kind.causal:
         raise ValueError(f"{network} sees later rows: it cannot be trained on every step.")
     inputs = keras.Input((None, n_features), name="window")

@@ -148,7 +148,7 @@ class Head:
     finish: Callable[..., Any]
     loss: Callable[..., Callable[[Any, Any], Any]]
     start: Callable[[np.ndarray], np.ndarray]
-    untrained: Sequence[float]
+    untrained: tuple[float, ...]
 
 
 HEADS: dict[str, Head] = {
@@ -157,6 +157,54 @@ HEADS: dict[str, Head] = {
         finish=point_and_quantiles,
         loss=point_and_quantile_loss,
         start=lambda y: quantile_biases(np.quantile(y, LEVELS, axis=0).T),
-        untrained=quantile_biases(np.array([NORMAL]))[0].tolist(),
+        untrained=tuple(quantile_biases(np.array([NORMAL]))[0].tolist()),
     ),
 }
+
+
+def point_alone(raw: Any, location: Any | None = None) -> Any:
+    """The raw numbers themselves, plus the linear part if there is one.
+
+    Args:
+        raw: Keras tensor, shape (batch, [steps,] horizon, 1).
+        location: Keras tensor of the same shape, or None.
+
+    Returns:
+        Keras tensor of the same shape.
+    """
+    return raw if location is None else raw + location
+
+
+def squared_error(*, centred: bool = True) -> Callable[[Any, Any], Any]:
+    """Squared error as the textbooks have it.
+
+    Args:
+        centred: Makes no difference: nothing is pulled to zero.
+
+    Returns:
+        Function of the encoded target and the outputs, both of shape (batch, [steps,] horizon, 1),
+        giving the loss, shape (batch, [steps,] horizon).
+    """
+
+    def squared(y_true: Any, y_pred: Any) -> Any:
+        from keras import ops
+
+        return ops.square(y_true[..., 0] - y_pred[..., 0])
+
+    return squared
+
+
+POINT = Head(
+    outputs=1,
+    finish=point_alone,
+    loss=squared_error,
+    start=lambda y: y.mean(axis=0)[:, None],
+    untrained=(0.0,),
+)
+"""One number a step: the textbooks' regression. It says nothing of the spread, which every forecast
+of this program must, so it is for `examples/` and has no name among `HEADS`."""
+
+
+def head_of(head: str | Head) -> Head:
+    """The head of this name, or the one given: some, like `POINT`, have none."""
+    return HEADS[head] if isinstance(head, str) else head

@@ -17,7 +17,7 @@ from typing import Any
 
 from forecast.networks.architectures import build
 from forecast.networks.devices import devices, set_precision, strategy
-from forecast.networks.heads import HEADS
+from forecast.networks.heads import Head, head_of
 
 HALVES = 2
 
@@ -28,7 +28,7 @@ _kept: dict[tuple[Any, ...], Any] = {}
 def learner_of(
     network: str,
     *,
-    head: str,
+    head: str | Head,
     scored: int | None,
     centred: bool,
     learning_rate: float,
@@ -40,7 +40,7 @@ def learner_of(
 
     Args:
         network: Key of `NETWORKS`.
-        head: Key of `HEADS`.
+        head: Key of `HEADS`, or a head.
         scored: Steps with a loss in each slice, or None for the last of a window.
         centred: The target is centred on zero.
         learning_rate: At the start.
@@ -82,7 +82,7 @@ def learner_of(
                 optimizer.build(learner.trainable_variables)
                 learner.compile(
                     optimizer=optimizer,
-                    loss=HEADS[head].loss(centred=centred),
+                    loss=head_of(head).loss(centred=centred),
                     jit_compile=False if halved else "auto",
                 )
     finally:

@@ -31,7 +31,7 @@ from forecast.networks.batches import (
     training_slices,
     training_windows,
 )
-from forecast.networks.heads import HEADS
+from forecast.networks.heads import Head, head_of
 from forecast.networks.interrupt import kept_interrupt
 from forecast.networks.learner import give_back_memory, learner_of, prepare_tensorflow
 from forecast.networks.linear import fit_linear, without
@@ -109,7 +109,7 @@ def fit(
     epochs: int,
     patience: int,
     seed: int,
-    head: str = "quantiles",
+    head: str | Head = "quantiles",
     centred: bool = True,
     precision: str = "float32",
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -132,7 +132,7 @@ def fit(
         epochs: At most so many.
         patience: Epochs without a better validation loss before training stops.
         seed: Of weights, order and dropout.
-        head: Key of `HEADS`.
+        head: Key of `HEADS`, or a head.
         centred: The target is centred on zero: point and median are pulled there, and a linear part
             (`networks.linear`) is fitted first. Not so for a price.
         precision: What training computes in, one of `devices.PRECISIONS`; weights and the saved
@@ -159,7 +159,7 @@ def fit(
     }
     scored = _scored_steps(train, validation) if NETWORKS[network].causal else None
     # Untrained, the network gives what the training part's outcomes give: it learns the rest.
-    start = HEADS[head].start(train.y).tolist()
+    start = head_of(head).start(train.y).tolist()
     learner = learner_of(
         network,
         head=head,
