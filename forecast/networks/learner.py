@@ -34,6 +34,7 @@ def learner_of(
     learning_rate: float,
     precision: str,
     start: Sequence[Sequence[float]],
+    weights: tuple[float, ...] | None = None,
     **shape: Any,
 ) -> Any:
     """A compiled network with fresh weights, from the seed set before.
@@ -46,6 +47,7 @@ def learner_of(
         learning_rate: At the start.
         precision: One of `devices.PRECISIONS`.
         start: Biases of the untrained head, shape (horizon, outputs).
+        weights: Of the classes in the loss, or None.
         shape: What else `architectures.build` takes.
 
     Returns:
@@ -69,7 +71,7 @@ def learner_of(
                 compiled=compiled,
                 **shape,
             )
-            key = (network, head, scored, centred, precision, *shape.values())
+            key = (network, head, scored, centred, precision, weights, *shape.values())
             if key in _kept:
                 learner = _kept[key]
                 _reset(learner, fresh)
@@ -82,7 +84,7 @@ def learner_of(
                 optimizer.build(learner.trainable_variables)
                 learner.compile(
                     optimizer=optimizer,
-                    loss=head_of(head).loss(centred=centred),
+                    loss=head_of(head).loss(centred=centred, weights=weights),
                     jit_compile=False if halved else "auto",
                 )
     finally:

@@ -32,6 +32,7 @@ from forecast.networks.batches import (
     training_windows,
 )
 from forecast.networks.heads import Head, head_of
+from forecast.networks.heads.classes import balanced_weights, shift_of
 from forecast.networks.interrupt import kept_interrupt
 from forecast.networks.learner import give_back_memory, learner_of, prepare_tensorflow
 from forecast.networks.linear import fit_linear, without
@@ -41,6 +42,7 @@ SCORED_STEPS = 60
 BATCH_WINDOWS = 256
 INFERENCE_WINDOWS = 1024
 INFERENCE_SLICES = 256
+CLASS_WEIGHTS = ("none", "balanced")
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def fit(
     patience: int,
     seed: int,
     head: str | Head = "quantiles",
+    class_weight: str = "none",
     centred: bool = True,
     precision: str = "float32",
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -133,6 +136,8 @@ def fit(
         patience: Epochs without a better validation loss before training stops.
         seed: Of weights, order and dropout.
         head: Key of `HEADS`, or a head.
+        class_weight: One of `CLASS_WEIGHTS`: `balanced` makes each class count the same in all
+            while training. The probabilities of the network given are those without weights.
         centred: The target is centred on zero: point and median are pulled there, and a linear part
             (`networks.linear`) is fitted first. Not so for a price.
         precision: What training computes in, one of `devices.PRECISIONS`; weights and the saved
@@ -159,7 +164,13 @@ def fit(
     }
     scored = _scored_steps(train, validation) if NETWORKS[network].causal else None
     # Untrained, the network gives what the training part's outcomes give: it learns the rest.
-    start = head_of(head).start(train.y).tolist()
+    ending = head_of(head)
+    start = ending.start(train.y)
+    weights = shift = None
+    if class_weight == "balanced" and ending.classes:
+        weights = balanced_weights(train.y, ending.classes)
+        shift = shift_of(weights, ending)
+        start = start + shift
     learner = learner_of(
         network,
         head=head,
@@ -167,7 +178,8 @@ def fit(
         centred=centred,
         learning_rate=learning_rate,
         precision=precision,
-        start=start,
+        start=start.tolist(),
+        weights=None if weights is None else tuple(weights.tolist()),
         **shape,
     )
     history = _train(
@@ -185,6 +197,9 @@ def fit(
     model = build(network, head=head, **shape, linear=None if linear is None else linear.tolist())
     for layer in learner.layers:
         model.get_layer(layer.name).set_weights(layer.get_weights())
+    if shift is not None:
+        bias = model.get_layer("head").bias
+        bias.assign_sub(np.tile(shift, bias.shape[0] // len(shift)))
     return Fitted(
         model=model,
         loss=history["loss"],
@@ -200,8 +215,17 @@ def targets_hash(windows: Windows) -> str:
     return hashlib.sha256(np.ascontiguousarray(windows.y).tobytes()).hexdigest()
 
 
-def infer(model: Any, windows: Windows) -> np.ndarray:
-    """Network outputs of all windows, (n, horizon, outputs), float64; a batch in memory at a time.
+def infer(model: Any, windows: Windows, *, head: str | Head = "quantiles") -> np.ndarray:
+    """What the head answers to all windows, float64; a batch in memory at a time.
+
+    Args:
+        model: Trained with the head.
+        windows: n windows.
+        head: Key of `HEADS`, or a head.
+
+    Returns:
+        As `Head.answer` gives it: point and quantiles, shape (n, horizon, 8), or the probability of
+        each class, shape (n, horizon, classes).
 
     Raises:
         TrainingError: if an output is not a finite number.
@@ -217,7 +241,7 @@ def infer(model: Any, windows: Windows) -> np.ndarray:
             "a forecast must be a finite number. The network gave NaN or infinity.",
             hint="forecast train with another --seed",
         )
-    return outputs
+    return head_of(head).answer(outputs)
 
 
 def load_model(path: Path) -> Any:

@@ -1,0 +1,110 @@
+"""A point forecast and seven quantiles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from forecast.features.targets import LEVELS
+from forecast.networks.heads.head import Head
+
+OUTPUTS = 1 + len(LEVELS)
+_MIDDLE = LEVELS.index(0.5)
+_SMALLEST_GAP = 1e-3
+
+
+NORMAL = tuple(NormalDist().inv_cdf(level) for level in LEVELS)
+"""Quantiles of a standard normal."""
+
+
+def point_and_quantiles(raw: Any, location: Any | None = None) -> Any:
+    """A point forecast and seven quantiles that cannot cross.
+
+    The median is free; each further quantile lies a softplus away from its inner neighbour
+    (cf. Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster).
+
+    Args:
+        raw: Keras tensor, shape (batch, [steps,] horizon, 8).
+        location: Keras tensor added to the point and to the median with its quantiles, shape
+            (batch, [steps,] horizon, 1), or None.
+
+    Returns:
+        Keras tensor, shape (batch, [steps,] horizon, 8): the point, then the quantiles at `LEVELS`.
+    """
+    from keras import ops
+
+    point, median = raw[..., :1], raw[..., 1:2]
+    if location is not None:
+        point, median = point + location, median + location
+    below = ops.cumsum(ops.softplus(raw[..., 2 : 2 + _MIDDLE]), axis=-1)
+    above = ops.cumsum(ops.softplus(raw[..., 2 + _MIDDLE :]), axis=-1)
+    return ops.concatenate([point, median - ops.flip(below, axis=-1), median, median + above], -1)
+
+
+POINT_WEIGHT = 0.1
+POINT_PULL, MEDIAN_PULL = 1.0, 0.2
+
+
+def point_and_quantile_loss(
+    *, centred: bool = True, weights: None = None
+) -> Callable[[Any, Any], Any]:
+    """Pinball loss of the quantiles, squared error of the point, and a pull of both to zero.
+
+    Daily returns are nearly all noise. Without the pull a network learns the training part's
+    noise as if it were a mean; with it the point is what a ridge regression would leave.
+
+    Args:
+        centred: The target is centred on zero. Else there is no pull, and the squared error of
+            the point counts in full.
+        weights: None: there are no classes.
+
+    Returns:
+        Function of the encoded target, shape (batch, [steps,] horizon, 1), and the outputs, shape
+        (batch, [steps,] horizon, 8), giving the loss, shape (batch, [steps,] horizon).
+    """
+
+    def point_and_quantiles(y_true: Any, y_pred: Any) -> Any:
+        from keras import ops
+
+        levels = ops.convert_to_tensor(LEVELS, dtype=y_pred.dtype)
+        point, quantiles = y_pred[..., 0], y_pred[..., 1:]
+        error = y_true - quantiles
+        pinball = ops.mean(ops.maximum(levels * error, (levels - 1.0) * error), axis=-1)
+        squared = ops.square(y_true[..., 0] - point)
+        if not centred:
+            return pinball + squared
+        pull = POINT_PULL * ops.square(point) + MEDIAN_PULL * ops.square(quantiles[..., _MIDDLE])
+        return pinball + POINT_WEIGHT * squared + pull
+
+    return point_and_quantiles
+
+
+def quantile_biases(quantiles: np.ndarray) -> np.ndarray:
+    """Biases under which `point_and_quantiles` gives a point of 0 and these quantiles.
+
+    Args:
+        quantiles: At `LEVELS`, shape (horizon, 7).
+
+    Returns:
+        Point, median, gaps below, gaps above; shape (horizon, 8).
+    """
+    quantiles = np.asarray(quantiles, dtype="float64")
+    gaps = np.maximum(np.diff(quantiles, axis=1), _SMALLEST_GAP)
+    raw_gaps = np.log(np.expm1(gaps))  # softplus inverted
+    middle = quantiles[:, _MIDDLE : _MIDDLE + 1]
+    parts = [np.zeros_like(middle), middle, raw_gaps[:, :_MIDDLE][:, ::-1], raw_gaps[:, _MIDDLE:]]
+    return np.concatenate(parts, axis=1)
+
+
+QUANTILES = Head(
+    outputs=OUTPUTS,
+    finish=point_and_quantiles,
+    loss=point_and_quantile_loss,
+    start=lambda y: quantile_biases(np.quantile(y, LEVELS, axis=0).T),
+    untrained=tuple(quantile_biases(np.array([NORMAL]))[0].tolist()),
+    answer=lambda outputs: outputs,
+    targets=("return", "price"),
+)
