@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Any
 
+from forecast.networks.dlinear import dlinear
 from forecast.networks.heads import Head, answers, head_of
 from forecast.networks.recurrent import stack
+from forecast.networks.tcn import tcn
+from forecast.networks.transformer import transformer
 
 
 @dataclass(frozen=True)
@@ -16,13 +20,18 @@ class Network:
     """One way to read a window.
 
     Attributes:
-        build: (inputs, units, dropout, l2, every_step, compiled) → hidden tensor.
+        build: (inputs, units, dropout, l2) → hidden tensor; it is also given what it has a
+            parameter for of `every_step`, `lookback` and `compiled`.
         causal: Step *t* of the output depends on rows up to *t* alone, so that the network may be
             trained on every step.
     """
 
     build: Callable[..., Any]
     causal: bool
+
+    def takes(self, parameter: str) -> bool:
+        """Whether `build` has this parameter."""
+        return parameter in signature(self.build).parameters
 
 
 NETWORKS: dict[str, Network] = {
@@ -31,6 +40,9 @@ NETWORKS: dict[str, Network] = {
     "gru": Network(partial(stack, cell="GRU"), causal=True),
     "bilstm": Network(partial(stack, cell="LSTM", bidirectional=True), causal=False),
     "bigru": Network(partial(stack, cell="GRU", bidirectional=True), causal=False),
+    "tcn": Network(tcn, causal=True),
+    "transformer": Network(transformer, causal=False),
+    "dlinear": Network(dlinear, causal=False),
 }
 
 
@@ -39,6 +51,7 @@ def build(
     *,
     n_features: int,
     horizon: int,
+    lookback: int | None = None,
     head: str | Head = "quantiles",
     units: Sequence[int] = (64, 64),
     dropout: float = 0.0,
@@ -54,6 +67,7 @@ def build(
         network: Key of `NETWORKS`.
         n_features: Columns of a window.
         horizon: Steps ahead.
+        lookback: Rows a window; None will do for a network that reads windows of any length.
         head: Key of `HEADS`, or a head.
         units: Width of each layer.
         dropout: In [0, 1).
@@ -72,16 +86,24 @@ def build(
         number and order either way.
 
     Raises:
-        ValueError: if `scored` is asked of a network that is not causal.
+        ValueError: if `scored` is asked of a network that is not causal, or `lookback` is missing.
     """
     import keras
 
     kind, ending = NETWORKS[network], head_of(head)
     if scored and not kind.causal:
         raise ValueError(f"{network} sees later rows: it cannot be trained on every step.")
-    inputs = keras.Input((None, n_features), name="window")
+    if lookback is None and kind.takes("lookback"):
+        raise ValueError(f"{network} is made for windows of one length: it needs a lookback.")
+    fixed = kind.takes("lookback") and not kind.causal
+    inputs = keras.Input((lookback if fixed else None, n_features), name="window")
+    offered = {"every_step": bool(scored), "lookback": lookback, "compiled": compiled}
     hidden = kind.build(
-        inputs, units=units, dropout=dropout, l2=l2, every_step=bool(scored), compiled=compiled
+        inputs,
+        units=units,
+        dropout=dropout,
+        l2=l2,
+        **{name: value for name, value in offered.items() if kind.takes(name)},
     )
     if scored:
         hidden = hidden[:, -scored:]

@@ -13,6 +13,8 @@ from forecast.networks.architectures import build
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 _DRIVER = Path("/dev/nvidiactl")
+# Of a window: the layers are the same.
+_ANY_LENGTH = 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def driver_present() -> bool:
     return _DRIVER.exists()
 
 
-def fused_kernels(network: str, units: Sequence[int]) -> tuple[bool, str]:
+def fused_kernels(network: str, units: Sequence[int]) -> tuple[bool | None, str]:
     """Whether every recurrent layer of a network runs on cuDNN's fused kernels here, and why not.
 
     The rules are Keras's own (`cudnn_ok` in its backends, and its layers' `use_cudnn`).
@@ -56,11 +58,14 @@ def fused_kernels(network: str, units: Sequence[int]) -> tuple[bool, str]:
         units: Width of each layer.
 
     Returns:
-        The answer, and the reason in words.
+        The answer, None for a network without recurrent layers; and the reason in words.
     """
+    model = build(network, n_features=1, horizon=1, lookback=_ANY_LENGTH, units=units)
+    layers = list(_recurrent_layers(model))
+    if not layers:
+        return None, "it has no recurrent layers"
     if not any(device.kind == "GPU" for device in devices()):
         return False, "there is no GPU"
-    layers = list(_recurrent_layers(build(network, n_features=1, horizon=1, units=units)))
     for layer in layers:
         reason = unfused(layer)
         if reason is not None:

@@ -158,6 +158,7 @@ def fit(
     shape: dict[str, Any] = {
         "n_features": train.features.shape[1],
         "horizon": train.horizon,
+        "lookback": train.lookback,
         "units": tuple(units),
         "dropout": dropout,
         "l2": l2,

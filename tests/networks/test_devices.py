@@ -17,8 +17,9 @@ def reasons(model):
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_network_but_the_plain_one_keeps_to_what_cudnn_asks_for(network):
-    found = reasons(build(network, n_features=2, horizon=1, units=(4, 3), dropout=0.1))
-    assert len(found) == (4 if network.startswith("bi") else 2)
+    found = reasons(build(network, n_features=2, horizon=1, lookback=8, units=(4, 3), dropout=0.1))
+    recurrent = {"tcn": 0, "transformer": 0, "dlinear": 0, "bilstm": 4, "bigru": 4}
+    assert len(found) == recurrent.get(network, 2)
     if network == "simple_rnn":
         assert found == ["cuDNN has fused kernels for LSTM and GRU only"] * 2
     else:
@@ -42,6 +43,10 @@ def test_what_keeps_a_layer_from_the_fused_kernels_is_named(kind, options, reaso
 
     layer = getattr(keras.layers, kind)(4, **options)
     assert reason in devices.unfused(layer)
+
+
+def test_a_network_without_recurrent_layers_needs_no_fused_kernels():
+    assert devices.fused_kernels("tcn", (8,)) == (None, "it has no recurrent layers")
 
 
 def test_without_a_gpu_that_is_the_reason():

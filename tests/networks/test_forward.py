@@ -14,6 +14,7 @@ from forecast.networks.forward.layers import UnknownPart
 from forecast.networks.training import load_model, prepare_backend
 
 N_FEATURES = 3
+IN_NUMPY = [name for name in NETWORKS if name != "transformer"]
 WINDOWS = np.random.default_rng(0).normal(0, 3, (40, 20, N_FEATURES)).astype("float32")
 
 
@@ -24,7 +25,7 @@ def backend():
 
 def saved(tmp_path, network, **settings):
     """A network with weights of the size that training gives, in a file."""
-    model = build(network, n_features=N_FEATURES, **settings)
+    model = build(network, n_features=N_FEATURES, lookback=20, **settings)
     rng = np.random.default_rng(2)
     model.set_weights([rng.normal(0, 0.4, weight.shape) for weight in model.get_weights()])
     path = tmp_path / "network.keras"
@@ -46,12 +47,12 @@ def test_every_network_gives_what_keras_gives(network, settings, tmp_path):
     path = saved(tmp_path, network, **settings)
     ours = load_network(path)
     theirs = load_model(path).predict_on_batch(WINDOWS)
-    assert isinstance(ours, Forward)
+    assert isinstance(ours, Forward) == (network in IN_NUMPY)
     assert ours.predict_on_batch(WINDOWS).shape == theirs.shape
-    np.testing.assert_allclose(ours.predict_on_batch(WINDOWS), theirs, atol=1e-5, rtol=0)
+    np.testing.assert_allclose(ours.predict_on_batch(WINDOWS), theirs, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("network", list(NETWORKS))
+@pytest.mark.parametrize("network", IN_NUMPY)
 def test_a_window_alone_gives_what_it_gives_among_five_hundred(network, tmp_path):
     model = read_forward(saved(tmp_path, network, horizon=2, units=(6, 5)))
     many = np.random.default_rng(1).normal(0, 3, (500, 20, N_FEATURES))
@@ -79,7 +80,7 @@ def unknown_layer(layers, inputs):
 
 
 def unknown_activation(layers, inputs):
-    return layers.LSTM(4, activation="relu")(inputs)
+    return layers.LSTM(4, activation="selu")(inputs)
 
 
 def older_gru(layers, inputs):

@@ -4,7 +4,6 @@ import hashlib
 import json
 import subprocess
 import sys
-from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -12,13 +11,12 @@ import pytest
 from forecast.errors import TrainingError
 from forecast.features.inputs import fit_inputs
 from forecast.features.targets import LEVELS
-from forecast.networks.architectures import NETWORKS, build
+from forecast.networks.architectures import build
 from forecast.networks.batches import gather_slices, slice_starts
 from forecast.networks.heads import OUTPUTS, point_and_quantile_loss
 from forecast.networks.linear import fit_linear, without
-from forecast.networks.training import Epoch, fit, infer, load_model, prepare_backend
+from forecast.networks.training import Epoch, fit, prepare_backend
 
-EVERY = pytest.mark.parametrize("network", list(NETWORKS))
 FEATURES = ["return_1", "volatility_20", "rsi_14"]
 SMALL = {
     "units": (6, 5),
@@ -53,23 +51,7 @@ def layers_of(model):
         )
 
 
-@EVERY
-def test_shape_and_quantiles_that_never_cross(network):
-    model = build(network, n_features=3, horizon=4, units=(6, 5))
-    outputs = model.predict_on_batch(np.random.default_rng(0).normal(0, 9, (8, 10, 3)))
-    assert outputs.shape == (8, 4, OUTPUTS)
-    assert (np.diff(outputs[..., 1:], axis=-1) >= 0).all()
-
-
-@EVERY
-def test_an_untrained_network_gives_nearly_a_standard_normal(network):
-    model = build(network, n_features=3, horizon=2, units=(6,))
-    outputs = model.predict_on_batch(np.zeros((1, 10, 3)))[0]
-    normal = [0.0, *(NormalDist().inv_cdf(level) for level in LEVELS)]
-    np.testing.assert_allclose(outputs, [normal, normal], atol=1e-5)
-
-
-@EVERY
+@pytest.mark.parametrize("network", ["simple_rnn", "lstm", "gru", "bilstm", "bigru"])
 def test_every_layer_may_use_the_fused_gpu_kernels(network):
     from keras import activations, layers
 
@@ -115,25 +97,6 @@ def test_loss_by_hand():
     np.testing.assert_allclose(pulled, pinball + 0.1 + 4.0, rtol=1e-6)
 
 
-@pytest.mark.parametrize("network", [name for name, kind in NETWORKS.items() if kind.causal])
-def test_training_on_every_step_gives_what_plain_windows_of_the_same_rows_give(network):
-    rows = np.random.default_rng(1).normal(size=(1, 12, 3)).astype("float32")
-    many = build(network, n_features=3, horizon=1, units=(6, 5), scored=4)
-    one = build(network, n_features=3, horizon=1, units=(6, 5))
-    one.set_weights(many.get_weights())
-    outputs = many.predict_on_batch(rows)[0]
-    assert outputs.shape == (4, 1, OUTPUTS)
-    for step in range(4):
-        np.testing.assert_allclose(
-            one.predict_on_batch(rows[:, : 9 + step])[0], outputs[step], atol=1e-6
-        )
-
-
-def test_bidirectional_networks_refuse_training_on_every_step():
-    with pytest.raises(ValueError, match="sees later rows"):
-        build("bilstm", n_features=3, horizon=1, scored=4)
-
-
 def test_slices_score_each_origin_and_none_beyond_its_run(parts):
     train, _ = parts
     lookback, scored = train.lookback, 16
@@ -149,42 +112,6 @@ def test_slices_score_each_origin_and_none_beyond_its_run(parts):
     np.testing.assert_array_equal(
         targets[0, :, :, 0], train.targets[first + lookback - 1 :][:scored]
     )
-
-
-@EVERY
-def test_overfits_sixteen_windows(network):
-    import keras
-
-    rng = np.random.default_rng(0)
-    windows, outcome = rng.normal(size=(16, 5, 2)), rng.normal(size=(16, 1, 1))
-    model = build(network, n_features=2, horizon=1, units=(32,))
-    loss = point_and_quantile_loss(centred=False)
-    model.compile(optimizer=keras.optimizers.Adam(2e-2), loss=loss)
-    for _ in range(250):
-        model.train_on_batch(windows, outcome)
-    point, *quantiles = np.moveaxis(model.predict_on_batch(windows)[:, 0], -1, 0)
-    assert np.mean((point - outcome[:, 0, 0]) ** 2) < 0.05 * np.var(outcome)
-    assert np.mean((quantiles[3] - outcome[:, 0, 0]) ** 2) < 0.05 * np.var(outcome)
-
-
-@EVERY
-def test_save_and_load_predicts_bit_identically(network, parts, tmp_path):
-    _, validation = parts
-    model = build(network, n_features=3, horizon=2, units=(6, 5), dropout=0.2, l2=1e-3)
-    path = tmp_path / "network.keras"
-    model.save(path)
-    np.testing.assert_array_equal(infer(load_model(path), validation), infer(model, validation))
-
-
-@pytest.mark.parametrize(("network", "seeds"), [("lstm", (5, 5, 6)), ("bigru", (5, 5))])
-def test_same_seed_same_bits_other_seed_other_bits(network, seeds, parts):
-    settings = SMALL | {"dropout": 0.3, "units": (6,)}
-    first, second, *others = [
-        infer(fit(*parts, network=network, epochs=2, **settings | {"seed": seed}).model, parts[1])
-        for seed in seeds
-    ]
-    np.testing.assert_array_equal(first, second)
-    assert all((first != other).any() for other in others)
 
 
 IN_A_PROCESS = """

@@ -27,6 +27,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
 
 _ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0.0),
     "tanh": np.tanh,
     "sigmoid": _sigmoid,
 }
@@ -77,6 +78,42 @@ def _dropout(config: Mapping[str, Any], weights: Weights) -> Function:
 def _reshape(config: Mapping[str, Any], weights: Weights) -> Function:
     shape = tuple(config["target_shape"])
     return lambda x: x.reshape(len(x), *shape)
+
+
+def _flatten(config: Mapping[str, Any], weights: Weights) -> Function:
+    _require(config, data_format="channels_last")
+    return lambda x: x.reshape(len(x), -1)
+
+
+def _permute(config: Mapping[str, Any], weights: Weights) -> Function:
+    order = (0, *config["dims"])
+    return lambda x: x.transpose(order)
+
+
+def _activate(config: Mapping[str, Any], weights: Weights) -> Function:
+    return _activation(config, "activation")
+
+
+def _add(config: Mapping[str, Any], weights: Weights) -> Function:
+    return lambda parts: sum(parts[1:], start=parts[0])
+
+
+def _convolution(config: Mapping[str, Any], weights: Weights) -> Function:
+    """Causal: the rows that the kernel reaches lie `dilation` apart, none later than the output."""
+    _float32(config)
+    _require(config, padding="causal", use_bias=True, groups=1, strides=[1])
+    activation = _activation(config, "activation")
+    (size,), (dilation,) = config["kernel_size"], config["dilation_rate"]
+    kernel = _weight(weights, "vars/0", size, None, config["filters"])
+    bias = _weight(weights, "vars/1", config["filters"])
+
+    def run(x: np.ndarray) -> np.ndarray:
+        before = (size - 1) * dilation
+        padded = np.pad(x, ((0, 0), (before, 0), (0, 0)))
+        rows = (padded[:, i * dilation :][:, : x.shape[1]] for i in range(size))
+        return activation(sum((row @ part for row, part in zip(rows, kernel, strict=True)), bias))
+
+    return run
 
 
 Cell = Callable[[np.ndarray, tuple[np.ndarray, ...]], tuple[np.ndarray, ...]]
@@ -178,11 +215,16 @@ def _bidirectional(config: Mapping[str, Any], weights: Weights) -> Function:
 
 
 LAYERS: dict[str, Callable[[Mapping[str, Any], Weights], Function]] = {
+    "Activation": _activate,
+    "Add": _add,
     "Bidirectional": _bidirectional,
+    "Conv1D": _convolution,
     "Dense": _dense,
     "Dropout": _dropout,
+    "Flatten": _flatten,
     "GRU": _gru,
     "LSTM": _lstm,
+    "Permute": _permute,
     "Reshape": _reshape,
     "SimpleRNN": _simple_rnn,
 }

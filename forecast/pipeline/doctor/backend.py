@@ -38,8 +38,9 @@ def backend(settings: Settings) -> Iterator[Finding]:
         hint = "TF_FORCE_GPU_ALLOW_GROWTH=true" if device.memory_grows is False else None
         yield Finding("devices", WARN if hint else OK, told, hint)
     fused, reason = fused_kernels(settings.network, settings.units)
-    told = f"{settings.network} {'uses' if fused else 'does not use'} cuDNN's fused ones: {reason}"
-    yield Finding("kernels", WARN if gpus and not fused else OK, told)
+    uses = {True: "uses", False: "does not use", None: "needs none of"}[fused]
+    told = f"{settings.network} {uses} cuDNN's fused ones: {reason}"
+    yield Finding("kernels", WARN if gpus and fused is False else OK, told)
     if gpus:
         yield Finding("precision", OK, _precisions([device.capability for device in gpus]))
 

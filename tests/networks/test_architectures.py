@@ -1,0 +1,149 @@
+"""What every network holds to, whatever it is made of."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from forecast.features.inputs import fit_inputs
+from forecast.features.targets import LEVELS
+from forecast.networks.architectures import NETWORKS, build
+from forecast.networks.heads import OUTPUTS, point_and_quantile_loss
+from forecast.networks.training import fit, infer, load_model, prepare_backend
+
+EVERY = pytest.mark.parametrize("network", list(NETWORKS))
+CAUSAL = [name for name, kind in NETWORKS.items() if kind.causal]
+OTHERS = [name for name in NETWORKS if name not in CAUSAL]
+FEATURES = ["return_1", "volatility_20", "rsi_14"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def backend():
+    prepare_backend(1)
+
+
+@pytest.fixture
+def parts(walk):
+    inputs, split = fit_inputs(
+        walk, ticker="T", feature_names=FEATURES, lookback=10, horizon=2, target="return"
+    )
+    windows = inputs.windows(walk, ticker="T")
+    return windows.take(split.train), windows.take(split.validation)
+
+
+def with_large_weights(model):
+    """Weights of the size that long training gives: what a row changes is seen at once."""
+    rng = np.random.default_rng(2)
+    model.set_weights([rng.normal(0, 0.4, weight.shape) for weight in model.get_weights()])
+    return model
+
+
+@EVERY
+def test_shape_and_quantiles_that_never_cross(network):
+    model = build(network, n_features=3, horizon=4, lookback=10, units=(6, 5))
+    outputs = model.predict_on_batch(np.random.default_rng(0).normal(0, 9, (8, 10, 3)))
+    assert outputs.shape == (8, 4, OUTPUTS)
+    assert (np.diff(outputs[..., 1:], axis=-1) >= 0).all()
+
+
+@EVERY
+def test_an_untrained_network_gives_nearly_a_standard_normal(network):
+    model = build(network, n_features=3, horizon=2, lookback=10, units=(6,))
+    outputs = model.predict_on_batch(np.zeros((1, 10, 3)))[0]
+    normal = [0.0, *(NormalDist().inv_cdf(level) for level in LEVELS)]
+    # A transformer's rows differ even where their features do not.
+    near = 0.1 if network == "transformer" else 1e-5
+    np.testing.assert_allclose(outputs, [normal, normal], atol=near)
+
+
+@pytest.mark.parametrize("network", CAUSAL)
+def test_no_step_of_a_causal_network_depends_on_a_later_row(network):
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(4, 14, 3)).astype("float32")
+    model = with_large_weights(
+        build(network, n_features=3, horizon=1, lookback=9, units=(6, 5), scored=6)
+    )
+    outputs = model.predict_on_batch(rows)
+    for known in range(9, 14):
+        other = rows.copy()
+        other[:, known:] = rng.normal(0, 50, other[:, known:].shape)
+        steps = known - 8  # the first scored step is row 8
+        found = model.predict_on_batch(other)
+        np.testing.assert_array_equal(found[:, :steps], outputs[:, :steps])
+        assert (found[:, steps:] != outputs[:, steps:]).any()
+
+
+@pytest.mark.parametrize("network", CAUSAL)
+def test_training_on_every_step_gives_what_plain_windows_of_the_same_rows_give(network):
+    rows = np.random.default_rng(1).normal(size=(1, 12, 3)).astype("float32")
+    many = build(network, n_features=3, horizon=1, lookback=9, units=(6, 5), scored=4)
+    one = build(network, n_features=3, horizon=1, lookback=9, units=(6, 5))
+    one.set_weights(with_large_weights(many).get_weights())
+    outputs = many.predict_on_batch(rows)[0]
+    assert outputs.shape == (4, 1, OUTPUTS)
+    for step in range(4):
+        np.testing.assert_allclose(
+            one.predict_on_batch(rows[:, : 9 + step])[0], outputs[step], rtol=1e-4, atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("network", OTHERS)
+def test_networks_that_are_not_causal_refuse_training_on_every_step(network):
+    with pytest.raises(ValueError, match="sees later rows"):
+        build(network, n_features=3, horizon=1, lookback=9, scored=4)
+
+
+@pytest.mark.parametrize("network", [name for name in NETWORKS if NETWORKS[name].takes("lookback")])
+def test_a_network_of_one_length_asks_for_it(network):
+    with pytest.raises(ValueError, match="needs a lookback"):
+        build(network, n_features=3, horizon=1)
+
+
+@EVERY
+def test_overfits_sixteen_windows(network):
+    import keras
+
+    rng = np.random.default_rng(0)
+    windows, outcome = rng.normal(size=(16, 10, 2)), rng.normal(size=(16, 1, 1))
+    model = build(network, n_features=2, horizon=1, lookback=10, units=(32,))
+    loss = point_and_quantile_loss(centred=False)
+    model.compile(optimizer=keras.optimizers.Adam(2e-2), loss=loss)
+    for _ in range(250):
+        model.train_on_batch(windows, outcome)
+    point, *quantiles = np.moveaxis(model.predict_on_batch(windows)[:, 0], -1, 0)
+    assert np.mean((point - outcome[:, 0, 0]) ** 2) < 0.05 * np.var(outcome)
+    assert np.mean((quantiles[3] - outcome[:, 0, 0]) ** 2) < 0.05 * np.var(outcome)
+
+
+@EVERY
+def test_save_and_load_predicts_bit_identically(network, parts, tmp_path):
+    _, validation = parts
+    model = build(network, n_features=3, horizon=2, lookback=10, units=(6, 5), dropout=0.2, l2=1e-3)
+    path = tmp_path / "network.keras"
+    model.save(path)
+    np.testing.assert_array_equal(infer(load_model(path), validation), infer(model, validation))
+
+
+@pytest.mark.parametrize("network", [*CAUSAL[:2], "bigru", "tcn", "transformer", "dlinear"])
+def test_same_seed_same_bits_other_seed_other_bits(network, parts):
+    first, second, other = [
+        infer(
+            fit(
+                *parts,
+                network=network,
+                units=(6,),
+                dropout=0.3,
+                l2=0.0,
+                learning_rate=3e-3,
+                epochs=2,
+                patience=50,
+                seed=seed,
+            ).model,
+            parts[1],
+        )
+        for seed in (5, 5, 6)
+    ]
+    np.testing.assert_array_equal(first, second)
+    assert (first != other).any()
