@@ -111,6 +111,8 @@ class Settings(_Table):
     patience: int = Field(10, ge=1, le=100_000)
     seed: int = Field(7, ge=0, lt=2**32)
     precision: str = "float32"
+    embedding: int = Field(0, ge=0, le=256)
+    balanced: bool = False
     tensorboard: bool = False
     folds: int = Field(5, ge=2, le=100)
     seeds: int = Field(3, ge=1, le=100)

@@ -29,7 +29,7 @@ from forecast.features.targets import (
     log_returns_ahead,
 )
 from forecast.features.volatility import SPANS, VolatilityUnit, fit_unit
-from forecast.features.windows import Windows, make_windows
+from forecast.features.windows import Windows, make_windows, with_column
 
 DEFAULT_FEATURES: dict[str, tuple[str, ...]] = {
     "return": (
@@ -54,6 +54,11 @@ DEFAULT_FEATURES: dict[str, tuple[str, ...]] = {
     "price": ("close",),
 }
 
+TICKER = "ticker"
+"""Name of the column that says which ticker a row is of."""
+STRANGER = 0
+"""The number of every ticker that a network never saw."""
+
 _UNIT_WARM_UP = max(SPANS) - 1
 
 
@@ -68,6 +73,8 @@ class Inputs:
         scaler: Fitted on the training part.
         target: Fitted on the training part.
         unit: Volatility that the return target is measured in; fitted on the training part.
+        number: The ticker's, where the network learns something of each ticker (the first column
+            of a window is then this number); None where it does not.
     """
 
     feature_names: tuple[str, ...]
@@ -76,6 +83,7 @@ class Inputs:
     scaler: Scaler
     target: Target
     unit: VolatilityUnit
+    number: int | None = None
 
     def windows(self, bars: pd.DataFrame, *, ticker: str) -> Windows:
         """All windows whose outcome is known.
@@ -90,13 +98,19 @@ class Inputs:
             unit=self.unit.at(bars).loc[rows.index].to_numpy(),
             close=close.to_numpy(),
         )
-        return make_windows(
-            self.scaler.transform(rows.to_numpy()),
-            targets,
-            pd.DatetimeIndex(rows.index),
-            lookback=self.lookback,
-            feature_names=self.feature_names,
+        return self.numbered(
+            make_windows(
+                self.scaler.transform(rows.to_numpy()),
+                targets,
+                pd.DatetimeIndex(rows.index),
+                lookback=self.lookback,
+                feature_names=self.feature_names,
+            )
         )
+
+    def numbered(self, windows: Windows) -> Windows:
+        """The windows with the ticker's number as their first column, if it has one."""
+        return windows if self.number is None else with_column(windows, TICKER, self.number)
 
     def newest(self, bars: pd.DataFrame, *, ticker: str, count: int = 1) -> Windows:
         """The last `count` windows, or as many as there are, the newest bar's among them.
@@ -111,14 +125,16 @@ class Inputs:
         rows = feature_rows(bars, self.feature_names, ticker=ticker)
         rows = rows.iloc[-(self.lookback + count - 1) :]
         starts = np.arange(len(rows) - self.lookback + 1)
-        return Windows(
-            features=self.scaler.transform(rows.to_numpy()),
-            targets=np.full((len(rows), self.horizon), np.nan, dtype="float32"),
-            starts=starts,
-            lookback=self.lookback,
-            horizon=self.horizon,
-            origin=pd.DatetimeIndex(rows.index[starts + self.lookback - 1]),
-            feature_names=self.feature_names,
+        return self.numbered(
+            Windows(
+                features=self.scaler.transform(rows.to_numpy()),
+                targets=np.full((len(rows), self.horizon), np.nan, dtype="float32"),
+                starts=starts,
+                lookback=self.lookback,
+                horizon=self.horizon,
+                origin=pd.DatetimeIndex(rows.index[starts + self.lookback - 1]),
+                feature_names=self.feature_names,
+            )
         )
 
     def decode(
@@ -147,6 +163,7 @@ class Inputs:
             "scaler": asdict(self.scaler),
             "target": self.target.as_document(),
             "unit": asdict(self.unit),
+            "number": self.number,
         }
 
     @classmethod
@@ -165,6 +182,7 @@ class Inputs:
                 Scaler(**document["scaler"]),
                 load_target(document["target"]),
                 VolatilityUnit(**document["unit"]),
+                document.get("number"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(

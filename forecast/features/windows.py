@@ -94,6 +94,16 @@ def make_windows(
     )
 
 
+def with_column(windows: Windows, name: str, value: float) -> Windows:
+    """The same windows with a first column that has one value in every row."""
+    column = np.full((len(windows.features), 1), value, dtype="float32")
+    return replace(
+        windows,
+        features=np.hstack([column, windows.features]),
+        feature_names=(name, *windows.feature_names),
+    )
+
+
 def concatenate(parts: Sequence[Windows]) -> Windows:
     """Windows of several tickers over one table of rows; lookback and features must agree.
 

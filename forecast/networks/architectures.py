@@ -9,6 +9,7 @@ from inspect import signature
 from typing import Any
 
 from forecast.networks.dlinear import dlinear
+from forecast.networks.embedding import embedded
 from forecast.networks.heads import Head, answers, head_of
 from forecast.networks.recurrent import stack
 from forecast.networks.tcn import tcn
@@ -59,6 +60,7 @@ def build(
     scored: int | None = None,
     start: Sequence[Sequence[float]] | None = None,
     linear: Sequence[Sequence[float]] | None = None,
+    embedding: tuple[int, int] | None = None,
     compiled: bool = False,
 ) -> Any:
     """A network with a head.
@@ -78,6 +80,8 @@ def build(
             None for its `untrained`.
         linear: Slopes of the forecast's location on the last row, which training leaves as they
             are, shape (n_features, horizon); None for no such part.
+        embedding: How many tickers have a number, and the width of what is learnt of each, see
+            `networks.embedding`; None where the first column is a feature as any other.
         compiled: XLA will compile the training step.
 
     Returns:
@@ -98,8 +102,12 @@ def build(
     fixed = kind.takes("lookback") and not kind.causal
     inputs = keras.Input((lookback if fixed else None, n_features), name="window")
     offered = {"every_step": bool(scored), "lookback": lookback, "compiled": compiled}
+    rows = inputs
+    if embedding is not None:
+        tickers, width = embedding
+        rows = embedded(inputs, tickers=tickers, width=width)
     hidden = kind.build(
-        inputs,
+        rows,
         units=units,
         dropout=dropout,
         l2=l2,
@@ -109,11 +117,11 @@ def build(
         hidden = hidden[:, -scored:]
     location = None
     if linear is not None:
-        rows = inputs[:, -scored:] if scored else inputs[:, -1]
+        last = inputs[:, -scored:] if scored else inputs[:, -1]
         kernel = keras.initializers.Constant([list(slopes) for slopes in linear])
         location = keras.layers.Dense(
             horizon, use_bias=False, kernel_initializer=kernel, trainable=False, name="linear"
-        )(rows)
+        )(last)
         shape = (-1, horizon, 1) if scored else (horizon, 1)
         location = keras.layers.Reshape(shape, dtype="float32", name="location")(location)
     raw = answers(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from forecast.features.windows import Windows
@@ -34,26 +36,59 @@ def slice_starts(windows: Windows, *, scored: int, rng: np.random.Generator | No
 
 
 def training_slices(
-    windows: Windows, *, scored: int, batch: int, rng: np.random.Generator
+    windows: Windows, *, scored: int, batch: int, balanced: bool, rng: np.random.Generator
 ) -> list[np.ndarray]:
     """First rows of the slices of one epoch, in batches that all have one size.
 
     Few windows are tiled several times, each time from another offset, until a batch is full;
     what is left over of many is left out of this epoch.
+
+    Args:
+        windows: Stride-1 windows.
+        scored: Steps with a loss in each slice.
+        batch: Slices a batch.
+        balanced: As many slices of each unbroken run, which is a ticker's, as of any other: of a
+            short one each row several times, of a long one not all. The epoch stays as long.
+        rng: For offsets and order.
     """
     tiled = slice_starts(windows, scored=scored, rng=rng)
     while len(tiled) < batch:
         tiled = np.concatenate([tiled, slice_starts(windows, scored=scored, rng=rng)])
+    if balanced:
+        tiled = _as_many_of_each(tiled, windows.runs(), rng)
     whole = len(tiled) // batch
     return np.split(tiled[: whole * batch], whole)
 
 
-def training_windows(windows: Windows, *, batch: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Positions of the windows of one epoch, in batches that all have one size."""
+def training_windows(
+    windows: Windows, *, batch: int, balanced: bool, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Positions of the windows of one epoch, in batches that all have one size.
+
+    Args:
+        windows: Windows.
+        batch: Windows a batch.
+        balanced: As `training_slices`.
+        rng: For the order.
+    """
     order = rng.permutation(len(windows))
-    size = min(batch, len(windows))
+    if balanced:
+        ends = np.cumsum([count for _, count in windows.runs()])
+        runs = [(end - count, count) for end, (_, count) in zip(ends, windows.runs(), strict=True)]
+        order = _as_many_of_each(order, runs, rng)
+    size = min(batch, len(order))
     whole = len(order) // size
     return np.split(order[: whole * size], whole)
+
+
+def _as_many_of_each(
+    drawn: np.ndarray, runs: Sequence[tuple[int, int]], rng: np.random.Generator
+) -> np.ndarray:
+    """As many of those drawn of each run as of any other, in all about as many as before."""
+    each = -(-len(drawn) // len(runs))
+    places = np.searchsorted([first for first, _ in runs], drawn, side="right") - 1
+    chosen = [np.resize(drawn[places == number], each) for number in range(len(runs))]
+    return rng.permutation(np.concatenate(chosen))
 
 
 def gather_slices(

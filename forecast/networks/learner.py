@@ -143,6 +143,7 @@ def in_halves(network: Any) -> Any:
     import tensorflow as tf
 
     class InHalves(keras.Model):  # type: ignore[misc]
+        @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
         def train_step(self, data: Any) -> dict[str, Any]:
             x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
             halves = HALVES if x.shape[0] % HALVES == 0 else 1
@@ -164,7 +165,7 @@ def in_halves(network: Any) -> Any:
                 metric.update_state(tf.add_n(losses) / halves)
             return self.get_metrics_result()
 
-        @tf.function(jit_compile=True)  # type: ignore[untyped-decorator]
+        @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
         def _gradients(self, weights: Any, states: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
             with tf.GradientTape() as tape:
                 tape.watch(weights)

@@ -22,7 +22,7 @@ _ROWS = 1 << 16
 _SHARE = 1.0 / 3.0
 
 
-def fit_linear(train: Windows, validation: Windows) -> np.ndarray:
+def fit_linear(train: Windows, validation: Windows, *, first: int = 0) -> np.ndarray:
     """Slopes of the targets on the last row of a window, shrunk three times.
 
     By the ridge penalty; by the slope of the validation outcomes on the forecast, cut off to
@@ -33,6 +33,7 @@ def fit_linear(train: Windows, validation: Windows) -> np.ndarray:
     Args:
         train: Windows of the training part; targets centred on zero.
         validation: Windows of the validation part.
+        first: Column of the first feature that may have a slope.
 
     Returns:
         Shape (n_features, horizon).
@@ -40,8 +41,10 @@ def fit_linear(train: Windows, validation: Windows) -> np.ndarray:
     n_features = train.features.shape[1]
     products = _centred_products(train)
     prior = np.eye(n_features) * (n_features / _PRIOR_R2)
-    slopes = np.linalg.solve(
-        products[:n_features, :n_features] + prior, products[:n_features, n_features:]
+    slopes = np.zeros((n_features, train.horizon))
+    used = slice(first, n_features)
+    slopes[used] = np.linalg.solve(
+        products[used, used] + prior[used, used], products[used, n_features:]
     )
     size, agreement = np.zeros(train.horizon), np.zeros(train.horizon)
     mean = np.clip(validation.y.astype("float64"), -_CLIP, _CLIP).mean(axis=0)

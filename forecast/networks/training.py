@@ -31,6 +31,7 @@ from forecast.networks.batches import (
     training_slices,
     training_windows,
 )
+from forecast.networks.embedding import know_strangers
 from forecast.networks.heads import Head, head_of
 from forecast.networks.heads.classes import balanced_weights, shift_of
 from forecast.networks.interrupt import kept_interrupt
@@ -113,6 +114,8 @@ def fit(
     seed: int,
     head: str | Head = "quantiles",
     class_weight: str = "none",
+    embedding: int = 0,
+    balanced: bool = False,
     centred: bool = True,
     precision: str = "float32",
     on_epoch: Callable[[Epoch], None] | None = None,
@@ -138,6 +141,9 @@ def fit(
         head: Key of `HEADS`, or a head.
         class_weight: One of `CLASS_WEIGHTS`: `balanced` makes each class count the same in all
             while training. The probabilities of the network given are those without weights.
+        embedding: Width of what the network learns of each ticker, whose number is then the first
+            feature (`features.windows.numbered`); 0 for none.
+        balanced: Each ticker's rows count the same in training, however many they are.
         centred: The target is centred on zero: point and median are pulled there, and a linear part
             (`networks.linear`) is fitted first. Not so for a price.
         precision: What training computes in, one of `devices.PRECISIONS`; weights and the saved
@@ -152,7 +158,7 @@ def fit(
     """
     prepare_backend(seed)
     targets = targets_hash(train)
-    linear = fit_linear(train, validation) if centred else None
+    linear = fit_linear(train, validation, first=int(embedding > 0)) if centred else None
     if linear is not None:
         train, validation = without(train, linear), without(validation, linear)
     shape: dict[str, Any] = {
@@ -162,6 +168,7 @@ def fit(
         "units": tuple(units),
         "dropout": dropout,
         "l2": l2,
+        "embedding": (1 + int(train.features[:, 0].max()), embedding) if embedding else None,
     }
     scored = _scored_steps(train, validation) if NETWORKS[network].causal else None
     # Untrained, the network gives what the training part's outcomes give: it learns the rest.
@@ -188,6 +195,7 @@ def fit(
         train,
         validation,
         scored=scored,
+        balanced=balanced,
         epochs=epochs,
         patience=patience,
         seed=seed,
@@ -201,6 +209,8 @@ def fit(
     if shift is not None:
         bias = model.get_layer("head").bias
         bias.assign_sub(np.tile(shift, bias.shape[0] // len(shift)))
+    if embedding:
+        know_strangers(model)
     return Fitted(
         model=model,
         loss=history["loss"],
@@ -297,6 +307,7 @@ def _train(
     validation: Windows,
     *,
     scored: int | None,
+    balanced: bool,
     epochs: int,
     patience: int,
     seed: int,
@@ -327,7 +338,7 @@ def _train(
         for number in range(1, epochs + 1):
             callbacks.on_epoch_begin(number - 1)
             learner.reset_metrics()
-            loss = _update(learner, train, scored=scored, rng=rng, check=check)
+            loss = _update(learner, train, scored=scored, balanced=balanced, rng=rng, check=check)
             if number == 1:
                 give_back_memory()
             learner.reset_metrics()
@@ -357,15 +368,18 @@ def _update(
     windows: Windows,
     *,
     scored: int | None,
+    balanced: bool,
     rng: np.random.Generator,
     check: Callable[[], None],
 ) -> float:
     """One epoch: the weights updated by each batch, gathered when it is needed; the mean loss."""
     if scored is None:
-        chosen = training_windows(windows, batch=BATCH_WINDOWS, rng=rng)
+        chosen = training_windows(windows, batch=BATCH_WINDOWS, balanced=balanced, rng=rng)
         batches = (gather_windows(windows, positions) for positions in chosen)
     else:
-        chosen = training_slices(windows, scored=scored, batch=BATCH_SLICES, rng=rng)
+        chosen = training_slices(
+            windows, scored=scored, batch=BATCH_SLICES, balanced=balanced, rng=rng
+        )
         batches = (gather_slices(windows, starts, scored=scored) for starts in chosen)
     strategy = getattr(learner, "distribute_strategy", None)
     if getattr(strategy, "num_replicas_in_sync", 1) > 1:

@@ -46,6 +46,7 @@ def make_all_ready(
     settings: Settings,
     watch: Watch,
     table: RowTable | None = None,
+    numbered: bool = False,
 ) -> list[Ready | FailedRun]:
     """Features, inputs and the cheap audit of each ticker, in the order given.
 
@@ -57,6 +58,7 @@ def make_all_ready(
         settings: Of the features.
         watch: Told how it goes.
         table: The windows are moved into it one by one, in the order given.
+        numbered: Give each ticker a number, from 1 on, and its windows the column that says so.
     """
     watch.stage("computing indicators, looking for leaks")
     cache = FeatureCache.of(home)
@@ -70,13 +72,20 @@ def make_all_ready(
         result = next(made) if one.ticker in names else _kept(one, settings, cache, watch)
         if isinstance(result, ForecastError):
             results.append(FailedRun(one.ticker, result))
-        elif table is None:
-            results.append(result)
-        else:
-            results.append(replace(result, windows=table.move(result.windows)))
+            continue
+        if numbered:
+            result = _numbered(result, number)
+        if table is not None:
+            result = replace(result, windows=table.move(result.windows))
+        results.append(result)
     if missing:
         cache.prune()
     return results
+
+
+def _numbered(ready: Ready, number: int) -> Ready:
+    inputs = replace(ready.inputs, number=number)
+    return replace(ready, inputs=inputs, windows=inputs.numbered(ready.windows))
 
 
 def _kept(

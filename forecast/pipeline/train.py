@@ -117,7 +117,14 @@ def _train_group(
     with clock.stage("features"):
         found = [one for one in fetched if not isinstance(one, FailedRun)]
         table = RowTable(sum(one.manifest.rows for one in found))
-        made = make_all_ready(found, home=home, settings=settings, watch=watch, table=table)
+        made = make_all_ready(
+            found,
+            home=home,
+            settings=settings,
+            watch=watch,
+            table=table,
+            numbered=settings.embedding > 0 and len(tickers) > 1,
+        )
     results |= {one.ticker: one for one in made if isinstance(one, FailedRun)}
     for ticker, failed in results.items():
         if len(tickers) == 1:
@@ -253,6 +260,8 @@ def _fit(
         patience=settings.patience,
         seed=settings.seed,
         precision=settings.precision,
+        embedding=settings.embedding if prepared[0].inputs.number is not None else 0,
+        balanced=settings.balanced,
         centred=all(one.inputs.target.centred for one in prepared),
         on_epoch=watch.epoch,
         logs=logs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.evaluation.intervals import Calibration, from_document
-from forecast.features.inputs import Inputs, fit_inputs
+from forecast.features.inputs import STRANGER, Inputs, fit_inputs
 from forecast.registry import TOGETHER, SavedRun
 from forecast.registry.runs import MANIFEST
 
@@ -58,6 +59,8 @@ def fit_unseen(bars: pd.DataFrame, *, ticker: str, like: Inputs) -> tuple[Inputs
         horizon=like.horizon,
         target=str(like.target.as_document()["kind"]),
     )
+    if like.number is not None:
+        inputs = replace(inputs, number=STRANGER)
     held_out = split.test.stop - split.validation.start
     return inputs, min(held_out, LEARNT_FROM) + like.horizon
 

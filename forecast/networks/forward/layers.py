@@ -214,6 +214,12 @@ def _bidirectional(config: Mapping[str, Any], weights: Weights) -> Function:
     return run
 
 
+def _one_hot(config: Mapping[str, Any]) -> Function:
+    _require(config, axis=-1, dtype="float32", sparse=False)
+    table = np.eye(config["num_classes"])
+    return lambda x: table[x]
+
+
 LAYERS: dict[str, Callable[[Mapping[str, Any], Weights], Function]] = {
     "Activation": _activate,
     "Add": _add,
@@ -231,10 +237,12 @@ LAYERS: dict[str, Callable[[Mapping[str, Any], Weights], Function]] = {
 
 OPERATIONS: dict[str, Callable[[Mapping[str, Any]], Function]] = {
     "Add": lambda config: np.add,
+    "Cast": lambda config: lambda x: x.astype(config["dtype"]),
     "Concatenate": lambda config: lambda parts: np.concatenate(parts, axis=config["axis"]),
     "Cumsum": lambda config: lambda x: np.cumsum(x, axis=config["axis"]),
     "Flip": lambda config: lambda x: np.flip(x, axis=config["axis"]),
     "GetItem": lambda config: lambda x, key: x[key],
+    "OneHot": _one_hot,
     "Softplus": lambda config: lambda x: np.logaddexp(x, 0.0),
     "Subtract": lambda config: np.subtract,
 }
