@@ -86,12 +86,19 @@ def prepare(wanted: argparse.Namespace) -> tasks.Task:
         "bars": str(wanted.bars.absolute()) if wanted.bars else None,
         "tickers": wanted.tickers,
         "sessions": wanted.sessions,
+        "features": wanted.features,
     }
     if note.exists() and json.loads(note.read_text()) != made_of:
         raise SystemExit(f"{wanted.out} holds runs on another task: --fresh, or another --out")
     if note.exists():
         return tasks.load(file)
-    task = tasks.make(file, bars=wanted.bars, tickers=wanted.tickers, sessions=wanted.sessions)
+    task = tasks.make(
+        file,
+        bars=wanted.bars,
+        tickers=wanted.tickers,
+        sessions=wanted.sessions,
+        features=wanted.features,
+    )
     note.write_text(json.dumps(made_of))
     return task
 

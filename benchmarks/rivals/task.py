@@ -1,6 +1,7 @@
 """The one task that every rival is given: scaled rows, encoded targets, and whose outcome counts.
 
     python -m benchmarks.rivals.task FILE.npz [--bars FOLDER] [--tickers 22] [--sessions 3500]
+        [--features textbook]
 
 The rows come from the same functions as in `forecast train`. The target is the next session's log
 return in units of its standard deviation over the training part, as one would standardise by hand.
@@ -17,7 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,25 @@ from forecast.features.windows import Windows
 ROOT = Path(__file__).parents[2]
 LOOKBACK = 60
 UNITS = (64, 64)
+FEATURES = ("textbook", "default")
+"""What the rows hold: what the texts add to a price, or what `forecast train` adds. The latter's
+ranges all but give the spread away, so that every rival is near its best after some 20 updates."""
+TEXTBOOK = (
+    "return_1",
+    "return_5",
+    "return_20",
+    "return_overnight",
+    "sma_10_ratio",
+    "sma_20_ratio",
+    "sma_50_ratio",
+    "rsi_14",
+    "macd_ratio",
+    "bollinger_20_b",
+    "stochastic_14",
+    "volume_20_ratio",
+    "weekday_sin",
+    "weekday_cos",
+)
 HELD_ORIGINS = 4096
 """At most so many origins are scored; more would tell no more, as neighbours share their rows."""
 
@@ -109,23 +129,24 @@ def load(path: Path) -> Task:
     return Task(**{**arrays, "feature_names": tuple(arrays["feature_names"].tolist())})
 
 
-def write(path: Path, bars: Iterator[tuple[str, pd.DataFrame]]) -> Task:
+def write(path: Path, bars: Iterator[tuple[str, pd.DataFrame]], *, features: Sequence[str]) -> Task:
     """Prepare every ticker as `forecast train` does and write the task.
 
     Args:
         path: `.npz` file.
         bars: Tickers and their bars.
+        features: Indicators.
     """
-    from forecast.features.inputs import DEFAULT_FEATURES, fit_inputs
+    from forecast.features.inputs import fit_inputs
     from forecast.features.targets import log_returns_ahead
 
     parts: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
-    features, targets, first_rows, rows = [], [], [], 0
+    tables, targets, first_rows, rows = [], [], [], 0
     for ticker, history in bars:
         inputs, split = fit_inputs(
             history,
             ticker=ticker,
-            feature_names=DEFAULT_FEATURES["return"],
+            feature_names=features,
             lookback=LOOKBACK,
             horizon=1,
             target="return",
@@ -136,19 +157,19 @@ def write(path: Path, bars: Iterator[tuple[str, pd.DataFrame]]) -> Task:
         unit = returns[: split.train.stop - 1 + LOOKBACK].std()
         for name, starts in parts.items():
             starts.append(windows.take(getattr(split, name)).starts + rows)
-        features.append(windows.features)
+        tables.append(windows.features)
         targets.append((returns / unit).astype("float32"))
         first_rows.append(rows)
         rows += len(windows.features)
     held = np.concatenate(parts["test"])
     task = Task(
-        features=np.concatenate(features),
+        features=np.concatenate(tables),
         targets=np.concatenate(targets),
         first_rows=np.array(first_rows),
         train=np.concatenate(parts["train"]),
         validation=np.concatenate(parts["validation"]),
         held=held[:: -(-len(held) // HELD_ORIGINS)],
-        feature_names=DEFAULT_FEATURES["return"],
+        feature_names=tuple(features),
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez(path, **vars(task))
@@ -174,11 +195,13 @@ def sample_and_simulated(tickers: int, sessions: int) -> Iterator[tuple[str, pd.
         )
 
 
-def from_folder(folder: Path, tickers: int) -> Iterator[tuple[str, pd.DataFrame]]:
+def from_folder(
+    folder: Path, tickers: int, names: Sequence[str]
+) -> Iterator[tuple[str, pd.DataFrame]]:
     """The first `tickers` of a folder of CSV files whose bars are sound and long enough."""
     import forecast
     from forecast.errors import ForecastError
-    from forecast.features.inputs import DEFAULT_FEATURES, origins_of
+    from forecast.features.inputs import origins_of
     from forecast.features.splits import MIN_ORIGINS
 
     taken = 0
@@ -190,7 +213,6 @@ def from_folder(folder: Path, tickers: int) -> Iterator[tuple[str, pd.DataFrame]
             except ForecastError as error:
                 print(f"left out: {error}", file=sys.stderr)
                 continue
-            names = DEFAULT_FEATURES["return"]
             if origins_of(len(bars), names, lookback=LOOKBACK, horizon=1) < MIN_ORIGINS:
                 print(f"left out: {ticker} has {len(bars)} sessions only", file=sys.stderr)
                 continue
@@ -200,7 +222,9 @@ def from_folder(folder: Path, tickers: int) -> Iterator[tuple[str, pd.DataFrame]
                 return
 
 
-def make(path: Path, *, bars: Path | None, tickers: int | None, sessions: int) -> Task:
+def make(
+    path: Path, *, bars: Path | None, tickers: int | None, sessions: int, features: str
+) -> Task:
     """Write the task of a folder, or of the sample and simulated tickers.
 
     Args:
@@ -208,10 +232,19 @@ def make(path: Path, *, bars: Path | None, tickers: int | None, sessions: int) -
         bars: Folder of `TICKER.csv[.gz]`, or None.
         tickers: At most so many; None for all of the folder, or 22.
         sessions: Of each simulated ticker.
+        features: One of `FEATURES`.
     """
+    names = features_of(features)
     if bars is not None:
-        return write(path, from_folder(bars, tickers or sys.maxsize))
-    return write(path, sample_and_simulated(tickers or 22, sessions))
+        return write(path, from_folder(bars, tickers or sys.maxsize, names), features=names)
+    return write(path, sample_and_simulated(tickers or 22, sessions), features=names)
+
+
+def features_of(name: str) -> tuple[str, ...]:
+    """The indicators that one of `FEATURES` stands for."""
+    from forecast.features.inputs import DEFAULT_FEATURES
+
+    return TEXTBOOK if name == "textbook" else DEFAULT_FEATURES["return"]
 
 
 def describe(task: Task) -> str:
@@ -227,6 +260,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bars", type=Path, help="folder of TICKER.csv[.gz]; else the sample")
     parser.add_argument("--tickers", type=int, help="default 22; all with --bars")
     parser.add_argument("--sessions", type=int, default=3500, help="of simulated tickers")
+    parser.add_argument("--features", choices=FEATURES, default="textbook")
 
 
 def main() -> None:
@@ -235,7 +269,13 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     options(parser)
     wanted = parser.parse_args()
-    task = make(wanted.file, bars=wanted.bars, tickers=wanted.tickers, sessions=wanted.sessions)
+    task = make(
+        wanted.file,
+        bars=wanted.bars,
+        tickers=wanted.tickers,
+        sessions=wanted.sessions,
+        features=wanted.features,
+    )
     print(describe(task))
 
 

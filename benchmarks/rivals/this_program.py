@@ -50,8 +50,8 @@ class Spy:
             return work()
 
     def _noted(self, fit_linear: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
-        def noted(*parts: Any) -> np.ndarray:
-            self._linear = fit_linear(*parts)
+        def noted(*parts: Any, **given: Any) -> np.ndarray:
+            self._linear = fit_linear(*parts, **given)
             return self._linear
 
         return noted
