@@ -77,7 +77,10 @@ def compare(
     as_of: tuple[str, ...],
     **flags: Any,
 ) -> int:
-    """Train several networks on the same bars and say which one, if it matters."""
+    """Train several networks with several seeds on the same bars and say which, if it matters.
+
+    An interrupted comparison goes on where it was; a finished one is not done again.
+    """
     from forecast.pipeline import compare as verb
     from forecast.pipeline.every import FailedRun
 

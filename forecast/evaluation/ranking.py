@@ -8,9 +8,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from forecast.evaluation.scores import losses_by_origin
-from forecast.evaluation.significance import diebold_mariano, model_confidence_set, skill
-from forecast.evaluation.verdict import SIGNIFICANT
+from forecast.evaluation.scores import PRICE_REFERENCE, losses_by_origin
+from forecast.evaluation.significance import (
+    diebold_mariano,
+    model_confidence_set,
+    skill,
+    superior,
+)
+from forecast.evaluation.verdict import SIGNIFICANT, p_text
 
 PLAUSIBLE = 0.1
 """Models whose confidence-set p-value is at least this cannot be told from the best."""
@@ -34,20 +39,24 @@ class Answer:
 
 
 def which_network(
-    frame: pd.DataFrame, table: pd.DataFrame, *, networks: Sequence[str], step: int
+    frame: pd.DataFrame,
+    *,
+    networks: Sequence[str],
+    step: int,
+    by_seed: pd.DataFrame,
 ) -> Answer:
     """Networks ranked by the pinball loss of their quantiles, against each other and the baselines.
 
-    The networks' differences are judged by their own 90 % model confidence set; the best network
-    and the best baseline by a Diebold-Mariano test; the price by each network's test against last
-    close, with p multiplied by the number of networks (Bonferroni), as the best of several is
-    looked for.
+    The networks' differences are judged by their own 90 % model confidence set. Whether any network
+    beats the best baseline, and its price last close, is judged by a test that counts how many were
+    tried (`significance.superior`); whether the best baseline beats the best network, by a
+    Diebold-Mariano test.
 
     Args:
-        frame: Forecast frame of all models.
-        table: As from `score_table`.
+        frame: Forecast frame of all models; a network's forecasts are the mean of its seeds'.
         networks: Which of the models are networks; at least one, and at least one baseline beside.
         step: Which step.
+        by_seed: `skill_pinball` of each training; index network and seed.
     """
     losses = losses_by_origin(frame, step=step, loss="pinball")
     ranked = losses.mean().sort_values(kind="stable").index
@@ -59,17 +68,13 @@ def which_network(
         inside = model_confidence_set(losses[ours], step=step)
         plausible = [name for name in ours if name == best or not inside[name] < PLAUSIBLE]
     finding, text = _among(best, ours, plausible, losses)
-    own, other = losses[best].to_numpy(), losses[rival].to_numpy()
-    gain, p = skill(own, other), diebold_mariano(own, other, step=step)
-    better = float(own.mean()) < float(other.mean())
-    size = "" if math.isnan(gain) else f"{100 * abs(gain):.2f} % "
-    words = f"{size}{'below' if better else 'above'} that of {rival}"
-    if p < SIGNIFICANT:
-        ending = "a clear gain" if better else f"{rival} needs no network and is better"
-    else:
-        ending = "no clear difference"
-    text += f" Against the best baseline: {best}'s loss is {words} ({_p(p)}): {ending}."
-    return Answer(best, plausible, finding, f"{text} {_price(table, ours, step)}")
+    words = [
+        text,
+        _luck(by_seed["skill_pinball"]),
+        _against(rival, ours, losses, step),
+        _price(frame, ours, step),
+    ]
+    return Answer(best, plausible, finding, " ".join(word for word in words if word))
 
 
 def _among(
@@ -85,38 +90,65 @@ def _among(
             f"Take {best}: its quantiles have the lowest pinball loss of the {len(ours)} networks, "
             f"more than chance would give on {count:,} forecasts (90 % model confidence set).",
         )
-    last = 100 * (losses[plausible[-1]].mean() / losses[best].mean() - 1)
+    behind = 100 * (losses[plausible[-1]].mean() / losses[best].mean() - 1)
+    if len(plausible) == len(ours):
+        return (
+            f"{best} has the lowest loss, but no network differs by more than chance",
+            f"It makes no difference that {count:,} forecasts could show: {best} has the lowest "
+            f"pinball loss, but no network is distinguishable from it (90 % model confidence set); "
+            f"the last, {ours[-1]}, is {behind:.2f} % behind.",
+        )
+    worse = [name for name in ours if name not in plausible]
     others = plausible[1:]
-    every = len(plausible) == len(ours)
-    finding = (
-        f"{best} has the lowest loss, but no network differs by more than chance"
-        if every
-        else f"{best} has the lowest loss; {len(others)} more cannot be told from it"
+    return (
+        f"{best} has the lowest loss; {len(others)} more cannot be told from it",
+        f"Take {best} or what cannot be told from it: it has the lowest pinball loss on "
+        f"{count:,} forecasts, but {_listed(others)} {_is(others)} within chance of it (90 % model "
+        f"confidence set; at most {behind:.2f} % behind). {_listed(worse)} {_is(worse)} worse.",
     )
-    text = (
-        f"The differences {'between the networks' if every else 'at the top'} are not "
-        f"significant: {best} has the lowest pinball loss on {count:,} forecasts, but "
-        f"{_listed(others)} cannot be told from it (90 % model confidence set; at most "
-        f"{last:.2f} % apart)."
-    )
-    if not every:
-        worse = [name for name in ours if name not in plausible]
-        text += f" {_listed(worse)} {'is' if len(worse) == 1 else 'are'} worse."
-    return finding, text
 
 
-def _price(table: pd.DataFrame, ours: list[str], step: int) -> str:
-    rows = table[(table["step"] == step) & table["model"].isin(ours)]
-    better = rows[(rows["dm_p_mse"] * len(ours) < SIGNIFICANT) & (rows["skill_mse"] > 0)]
-    if better.empty:
-        return "No network forecasts the price itself better than last close."
-    names = list(better.sort_values("skill_mse", ascending=False)["model"])
-    return f"The price itself is forecast better than last close by {_listed(names)}."
+def _luck(skills: pd.Series) -> str:
+    """How far the seed alone moves a network, beside how far the networks lie apart."""
+    by_network = skills.groupby(level="network")
+    means, spreads = by_network.mean(), by_network.std(ddof=1)
+    if len(means) < 2 or means.isna().any() or spreads.isna().any():
+        return ""
+    seed = 100 * math.sqrt((spreads**2).mean())
+    return (
+        f"The luck of the seed alone moves a network's skill by ± {seed:.2f} points; the "
+        f"{len(means)} networks' means lie {100 * (means.max() - means.min()):.2f} points apart."
+    )
+
+
+def _against(rival: str, ours: list[str], losses: pd.DataFrame, step: int) -> str:
+    """The best network beside the best baseline."""
+    best = ours[0]
+    own, other = losses[best].to_numpy(), losses[rival].to_numpy()
+    gain = skill(own, other)
+    size = "" if math.isnan(gain) else f"{100 * abs(gain):.2f} % "
+    start = f"Against the best baseline: {best}'s loss is {size}"
+    if float(own.mean()) < float(other.mean()):
+        p, found = superior(losses[ours], other, step=step)
+        counted = f", the best of {len(ours)} having been picked" if len(ours) > 1 else ""
+        ending = f"a clear gain ({_listed(found)})" if found else "no clear difference"
+        return f"{start}below that of {rival} ({p_text(p)}{counted}): {ending}."
+    p = diebold_mariano(own, other, step=step)
+    ending = f"{rival} needs no network and is better" if p < SIGNIFICANT else "no clear difference"
+    return f"{start}above that of {rival} ({p_text(p)}): {ending}."
+
+
+def _price(frame: pd.DataFrame, ours: list[str], step: int) -> str:
+    losses = losses_by_origin(frame, step=step, loss="squared")
+    p, found = superior(losses[ours], losses[PRICE_REFERENCE].to_numpy(), step=step)
+    if not found:
+        return f"No network forecasts the price itself better than last close ({p_text(p)})."
+    return f"The price itself is forecast better than last close by {_listed(found)} ({p_text(p)})."
+
+
+def _is(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"
 
 
 def _listed(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _p(p: float) -> str:
-    return "no test" if math.isnan(p) else "p < 0.001" if p < 0.001 else f"p = {p:.3f}"

@@ -134,6 +134,46 @@ def model_confidence_set(losses: pd.DataFrame, *, step: int, seed: int = SEED) -
     return pd.Series({name: float(values[twin[name]]) for name in losses}, name="mcs_p")
 
 
+def superior(
+    losses: pd.DataFrame, reference: np.ndarray, *, step: int, seed: int = SEED
+) -> tuple[float, list[str]]:
+    """Is any of several models better than the reference, and which, however many were tried?
+
+    Source: P. Hansen (2005), A test for superior predictive ability, Journal of Business &
+    Economic Statistics 23 (`arch.bootstrap.SPA`, its consistent p-value, stationary bootstrap with
+    the blocks of `skill_intervals`). Each difference is divided by its standard deviation first, as
+    in the paper, which `arch` leaves out: else a single erratic model hides all others.
+
+    Args:
+        losses: A row an origin in time's order, a column a model.
+        reference: Loss of the reference at the same origins, shape (n,).
+        step: Sessions ahead.
+        seed: Of the resampling.
+
+    Returns:
+        p-value of no model being better, doubled, as all other tests here are two-sided; and the
+        models that are better at p < 0.05 so counted. NaN and none where there is no test: n < 10,
+        or no difference varies.
+    """
+    gains = losses.rsub(reference, axis=0)
+    gains = gains.loc[:, np.ptp(gains.to_numpy(), axis=0) > 0]
+    if len(losses) < FEWEST_ORIGINS or gains.empty:
+        return float("nan"), []
+    from arch.bootstrap import SPA
+
+    test = SPA(
+        np.zeros(len(gains)),
+        -gains / gains.std(),
+        block_size=max(step, math.ceil(len(losses) ** (1 / 3))),
+        reps=REPETITIONS,
+        bootstrap="stationary",
+        seed=seed,
+    )
+    test.compute()
+    found = [str(gains.columns[place]) for place in test.better_models(0.025)]
+    return min(2 * float(test.pvalues["consistent"]), 1.0), found
+
+
 def pesaran_timmermann(y_true: np.ndarray, y_pred: np.ndarray) -> float:
     """One-sided p-value of no skill in direction.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,27 @@ from typing import Any
 import pandas as pd
 
 from forecast.config import Settings
-from forecast.errors import ConfigError
-from forecast.evaluation.forecasts import write_forecasts
+from forecast.errors import ArtifactError, ConfigError
+from forecast.evaluation.forecasts import read_forecasts, write_forecasts
 from forecast.evaluation.ranking import Answer, which_network
-from forecast.evaluation.scores import as_rows, naive_scale, score_table
-from forecast.files import inside, staged_folder, write_json
+from forecast.evaluation.scores import as_rows, naive_scale, score_table, scores_by
+from forecast.files import inside, write_json
 from forecast.networks.architectures import NETWORKS
 from forecast.pipeline.documents import span_of
+from forecast.pipeline.entrants import Entrant, train_entrants
 from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
+from forecast.pipeline.kept import deciding, kept, key_of, seeds_of
 from forecast.pipeline.preparing import Prepared, prepare
-from forecast.pipeline.provenance import command, settings_document, versions
-from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
-from forecast.pipeline.train import fit_network
+from forecast.pipeline.provenance import command, versions
+from forecast.pipeline.scoring import baseline_forecasts
 from forecast.pipeline.watch import Watch
-from forecast.registry import new_run
 from forecast.report.text import comparison_lines
+
+_RESULT, _FORECASTS, _PAGE = "comparison.json", "forecasts.csv", "index.html"
+# Settings that decide no forecast of a comparison, or that name the file of one.
+_BESIDE = {"network", "seed", "seeds", "folds", "scheme", "trade", "cost"}
+_BY_SEED = ("pinball", "skill_pinball", "skill_mse", "coverage_80")
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,8 @@ class Comparison:
 
     Attributes:
         document: As `compare --json` prints it.
-        forecasts: Forecast frame of the test part: every network, then every baseline.
+        forecasts: Forecast frame of the test part: every network's mean over its seeds, then every
+            baseline.
         report: The page.
     """
 
@@ -57,9 +64,11 @@ def compare(
     as_of: Mapping[str, str] | None = None,
     watch: Watch | None = None,
 ) -> list[Comparison | FailedRun]:
-    """Train each network on each ticker with the same settings, and rank them by their spread.
+    """Train each network with each seed on each ticker, and rank them by their spread.
 
-    Nothing is saved but the report: `train` makes the champion.
+    Every finished training is kept under `reports/<ticker>/compare/<key>/`: an interrupted
+    comparison goes on where it was, and a finished one is not done again. No network is saved:
+    `train` makes the champion.
 
     Args:
         tickers: Such as `AAPL`.
@@ -97,56 +106,124 @@ def _compare(
     as_of: Mapping[str, str] | None,
     watch: Watch,
 ) -> Comparison:
-    begun, run = time.perf_counter(), new_run()
+    begun = time.perf_counter()
     watch.stage(f"fetching {ticker}")
     fetched = fetch_for(ticker, home=home, settings=settings, as_of=as_of)
     if fetched.notice:
         watch.notice(fetched.notice)
+    key = key_of(fetched.bars, deciding(settings, but=_BESIDE))
+    folder = inside(home / "reports", ticker, "compare", key)
+    if known := _finished(folder, networks, settings, home):
+        watch.stage(f"{ticker} was compared before: nothing to do")
+        return known
     one = prepare(fetched, settings)
-    frames, facts = [], {}
-    for number, network in enumerate(networks, start=1):
-        watch.stage(f"network {number} of {len(networks)}: training {network}")
-        start = time.perf_counter()
-        fitted = fit_network([one], settings.model_copy(update={"network": network}), watch=watch)
-        facts[network] = {
-            "parameters": int(fitted.model.count_params()),
-            "seconds": time.perf_counter() - start,
-            "kept_epoch": fitted.kept_epoch,
-        }
-        prediction, _ = calibrated(one, fitted)
-        frames.append(frame_of(one, network, prediction))
+    entrants = train_entrants(one, networks, folder, settings=settings, watch=watch)
+    done = [entrant for entrant in entrants if entrant.error is None]
+    if not done:
+        raise next(entrant.error for entrant in entrants if entrant.error is not None)
     watch.stage("scoring beside the baselines")
-    forecasts = pd.concat([*frames, baseline_forecasts(one)], ignore_index=True)
+    baselines = kept(folder / "baselines.csv", one, partial(baseline_forecasts, one))
+    forecasts = pd.concat([*(entrant.ensemble() for entrant in done), baselines], ignore_index=True)
     scale = naive_scale(one.bars["close"].loc[: one.fitted_until])
     table = score_table(forecasts, naive_mae={ticker: scale})
-    answer = which_network(forecasts, table, networks=networks, step=settings.horizon)
-    document = _document(one, table, answer, facts, run=run, settings=settings)
-    with staged_folder(inside(home / "reports", ticker, "compare", run)) as stage:
-        watch.stage("drawing the report")
-        document["seconds"] = {"total": time.perf_counter() - begun}
-        _report(stage, document, forecasts)
+    by_seed = _by_seed(done, baselines, step=settings.horizon)
+    answer = which_network(
+        forecasts,
+        networks=[entrant.network for entrant in done],
+        step=settings.horizon,
+        by_seed=by_seed,
+    )
+    facts = {entrant.network: _facts(entrant, by_seed) for entrant in entrants}
+    document = {
+        "ticker": ticker,
+        "key": key,
+        "status": "compared",
+        **_scores(one, table, answer, facts, settings),
+        **_provenance(one, networks, settings),
+        "report": (folder / _PAGE).relative_to(home).as_posix(),
+        "plots": [],
+        "seconds": {},
+    }
+    watch.stage("drawing the report")
+    _write(folder, document, forecasts, begun=begun, home=home)
     return Comparison(document, forecasts, home / document["report"])
 
 
-def _document(
+def _asked(networks: list[str], settings: Settings) -> dict[str, Any]:
+    """What a finished comparison must have been asked for to stand for this one."""
+    return deciding(settings, but={"network"}) | {"networks": networks}
+
+
+def _finished(
+    folder: Path, networks: list[str], settings: Settings, home: Path
+) -> Comparison | None:
+    """The comparison in the folder, if it is whole and was asked for in the same way."""
+    try:
+        document = json.loads((folder / _RESULT).read_bytes())
+        failed = any(one["error"] for one in document["networks"].values())
+        same = document["settings"] == _asked(networks, settings)
+        if failed or not same or not (folder / _PAGE).is_file():
+            return None
+        forecasts = read_forecasts(folder / _FORECASTS)
+        return Comparison(
+            {**document, "status": "current"}, forecasts, home / str(document["report"])
+        )
+    except (OSError, ValueError, KeyError, TypeError, ArtifactError):
+        # Not there yet, or damaged: then it is made again from the trainings that are kept.
+        return None
+
+
+def _by_seed(done: list[Entrant], baselines: pd.DataFrame, *, step: int) -> pd.DataFrame:
+    """Scores of each training at this step; index network and seed."""
+    names = {
+        f"{entrant.network} {training.seed}": (entrant.network, training.seed)
+        for entrant in done
+        for training in entrant.trainings
+    }
+    single = [
+        training.forecasts.assign(model=f"{entrant.network} {training.seed}")
+        for entrant in done
+        for training in entrant.trainings
+    ]
+    frame = pd.concat([*single, baselines], ignore_index=True)
+    frame = frame[frame["step"] == step]
+    table = scores_by(frame, pd.Series("all", index=frame.index, name="part"))
+    rows = table.set_index("model").loc[list(names), [*_BY_SEED]]
+    rows.index = pd.MultiIndex.from_tuples(names.values(), names=["network", "seed"])
+    return rows
+
+
+def _facts(entrant: Entrant, by_seed: pd.DataFrame) -> dict[str, Any]:
+    """What the document says of a network beside its scores."""
+    if entrant.error is not None:
+        return {"error": entrant.error.as_document()}
+    facts = [training.facts for training in entrant.trainings]
+    own = by_seed[by_seed.index.get_level_values("network") == entrant.network]
+    startups = [one.startup for one in facts if one.startup is not None]
+    return {
+        "error": None,
+        "parameters": facts[0].parameters,
+        "seconds": sum(one.seconds for one in facts) / len(facts),
+        "startup": max(startups, default=None),
+        "mean": as_rows(own.mean().to_frame().T)[0],
+        "spread": as_rows(own.std(ddof=1).to_frame().T)[0],
+        "seeds": [
+            {"seed": training.seed, **asdict(training.facts), **scores}
+            for training, scores in zip(entrant.trainings, as_rows(own), strict=True)
+        ],
+    }
+
+
+def _scores(
     one: Prepared,
     table: pd.DataFrame,
     answer: Answer,
     facts: dict[str, dict[str, Any]],
-    *,
-    run: str,
     settings: Settings,
 ) -> dict[str, Any]:
-    fetched = one.fetched
     fastest = min(answer.plausible, key=lambda name: float(facts[name]["seconds"]))
-    advice = f" Of these {fastest} trained fastest ({facts[fastest]['seconds']:.1f} s)."
-    shared = {
-        name: value for name, value in settings_document(settings).items() if name != "network"
-    }
+    advice = f" Of these {fastest} trained fastest ({facts[fastest]['seconds']:.1f} s a seed)."
     return {
-        "ticker": one.ticker,
-        "key": run,
-        "source": fetched.source,
         "target": settings.target,
         "lookback": settings.lookback,
         "horizon": settings.horizon,
@@ -156,20 +233,25 @@ def _document(
         "finding": answer.finding,
         "best": answer.best,
         "plausible": answer.plausible,
+        "seeds": seeds_of(settings),
         "networks": facts,
-        "report": f"reports/{one.ticker}/compare/{run}/index.html",
-        "plots": [],
-        "seconds": {},
+    }
+
+
+def _provenance(one: Prepared, networks: list[str], settings: Settings) -> dict[str, Any]:
+    fetched = one.fetched
+    return {
+        "source": fetched.source,
         "snapshot": fetched.snapshot,
         "currency": fetched.history.currency,
         "notice": fetched.notice,
         "findings": [finding.as_document() for finding in fetched.findings],
-        "settings": shared | {"features": list(one.inputs.feature_names)},
+        "settings": _asked(networks, settings),
         "command": command(
             "compare",
             [one.ticker],
             settings,
-            f"--networks={','.join(facts)}",
+            f"--networks={','.join(networks)}",
             f"--as-of={one.ticker}={fetched.snapshot}",
         ),
         "versions": versions(),
@@ -186,13 +268,18 @@ def _sorted(table: pd.DataFrame, *, step: int) -> pd.DataFrame:
     )
 
 
-def _report(folder: Path, document: dict[str, Any], forecasts: pd.DataFrame) -> None:
+def _write(
+    folder: Path, document: dict[str, Any], forecasts: pd.DataFrame, *, begun: float, home: Path
+) -> None:
+    """Everything into the folder; `comparison.json` goes first and comes last."""
     from forecast.report.evaluation_page import write_comparison
 
-    write_forecasts(folder / "forecasts.csv", forecasts)
+    (folder / _RESULT).unlink(missing_ok=True)
+    write_forecasts(folder / _FORECASTS, forecasts)
+    document["seconds"] = {"total": time.perf_counter() - begun}
     written = write_comparison(folder, document=document, forecasts=forecasts)
-    report = Path(document["report"]).parent
     document["plots"] = [
-        (report / path.name).as_posix() for path in written if path.suffix == ".png"
+        path.relative_to(home).as_posix() for path in written if path.suffix == ".png"
     ]
-    write_json(folder / "comparison.json", document)
+    document["seconds"] = {"total": time.perf_counter() - begun}
+    write_json(folder / _RESULT, document)

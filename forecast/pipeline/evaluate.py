@@ -25,15 +25,8 @@ from forecast.market.fetching import Fetched
 from forecast.pipeline.documents import lag_of, span_of
 from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
-from forecast.pipeline.folds import (
-    Fold,
-    Pooled,
-    asked,
-    forecast_folds,
-    key_of,
-    make_folds,
-    seeds_of,
-)
+from forecast.pipeline.folds import Fold, Pooled, forecast_folds, key_of, make_folds
+from forecast.pipeline.kept import deciding, seeds_of
 from forecast.pipeline.provenance import command, versions
 from forecast.pipeline.scoring import detail_of
 from forecast.pipeline.watch import Watch
@@ -146,7 +139,7 @@ def _finished(folder: Path, settings: Settings, home: Path) -> Evaluation | None
     """The evaluation in the folder, if it is whole and was asked for in the same way."""
     try:
         document = json.loads((folder / _RESULT).read_bytes())
-        if document["settings"] != asked(settings) or not (folder / _PAGE).is_file():
+        if document["settings"] != deciding(settings) or not (folder / _PAGE).is_file():
             return None
         forecasts = read_forecasts(folder / _FORECASTS)
         return Evaluation(
@@ -261,7 +254,7 @@ def _provenance(fetched: Fetched, settings: Settings) -> dict[str, Any]:
         "currency": fetched.history.currency,
         "notice": fetched.notice,
         "findings": [finding.as_document() for finding in fetched.findings],
-        "settings": asked(settings),
+        "settings": deciding(settings),
         "command": command(
             "evaluate",
             [fetched.ticker],

@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.config import Settings
-from forecast.errors import ArtifactError
-from forecast.evaluation.forecasts import QUANTILE_COLUMNS, read_forecasts, write_forecasts
 from forecast.evaluation.walk_forward import walk_forward
-from forecast.features.indicators import check_features
-from forecast.features.inputs import DEFAULT_FEATURES, fit_on, origins_of, warm_up_of
+from forecast.features.inputs import fit_on, origins_of, warm_up_of
 from forecast.features.splits import Split
 from forecast.market.fetching import Fetched
+from forecast.pipeline import kept
 from forecast.pipeline.preparing import Prepared
-from forecast.pipeline.provenance import code_hash, data_hash, settings_document, versions
 from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
 from forecast.pipeline.train import fit_network
 from forecast.pipeline.watch import Watch
 
-# Settings that no forecast of a fold depends on, given the bars. All others, also those to come,
-# are part of the key.
-_ELSEWHERE = {"source", "store", "exchange", "keep_snapshots", "quality", "tensorboard"}
+# Settings that only what comes after the folds' forecasts depends on; a seed names its file.
 _AFTERWARDS = {"seed", "seeds", "trade", "cost"}
-_CODE = ("features", "networks", "baselines", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -61,38 +51,12 @@ class Pooled:
 
     def ensemble(self) -> pd.DataFrame:
         """The seeds' forecasts averaged: mean log return of the point and of each quantile."""
-        frames = list(self.by_seed.values())
-        prices = ["predicted", *QUANTILE_COLUMNS]
-        logs = np.mean([np.log(frame[prices].to_numpy()) for frame in frames], axis=0)
-        mean = frames[0].copy()
-        # One seed's forecasts stay as they are, to the bit.
-        mean[prices] = np.exp(logs) if len(frames) > 1 else frames[0][prices]
-        return mean
-
-
-def asked(settings: Settings) -> dict[str, Any]:
-    """The settings that the result of an evaluation depends on."""
-    document = settings_document(settings)
-    chosen = {name: value for name, value in document.items() if name not in _ELSEWHERE}
-    return chosen | {"features": list(_features(settings))}
+        return kept.ensemble(list(self.by_seed.values()))
 
 
 def key_of(bars: pd.DataFrame, settings: Settings) -> str:
     """Names everything that the folds' forecasts depend on: settings, bars, code, libraries."""
-    wanted = {name: value for name, value in asked(settings).items() if name not in _AFTERWARDS}
-    document = {
-        "settings": wanted,
-        "bars": data_hash(bars),
-        "code": code_hash(*_CODE),
-        "on": versions(),
-    }
-    text = json.dumps(document, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def seeds_of(settings: Settings) -> list[int]:
-    """The seeds, from the one that was set on."""
-    return [(settings.seed + number) % 2**32 for number in range(settings.seeds)]
+    return kept.key_of(bars, kept.deciding(settings, but=_AFTERWARDS))
 
 
 def make_folds(fetched: Fetched, settings: Settings) -> list[Fold]:
@@ -102,7 +66,7 @@ def make_folds(fetched: Fetched, settings: Settings) -> list[Fold]:
         ConfigError: if a feature is unknown.
         NotEnoughBars: saying how many sessions are needed.
     """
-    names, bars = _features(settings), fetched.bars
+    names, bars = kept.features_of(settings), fetched.bars
     splits = walk_forward(
         origins_of(len(bars), names, lookback=settings.lookback, horizon=settings.horizon),
         folds=settings.folds,
@@ -132,18 +96,18 @@ def forecast_folds(
         TrainingError: if a training diverged.
         ArtifactError: if the folder cannot be written.
     """
-    seeds = seeds_of(settings)
+    seeds = kept.seeds_of(settings)
     baselines: list[pd.DataFrame] = []
     by_seed: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
     for fold in folds:
         where, name = f"fold {fold.number} of {len(folds)}", f"fold-{fold.number:02d}"
         path = folder / f"{name}-baselines.csv"
-        baselines.append(_kept(path, fold.one, partial(_baselines, fold.one, where, watch)))
+        baselines.append(kept.kept(path, fold.one, partial(_baselines, fold.one, where, watch)))
         for seed in seeds:
             path = folder / f"{name}-seed-{seed}.csv"
             own = settings.model_copy(update={"seed": seed})
             by_seed[seed].append(
-                _kept(path, fold.one, partial(_network, fold.one, own, where, watch))
+                kept.kept(path, fold.one, partial(_network, fold.one, own, where, watch))
             )
     return Pooled(
         pd.concat(baselines, ignore_index=True),
@@ -161,27 +125,6 @@ def _network(one: Prepared, settings: Settings, where: str, watch: Watch) -> pd.
     fitted = fit_network([one], settings, watch=watch)
     prediction, _ = calibrated(one, fitted)
     return frame_of(one, settings.network, prediction)
-
-
-def _kept(path: Path, one: Prepared, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """The forecasts in the file, or else made and written to it."""
-    if path.exists():
-        try:
-            frame = read_forecasts(path)
-        except ArtifactError:
-            pass
-        else:
-            wanted = one.part("test").origin.as_unit("s").repeat(one.inputs.horizon)
-            models = frame["model"].nunique()
-            if sorted(frame["origin"]) == sorted([*wanted] * models):
-                return frame
-    frame = make()
-    write_forecasts(path, frame)
-    return frame
-
-
-def _features(settings: Settings) -> tuple[str, ...]:
-    return check_features(settings.features or DEFAULT_FEATURES[settings.target])
 
 
 def _prepare(

@@ -11,10 +11,11 @@ import pandas as pd
 from forecast.files import write_atomically
 from forecast.report import plots, wording
 from forecast.report.calibration import coverage_plot
+from forecast.report.compared import compared_models
 from forecast.report.equity import RULES, equity
 from forecast.report.html import render_page, write_pictures
 from forecast.report.picture import Picture
-from forecast.report.skills import fold_skills, model_skills
+from forecast.report.skills import fold_skills
 
 _FOLD = ("skill_mse", "skill_pinball", "coverage_80", "direction_accuracy", "mae_price")
 
@@ -106,44 +107,62 @@ def write_comparison(
     Returns, Raises: as `write_evaluation`.
     """
     ticker, step = str(document["ticker"]), int(document["horizon"])
-    networks = document["networks"]
+    networks = {name: one for name, one in document["networks"].items() if not one["error"]}
     rows = [row for row in document["scores"] if row["step"] == step]
+    seeds = len(document["seeds"])
     pictures = [
-        model_skills(
+        compared_models(
             rows,
-            list(networks),
+            networks,
+            document["plausible"],
             ticker=ticker,
             title=f"{ticker}: {document['finding']}",
             subtitle=f"{wording.ahead(step)} · {wording.whole(rows[0]['origins'])} forecasts, "
-            + wording.span(document["split"]["test"]["first"], document["split"]["test"]["last"]),
+            + wording.span(document["split"]["test"]["first"], document["split"]["test"]["last"])
+            + (f" · mean of {seeds} seeds" if seeds > 1 else ""),
         )
     ]
-    best = next(str(row["model"]) for row in rows if row["model"] in networks)
+    best = str(document["best"])
     held = coverage_plot(forecasts, ticker=ticker, model=best, step=step)
     pictures += [held] if held else []
-    keys = (
-        "model",
-        "pinball",
-        "skill_pinball",
-        "dm_p_pinball",
-        "mcs_p_pinball",
-        "coverage_80",
-        "skill_mse",
-        "dm_p_mse",
-        "mcs_p_mse",
-        "parameters",
-        "seconds",
-    )
-    ranking = [
-        {key: {**row, **networks.get(row["model"], {})}.get(key) for key in keys} for row in rows
-    ]
     shown = {
         **document,
         "network": best,
-        "ranking": {"caption": "Networks and baselines", "rows": ranking},
+        "ranking": {
+            "caption": "Networks and baselines",
+            "rows": [_ranked(row, networks.get(row["model"])) for row in rows],
+        },
+        "failed": [
+            {"network": name, "error": f"{one['error']['type']}: {one['error']['message']}"}
+            for name, one in document["networks"].items()
+            if one["error"]
+        ],
     }
-    sections = (("ranking", "The best spread first"),)
+    sections = (("ranking", "The best spread first"), ("failed", "Failed"))
     return _write(folder, shown, pictures, "comparison.html", sections)
+
+
+_RANKED = (
+    "model",
+    "skill_pinball",
+    "seeds_skill",
+    "dm_p_pinball",
+    "mcs_p_pinball",
+    "coverage_80",
+    "skill_mse",
+    "dm_p_mse",
+    "parameters",
+    "seconds",
+)
+
+
+def _ranked(row: Mapping[str, Any], network: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A line of the ranking: a model's scores, and of a network what it took and its seeds."""
+    known: dict[str, Any] = {**row, "seeds_skill": wording.NOTHING}
+    if network is not None:
+        mean, spread = (network[part]["skill_pinball"] for part in ("mean", "spread"))
+        known |= {**network, "seeds_skill": wording.around(mean, spread)}
+    return {key: known.get(key) for key in _RANKED}
 
 
 def _write(

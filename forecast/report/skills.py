@@ -1,4 +1,4 @@
-"""How much better than the reference, and how sure: by fold and seed, or model beside model."""
+"""How much better than the reference, and how sure: fold by fold, seed by seed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
-from forecast.report.wording import count, finite, fixed, percent, shorten
+from forecast.report.wording import count, finite, fixed, percent
 
 _PRICE, _SPREAD = "Price: squared error below last close", "Spread: pinball loss below "
 
@@ -121,94 +121,3 @@ def _draw_folds(
 
 def _month(session: Any) -> str:
     return f"{pd.Timestamp(session):%b %Y}"
-
-
-def model_skills(
-    scores: Sequence[Mapping[str, Any]],
-    networks: Sequence[str],
-    *,
-    ticker: str,
-    title: str,
-    subtitle: str,
-) -> Picture:
-    """Skill of every model with its 95 % interval, price on the left, spread on the right.
-
-    Args:
-        scores: Rows of the score table at one step, the best first.
-        networks: Which of the models are networks.
-        ticker: Named in the alternative text.
-        title: The finding.
-        subtitle: What was compared.
-    """
-    figure = style.new_figure(title, subtitle)
-    grid = figure.add_gridspec(1, 2, left=0.135, right=0.965, bottom=0.115, top=0.79, wspace=0.08)
-    reference = next(
-        (str(row["pinball_reference"]) for row in scores if row.get("pinball_reference")), "ewma"
-    )
-    at = np.arange(len(scores))[::-1]
-    for place, (kind, heading) in enumerate(
-        {"mse": _PRICE, "pinball": _SPREAD + reference}.items()
-    ):
-        axes = figure.add_subplot(grid[place])
-        style.dress(axes, heading=heading)
-        axes.grid(visible=False, axis="y")
-        axes.axvline(0, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)))
-        shown = [finite(row.get(f"skill_{kind}")) for row in scores]
-        # A baseline that is far off (drift's spread) must not squeeze all others together.
-        sizes = [abs(value) for value in shown if value is not None]
-        reach = 100 * max(2.5 * float(np.median(sizes)) if sizes else 0.0, 0.02)
-        for height, row, value in zip(at, scores, shown, strict=True):
-            network = row["model"] in networks
-            colour = BLUE if network else MUTED
-            if value is None:
-                continue
-            low, high = (finite(row.get(f"skill_{kind}_{end}")) for end in ("low", "high"))
-            if low is not None and high is not None:
-                axes.plot(
-                    [100 * low, 100 * high],
-                    [height, height],
-                    color=colour,
-                    linewidth=2.2,
-                    alpha=0.55,
-                )
-            marker = "D" if network else "o"
-            beyond = abs(100 * value) > reach
-            spot = float(np.clip(100 * value, -reach, reach))
-            axes.plot(
-                spot,
-                height,
-                marker="<" if beyond and value < 0 else ">" if beyond else marker,
-                markersize=8 if network else 6.5,
-                color=colour,
-                zorder=3,
-            )
-            axes.text(
-                1.0,
-                height,
-                percent(value, 2, signed=True).removesuffix(" %"),
-                transform=axes.get_yaxis_transform(),
-                ha="right",
-                va="center",
-                size=style.SMALL,
-                color=INK,
-            )
-        axes.set_xlim(-1.12 * reach, 1.45 * reach)
-        names = [shorten(row["model"], 14) for row in scores]
-        axes.set_yticks(at, names if place == 0 else [""] * len(at))
-        for tick, row in zip(axes.get_yticklabels(), scores, strict=True):
-            tick.set(weight="bold" if row["model"] in networks else "normal")
-        axes.set_ylim(-0.6, len(scores) - 0.35)
-        axes.xaxis.set_major_locator(mticker.MaxNLocator(nbins=5))
-        axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
-        axes.set_xlabel("skill [%], right is better", size=style.SMALL, color=MUTED)
-    alt = f"Skill of {count(len(scores), 'model')} on {ticker}. {title}. " + " ".join(
-        f"{row['model']}: price {percent(row.get('skill_mse'), 2, signed=True)}, spread "
-        f"{percent(row.get('skill_pinball'), 2, signed=True)}."
-        for row in scores
-    )
-    reading = (
-        "Right of the dashed line a model is better than the reference, with the bar as the 95 % "
-        "interval. Diamonds are networks. Where the bars of two models overlap widely, ask the "
-        "model set’s p in the table before preferring one; arrows point to values outside."
-    )
-    return Picture("model_skills", figure, title, alt, reading)

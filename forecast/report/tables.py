@@ -62,6 +62,7 @@ METRICS: dict[str, Metric] = {
     "skill_pinball_high": Metric("to", "%", _signed(2)),
     "dm_p_pinball": Metric("p, spread", "", p_value),
     "mcs_p_pinball": Metric("Model set p, spread", "", p_value),
+    "seeds_skill": Metric("Single seeds", "%", str),
     "total_return": Metric("Return in all", "%", _signed(1)),
     "annual_return": Metric("Return a year", "%", _signed(1)),
     "volatility": Metric("Volatility a year", "%", _percent(1)),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from forecast.report.wording import around
+
 _COLUMNS = [
     ("model", "model", "{}"),
     ("MSE", "mse_price", "{:.6g}"),
@@ -154,24 +156,41 @@ def comparison_lines(document: dict[str, Any]) -> list[str]:
     Args:
         document: A comparison as `compare --json` prints it.
     """
-    test = document["split"]["test"]
+    test, seeds = document["split"]["test"], document["seeds"]
+    again = " (compared before: nothing was done again)" if document["status"] == "current" else ""
+    networks = document["networks"]
+    order = [row["model"] for row in document["scores"] if row["step"] == document["horizon"]]
     return [
         f"{document['ticker']}: {_ahead(document)}, {test['origins']} forecasts of sessions that "
-        f"no model saw, {test['first']} to {test['last']} ({document['source']})",
+        f"no model saw, {test['first']} to {test['last']} ({document['source']}){again}",
         "",
         *_score_table(document),
         "",
         *aligned(
-            [["network", "weights", "training"]]
-            + [
-                [name, f"{one['parameters']:,}", f"{one['seconds']:.1f} s"]
-                for name, one in document["networks"].items()
-            ]
+            [["network", "weights", "training a seed", "compiling", "skill spread, single seeds"]]
+            + [_took(name, networks[name]) for name in order if name in networks]
+        ),
+        f"Scores above are of the mean of {len(seeds)} seeds' forecasts." if len(seeds) > 1 else "",
+        *(
+            f"! {name} failed: {_error_text(one['error'])}"
+            for name, one in networks.items()
+            if one["error"]
         ),
         "",
         *textwrap.wrap(document["answer"], 100),
         "",
         f"Report: {document['report']}",
+    ]
+
+
+def _took(name: str, one: dict[str, Any]) -> list[str]:
+    """What a network took, and its seeds' skill with their spread."""
+    return [
+        name,
+        f"{one['parameters']:,}",
+        f"{one['seconds']:.1f} s",
+        shown(one["startup"], "{:.1f} s"),
+        f"{around(one['mean']['skill_pinball'], one['spread']['skill_pinball'])} %",
     ]
 
 

@@ -66,6 +66,14 @@ def percent(value: Any, digits: int = 1, *, signed: bool = False) -> str:
     return f"{sign}{known * 100:,.{digits}f} %".replace("-", _MINUS)
 
 
+def around(mean: Any, spread: Any, digits: int = 2) -> str:
+    """Fractions in percent, without the sign for it: `+1.89 ± 0.07`; the spread may be missing."""
+    middle = percent(mean, digits, signed=True).removesuffix(" %")
+    if finite(mean) is None or finite(spread) is None:
+        return middle
+    return f"{middle} ± {percent(spread, digits).removesuffix(' %')}"
+
+
 def fixed(value: Any, decimals: int = 2) -> str:
     """A number whose size is known, such as a correlation: `−0.03`."""
     known = finite(value)

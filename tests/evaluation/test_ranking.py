@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 
 from forecast.evaluation.ranking import which_network
-from forecast.evaluation.scores import score_table
 
 Z = np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645])
 QUANTILES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
@@ -39,25 +38,35 @@ def frame_of(models, *, origins=400, seed=3):
 BASELINES = {"last_close": (1.6, 0.0), "ewma": (1.1, 0.0), "garch": (1.15, 0.0)}
 
 
+def seeds_of(networks, skills=(0.01, 0.01)):
+    index = pd.MultiIndex.from_product(
+        [list(networks), range(len(skills))], names=["network", "seed"]
+    )
+    return pd.DataFrame({"skill_pinball": np.tile(skills, len(networks))}, index=index)
+
+
+def ask(frame, networks):
+    return which_network(frame, networks=list(networks), step=1, by_seed=seeds_of(networks))
+
+
 def answer(networks, **options):
-    frame = frame_of({**networks, **BASELINES}, **options)
-    return which_network(frame, score_table(frame), networks=list(networks), step=1)
+    return ask(frame_of({**networks, **BASELINES}, **options), networks)
 
 
 def test_equal_networks_are_said_to_be_equal():
     found = answer({"lstm": (1.0, 0.0), "gru": (1.0, 0.0), "bilstm": (1.001, 0.0)})
     assert set(found.plausible) == {"lstm", "gru", "bilstm"}
     assert found.plausible[0] == found.best
-    assert "not significant" in found.text
+    assert "no network is distinguishable from" in found.text
     assert "no network differs by more than chance" in found.finding
-    assert "No network forecasts the price itself better than last close." in found.text
+    assert "No network forecasts the price itself better than last close (no test)." in found.text
 
 
 def test_a_clearly_better_network_is_named():
     found = answer({"lstm": (2.5, 0.0), "gru": (1.0, 0.0)})
     assert (found.best, found.plausible) == ("gru", ["gru"])
     assert found.text.startswith("Take gru")
-    assert "not significant" not in found.text
+    assert "distinguishable" not in found.text
     # Too wide by a tenth costs about 0.5 %, which 400 forecasts hardly show.
     assert "best baseline: gru's loss is" in found.text
     assert "below that of ewma" in found.text
@@ -81,31 +90,63 @@ def test_a_baseline_that_never_errs_has_no_share():
     rows = frame["model"] != "lstm"
     frame["actual"] = frame.groupby("origin")["predicted"].transform("first")
     frame.loc[rows, sure] = frame.loc[rows, ["actual"] * len(sure)].to_numpy()
-    found = which_network(frame, score_table(frame), networks=["lstm"], step=1)
+    found = ask(frame, ["lstm"])
     assert "lstm's loss is above that of last_close" in found.text
     assert "nan" not in found.text
 
 
 def test_a_price_skill_is_named_and_luck_is_not():
     found = answer({"lstm": (1.0, 0.3), "gru": (1.0, 0.0)})
-    assert "forecast better than last close by lstm." in found.text
+    assert "forecast better than last close by lstm (p < 0.001)." in found.text
 
 
 def test_the_price_counts_how_many_were_tried():
-    """A p-value of 0.03 is news for one network, and none for five."""
+    """What is news for one network is none for thirty."""
+    networks = {f"n{number}": (1.0, 0.0) for number in range(30)}
+    frame = frame_of({**networks, **BASELINES}, origins=150)
+    rng = np.random.default_rng(5)
+    for name in networks:
+        # Forecasts of nothing, each its own: the luckiest looks as if it knew something.
+        rows = (frame["model"] == name).to_numpy()
+        frame.loc[rows, "predicted"] *= np.exp(rng.normal(0, 0.0001, rows.sum()))
+    squared = (frame["actual"] - frame["predicted"]) ** 2
+    luckiest = squared.groupby(frame["model"]).mean().loc[list(networks)].idxmin()
+    assert f"better than last close by {luckiest}" in ask(frame, [luckiest]).text
+    assert "No network" in ask(frame, list(networks)).text
+
+
+def test_a_gain_over_the_baselines_is_clear_only_where_it_is():
+    poor = {"last_close": (2.5, 0.0), "ewma": (2.0, 0.0)}
+    networks = {"lstm": (1.0, 0.0), "gru": (1.0, 0.0), "tcn": (2.5, 0.0)}
+    clear = ask(frame_of({**networks, **poor}), networks).text
+    assert (
+        "below that of ewma (p < 0.001, the best of 3 having been picked): a clear gain (" in clear
+    )
+    assert "tcn is worse" in clear
+    assert (
+        "p < 0.001): a clear gain (lstm)." in ask(frame_of({"lstm": (1, 0), **poor}), ["lstm"]).text
+    )
+    # Of the same width as ewma's, with other noise: nothing to be found.
+    assert "no clear difference" in answer({"lstm": (1.1, 0.0)}).text
+
+
+def test_the_luck_of_the_seed_stands_beside_the_networks_distance():
     networks = {"lstm": (1.0, 0.0), "gru": (1.0, 0.0)}
     frame = frame_of({**networks, **BASELINES})
-    table = score_table(frame)
-    table.loc[table["model"] == "lstm", ["skill_mse", "dm_p_mse"]] = [0.01, 0.03]
-    one = which_network(frame, table, networks=["lstm"], step=1)
-    two = which_network(frame, table, networks=["lstm", "gru"], step=1)
-    assert "better than last close by lstm" in one.text
-    assert "No network" in two.text
+    by_seed = seeds_of(networks)
+    by_seed["skill_pinball"] = [0.01, 0.03, 0.04, 0.06]
+    found = which_network(frame, networks=list(networks), step=1, by_seed=by_seed)
+    # Two pairs 0.02 apart have a deviation of 0.0141 each; their means lie 0.03 apart.
+    assert "skill by ± 1.41 points; the 2 networks' means lie 3.00 points apart." in found.text
+    alone = which_network(
+        frame, networks=list(networks), step=1, by_seed=seeds_of(networks, skills=(0.01,))
+    )
+    assert "luck" not in alone.text
 
 
 def test_ties_are_all_plausible_however_alike():
     frame = frame_of({"lstm": (1.0, 0.0), **BASELINES})
     twin = frame[frame["model"] == "lstm"].assign(model="gru")
     frame = pd.concat([frame, twin], ignore_index=True)
-    found = which_network(frame, score_table(frame), networks=["lstm", "gru"], step=1)
+    found = ask(frame, ["lstm", "gru"])
     assert set(found.plausible) == {"lstm", "gru"}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +14,7 @@ from forecast.evaluation.significance import (
     pesaran_timmermann,
     skill,
     skill_intervals,
+    superior,
 )
 
 RNG = np.random.default_rng(11)
@@ -115,3 +118,44 @@ def test_pesaran_timmermann_without_two_directions():
     assert np.isnan(pesaran_timmermann(RNG.normal(size=50), np.ones(50)))
     assert np.isnan(pesaran_timmermann(np.ones(50), RNG.normal(size=50)))
     assert np.isnan(pesaran_timmermann(RNG.normal(size=50), np.zeros(50)))
+
+
+def test_superior_models_are_found_and_noise_is_not():
+    rng = np.random.default_rng(4)
+    reference = rng.gamma(2.0, 1.0, 500)
+    losses = pd.DataFrame(
+        {
+            "better": reference - 0.2 + rng.normal(0, 0.5, 500),
+            "same": reference + rng.normal(0, 0.5, 500),
+            # Its mean is lower by luck, and its scatter would drown the others' if it were not
+            # divided by its own deviation.
+            "erratic": reference - 0.3 + rng.normal(0, 30.0, 500),
+            "twin": reference,
+        }
+    )
+    p, found = superior(losses, reference, step=1)
+    assert p < 0.001
+    assert found == ["better"]
+    p, found = superior(losses[["same", "erratic"]], reference, step=1)
+    assert p > 0.05
+    assert found == []
+
+
+def test_superior_where_there_is_no_test():
+    reference = np.arange(20.0)
+    same = pd.DataFrame({"a": reference, "b": reference - 1.0})
+    assert math.isnan(superior(same, reference, step=1)[0])
+    short = pd.DataFrame({"a": np.arange(9.0) ** 2})
+    assert superior(short, reference[:9], step=1)[1] == []
+
+
+def test_superior_rejects_as_seldom_as_it_says():
+    """Five models that differ from the reference by noise: 2.5 % of the tests find one better."""
+    rng = np.random.default_rng(8)
+    found = 0
+    for _ in range(60):
+        reference = rng.gamma(2.0, 1.0, 150)
+        losses = pd.DataFrame(reference[:, None] + rng.normal(0, 0.3, (150, 5)))
+        found += bool(superior(losses.add_prefix("m"), reference, step=1)[1])
+    # Binomial(60, 0.025): 6 or more in 0.4 % of such tests.
+    assert found <= 5

@@ -13,9 +13,10 @@ from forecast.evaluation.lag import lag_test
 from forecast.evaluation.scores import as_rows, score_table
 from forecast.evaluation.verdict import verdict
 from forecast.pipeline.documents import lag_of
+from forecast.report.compared import compared_models
 from forecast.report.equity import equity
 from forecast.report.evaluation_page import write_comparison, write_evaluation
-from forecast.report.skills import fold_skills, model_skills
+from forecast.report.skills import fold_skills
 from forecast.report.text import comparison_lines, evaluation_lines
 
 EVIL = "<script>alert(1)</script>"
@@ -175,46 +176,110 @@ def test_every_fold_shows_its_skill_and_its_seeds(document):
     )
 
 
-def test_a_model_far_off_is_an_arrow_and_keeps_its_number():
+def entrant(seconds, skills, *, parameters=1234):
+    seeds = [
+        {"seed": 7 + number, "skill_pinball": skill, "skill_mse": None}
+        for number, skill in enumerate(skills)
+    ]
+    return {
+        "error": None,
+        "parameters": parameters,
+        "seconds": seconds,
+        "startup": None,
+        "mean": {"skill_pinball": float(np.mean(skills))},
+        "spread": {"skill_pinball": float(np.std(skills, ddof=1)) if len(skills) > 1 else None},
+        "seeds": seeds,
+    }
+
+
+def drawn(axes):
+    """Markers drawn one by one: shape, and whether it is filled with a colour of its own."""
+    return [
+        (line.get_marker(), line.get_markerfacecolor() == line.get_markeredgecolor())
+        for line in axes.lines
+        if line.get_marker() not in ("None", "") and len(line.get_xdata()) == 1
+    ]
+
+
+def test_models_side_by_side_with_seeds_and_seconds():
+    skills = {"gru": 0.012, "lstm": 0.011, "tcn": 0.01, "ewma": 0.0, "garch": -0.01, "drift": -0.9}
     rows = [
         {"model": name, "skill_mse": None, "skill_pinball": skill, "pinball_reference": "ewma"}
-        for name, skill in (("lstm", 0.01), ("ewma", 0.0), ("garch", -0.01), ("drift", -0.9))
+        for name, skill in skills.items()
     ]
-    picture = model_skills(rows, ["lstm"], ticker="XYZ", title="t", subtitle="s")
-    _, spread = picture.figure.axes
-    assert labels_of(spread) == ["+1.00", "0.00", "−1.00", "−90.00"]
-    markers = [line.get_marker() for line in spread.lines if line.get_marker() not in ("None", "")]
-    assert markers == ["D", "o", "o", "<"]
-    assert [label.get_text() for label in picture.figure.axes[0].get_yticklabels()] == [
-        "lstm", "ewma", "garch", "drift",
+    networks = {
+        "tcn": entrant(3.0, [0.01, 0.01]),
+        "lstm": entrant(40.0, [0.01, 0.012], parameters=54_296),
+        "gru": entrant(20.0, [0.01, 0.02]),
+    }
+    picture = compared_models(
+        rows, networks, ["gru", "lstm"], ticker="XYZ", title="t", subtitle="s"
+    )
+    spread, _, seconds = picture.figure.axes
+    assert labels_of(spread) == ["+1.20", "+1.10", "+1.00", "0.00", "−1.00", "−90.00"]
+    # tcn can be told from the best; drift is far off.
+    assert drawn(spread) == [
+        ("D", True), ("D", True), ("D", False), ("o", True), ("o", True), ("<", True),
     ]  # fmt: skip
+    circles = [line for line in spread.lines if len(line.get_xdata()) == 2 and line.get_marker()]
+    assert [1.0, 2.0] in [list(line.get_xdata()) for line in circles]
+    # lstm is neither better nor quicker than gru.
+    assert drawn(seconds) == [("s", True), ("s", False), ("s", True)]
+    assert labels_of(seconds) == ["20 s · 1k", "40 s · 54k", "3.0 s · 1k"]
+    assert [label.get_text() for label in spread.get_yticklabels()] == list(skills)
+    assert "gru: spread +1.20 %, price –, 20.0 s of training." in picture.alt
 
 
-def test_the_comparison_answers_first_and_ranks(document, forecasts, tmp_path):
+@pytest.fixture
+def compared(document, forecasts):
+    """A comparison of three networks, one of which failed; its forecasts."""
     twin = forecasts[forecasts["model"] == "lstm"].assign(model="gru")
     frame = pd.concat([twin, forecasts], ignore_index=True)
-    scores = sorted(as_rows(score_table(frame)), key=lambda row: row["pinball"])
-    compared = {key: document[key] for key in ("ticker", "key", "horizon", "currency", "source")}
-    compared |= {
-        "scores": scores,
+    shared = ("ticker", "key", "horizon", "currency", "source")
+    error = {"type": "TrainingError", "message": f"diverged {EVIL}", "hint": "lower the rate"}
+    return {key: document[key] for key in shared} | {
+        "status": "compared",
+        "scores": sorted(as_rows(score_table(frame)), key=lambda row: row["pinball"]),
         "networks": {
-            name: {"parameters": 1234, "seconds": 2.5, "kept_epoch": 3} for name in ("gru", "lstm")
+            "gru": entrant(2.5, [0.011, 0.013]),
+            "lstm": entrant(2.5, [0.01, 0.02]),
+            "tcn": {"error": error},
         },
         "split": {name: part("2012-01-02", "2012-07-02", 130) for name in ("train", "test")},
-        "answer": f"It does not matter. {EVIL}",
+        "seeds": [7, 8],
+        "answer": f"It makes no difference. {EVIL}",
         "finding": "gru and lstm are the same",
+        "best": "gru",
+        "plausible": ["gru", "lstm"],
         "report": "index.html",
-    }
-    written = write_comparison(tmp_path, document=compared, forecasts=frame)
-    assert [path.name for path in written] == ["model_skills.png", "coverage.png", "index.html"]
-    page = Page((tmp_path / "index.html").read_text())
+    }, frame
+
+
+def test_the_comparison_answers_first_and_ranks(compared, tmp_path):
+    document, frame = compared
+    written = write_comparison(tmp_path, document=document, forecasts=frame)
+    assert [path.name for path in written] == ["compared_models.png", "coverage.png", "index.html"]
+    text = (tmp_path / "index.html").read_text()
+    page = Page(text)
     assert not page.unbalanced
     assert not page.all("script")
-    assert page.words.index("It does not matter.") < page.words.index("The best spread first")
-    assert "1,234" in page.words
-    ranked = re.findall(r"<th scope=\"row\">([^<]+)</th>", (tmp_path / "index.html").read_text())
+    assert page.words.index("It makes no difference.") < page.words.index("The best spread first")
+    for words in ("1,234", "+1.20 ± 0.14", "mean of 2 seeds", "TrainingError: diverged"):
+        assert words in page.words, words
+    ranked = re.findall(r"<th scope=\"row\">([^<]+)</th>", text.split('id="table-ranking"')[1])
+    scores = document["scores"]
     assert ranked[: len(scores)] == [row["model"] for row in scores]
-    assert any("gru" in line and "1,234" in line for line in comparison_lines(compared))
+
+
+def test_the_terminal_gets_what_a_network_took_and_who_failed(compared):
+    document, _ = compared
+    lines = comparison_lines(document)
+    (gru,) = [line for line in lines if "1,234" in line and line.startswith("gru")]
+    assert gru.split() == ["gru", "1,234", "2.5", "s", "–", "+1.20", "±", "0.14", "%"]
+    (failed,) = [line for line in lines if line.startswith("! tcn failed")]
+    assert failed.endswith("Try: lower the rate")
+    again = comparison_lines({**document, "status": "current"})
+    assert "nothing was done again" in again[0]
 
 
 def test_the_terminal_gets_every_fold_and_rule(document):

@@ -1,0 +1,166 @@
+"""The networks of a comparison, each trained with every seed; a finished training is kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.errors import ForecastError
+from forecast.evaluation.forecasts import write_forecasts
+from forecast.files import write_json
+from forecast.networks.training import Epoch, prepare_backend
+from forecast.pipeline.kept import ensemble, kept_forecasts, seeds_of
+from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.scoring import calibrated, frame_of
+from forecast.pipeline.train import fit_network
+from forecast.pipeline.watch import Watch
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one training took.
+
+    Attributes:
+        parameters: Weights of the network.
+        epochs: Until it stopped.
+        kept_epoch: Whose weights were kept, from 1.
+        seconds: Of the training, without `startup`.
+        startup: Seconds by which the first epoch, with building and compiling before it, took
+            longer than the middling one; None with a single epoch, whose `seconds` hold both. Only
+            the first of a network's seeds compiles.
+    """
+
+    parameters: int
+    epochs: int
+    kept_epoch: int
+    seconds: float
+    startup: float | None
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network trained with one seed.
+
+    Attributes:
+        seed: Which.
+        facts: What it took.
+        forecasts: Forecast frame of the test part.
+    """
+
+    seed: int
+    facts: Facts
+    forecasts: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """One network of a comparison.
+
+    Attributes:
+        network: Its name.
+        trainings: One a seed; empty if one of them failed.
+        error: Why it failed.
+    """
+
+    network: str
+    trainings: list[Training]
+    error: ForecastError | None = None
+
+    def ensemble(self) -> pd.DataFrame:
+        """The seeds' forecasts averaged."""
+        return ensemble([training.forecasts for training in self.trainings])
+
+
+def train_entrants(
+    one: Prepared, networks: Sequence[str], folder: Path, *, settings: Settings, watch: Watch
+) -> list[Entrant]:
+    """Every network with every seed; those that are kept in the folder are not trained again.
+
+    The seeds of a network follow each other, so that it is compiled once. A network that fails is
+    given up with its error, and the others go on.
+
+    Args:
+        one: The ticker.
+        networks: Keys of `NETWORKS`.
+        folder: Holds two files for every network and seed: its forecasts, and what they took.
+        settings: Of all of them, with the first seed and how many.
+        watch: Told how it goes.
+
+    Raises:
+        KeyboardInterrupt: if Ctrl-C was pressed, after saying what is kept.
+    """
+    seeds, entrants, done = seeds_of(settings), [], 0
+    try:
+        for number, network in enumerate(networks, start=1):
+            trainings: list[Training] = []
+            try:
+                for turn, seed in enumerate(seeds, start=1):
+                    own = settings.model_copy(update={"network": network, "seed": seed})
+                    words = f"network {number} of {len(networks)}: training {network}, seed {seed}"
+                    of = f" ({turn} of {len(seeds)})" if len(seeds) > 1 else ""
+                    trainings.append(_trained(one, own, folder, watch, stage=words + of))
+                    done += 1
+            except ForecastError as error:
+                watch.notice(f"{network} failed: {error}")
+                entrants.append(Entrant(network, [], error))
+            else:
+                entrants.append(Entrant(network, trainings))
+    except KeyboardInterrupt:
+        watch.notice(
+            f"interrupted after {done} of {len(networks) * len(seeds)} trainings, which are kept: "
+            "the same command goes on from there."
+        )
+        raise
+    return entrants
+
+
+def _trained(
+    one: Prepared, settings: Settings, folder: Path, watch: Watch, *, stage: str
+) -> Training:
+    """The kept training, or a new one, which is then kept."""
+    path = folder / f"{settings.network}-seed-{settings.seed}.csv"
+    facts, frame = _facts(path.with_suffix(".json")), kept_forecasts(path, one)
+    if facts is None or frame is None:
+        watch.stage(stage)
+        facts, frame = _train(one, settings, watch)
+        write_json(path.with_suffix(".json"), asdict(facts))
+        write_forecasts(path, frame)
+    return Training(settings.seed, facts, frame)
+
+
+def _facts(path: Path) -> Facts | None:
+    try:
+        return Facts(**json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _train(one: Prepared, settings: Settings, watch: Watch) -> tuple[Facts, pd.DataFrame]:
+    # Starting TensorFlow is no network's fault: else the first one would pay for all.
+    prepare_backend(settings.seed)
+    begun, ends = time.perf_counter(), list[float]()
+
+    def on_epoch(epoch: Epoch) -> None:
+        ends.append(time.perf_counter() - begun)
+        watch.epoch(epoch)
+
+    fitted = fit_network([one], settings, watch=replace(watch, epoch=on_epoch))
+    whole = time.perf_counter() - begun
+    lasted = [later - earlier for earlier, later in pairwise(ends)]
+    startup = max(ends[0] - median(lasted), 0.0) if lasted else None
+    facts = Facts(
+        parameters=int(fitted.model.count_params()),
+        epochs=len(fitted.loss),
+        kept_epoch=fitted.kept_epoch,
+        seconds=whole - (startup or 0.0),
+        startup=startup,
+    )
+    return facts, frame_of(one, settings.network, calibrated(one, fitted)[0])

@@ -1,0 +1,91 @@
+"""Forecasts kept as soon as they are made, so that what was interrupted goes on where it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.errors import ArtifactError
+from forecast.evaluation.forecasts import QUANTILE_COLUMNS, read_forecasts, write_forecasts
+from forecast.features.indicators import check_features
+from forecast.features.inputs import DEFAULT_FEATURES
+from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.provenance import code_hash, data_hash, settings_document, versions
+
+# Settings that no forecast depends on, given the bars. All others, also those to come, count.
+_ELSEWHERE = {"source", "store", "exchange", "keep_snapshots", "quality", "tensorboard"}
+_CODE = ("features", "networks", "baselines", "evaluation")
+
+
+def deciding(settings: Settings, *, but: AbstractSet[str] = frozenset()) -> dict[str, Any]:
+    """The settings that a result depends on, without those in `but`."""
+    document = settings_document(settings)
+    left_out = _ELSEWHERE | but
+    chosen = {name: value for name, value in document.items() if name not in left_out}
+    return chosen | {"features": list(features_of(settings))}
+
+
+def features_of(settings: Settings) -> tuple[str, ...]:
+    """The indicators that a network reads.
+
+    Raises:
+        ConfigError: if one is unknown.
+    """
+    return check_features(settings.features or DEFAULT_FEATURES[settings.target])
+
+
+def key_of(bars: pd.DataFrame, wanted: Mapping[str, Any]) -> str:
+    """Names everything that forecasts depend on: these settings, bars, code, libraries."""
+    document = {
+        "settings": wanted,
+        "bars": data_hash(bars),
+        "code": code_hash(*_CODE),
+        "on": versions(),
+    }
+    text = json.dumps(document, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def seeds_of(settings: Settings) -> list[int]:
+    """The seeds, from the one that was set on."""
+    return [(settings.seed + number) % 2**32 for number in range(settings.seeds)]
+
+
+def kept(path: Path, one: Prepared, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """The forecasts of the test part in the file, or else made and written to it."""
+    frame = kept_forecasts(path, one)
+    if frame is None:
+        frame = make()
+        write_forecasts(path, frame)
+    return frame
+
+
+def kept_forecasts(path: Path, one: Prepared) -> pd.DataFrame | None:
+    """The forecasts in the file, if it is there and holds the test part's origins."""
+    if not path.exists():
+        return None
+    try:
+        frame = read_forecasts(path)
+    except ArtifactError:
+        return None
+    wanted = one.part("test").origin.as_unit("s").repeat(one.inputs.horizon)
+    models = frame["model"].nunique()
+    return frame if sorted(frame["origin"]) == sorted([*wanted] * models) else None
+
+
+def ensemble(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Forecasts of the same origins averaged: mean log return of the point and each quantile."""
+    prices = ["predicted", *QUANTILE_COLUMNS]
+    logs = np.mean([np.log(frame[prices].to_numpy()) for frame in frames], axis=0)
+    mean = frames[0].copy()
+    # One seed's forecasts stay as they are, to the bit.
+    mean[prices] = np.exp(logs) if len(frames) > 1 else frames[0][prices]
+    return mean
