@@ -10,7 +10,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -20,6 +19,7 @@ from pathlib import Path
 from forecast.errors import ForecastError
 from forecast.nightly.jobs import Job
 from forecast.nightly.work import Outcome, failed, work
+from forecast.pipeline.processes import begin_worker
 
 ENGINES = ("local", "ray")
 ONE_THREAD = {
@@ -78,7 +78,10 @@ def _until_one_dies(
     """Outcomes until there are no more jobs; if a worker dies, returns the jobs at work then."""
     others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(
-        workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
+        workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=begin_worker,
+        initargs=(signal.SIGINT, signal.SIGTERM),
     )
     running: dict[Future[Outcome], Job] = {}
     try:
@@ -100,20 +103,6 @@ def _until_one_dies(
             for child in set(multiprocessing.active_children()) - others:
                 child.kill()
         executor.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    """Signals to the group are the driver's to answer; and a worker never outlives the driver."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-
-    def follow() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
 
 
 @contextmanager

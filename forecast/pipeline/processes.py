@@ -53,7 +53,10 @@ def for_each(
             yield _attempt(do, item)
         return
     executor = ProcessPoolExecutor(
-        wanted, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
+        wanted,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=begin_worker,
+        initargs=(signal.SIGINT,),
     )
     waiting: deque[Future[Result | ForecastError]] = deque()
     try:
@@ -116,9 +119,10 @@ def _threads() -> Any:
     return ThreadpoolController()
 
 
-def _begin_worker() -> None:
-    """Ctrl-C is the driver's to answer; and a worker never outlives the driver."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def begin_worker(*ignored: signal.Signals) -> None:
+    """In a worker: signals to the group are the driver's to answer; and it outlives no driver."""
+    for one in ignored:
+        signal.signal(one, signal.SIG_IGN)
     driver = multiprocessing.parent_process()
 
     def follow() -> None:
