@@ -7,45 +7,22 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
-from forecast.errors import ArtifactError, ConfigError, ForecastError
-from forecast.ledger import Ledger, open_ledger
+from forecast.errors import ConfigError
 from forecast.market.bars import check_ticker
-from forecast.market.fetching import Failed, Fetched
-from forecast.nightly import engines, summary
-from forecast.nightly.alarms import alarms_of
+from forecast.nightly import summary
 from forecast.nightly.alerts import send_alert
 from forecast.nightly.clock import Clock
-from forecast.nightly.commit import (
-    Committed,
-    commit,
-    finish_begun,
-    last_training,
-    mark_done,
-    newest_bar,
-    serving,
-)
-from forecast.nightly.jobs import Job, RunFiles
-from forecast.nightly.live import live_record
-from forecast.nightly.logs import NightLog, night_log
-from forecast.nightly.plan import Plan, plan, why_train
-from forecast.nightly.ray_cluster import ray_cluster
+from forecast.nightly.logs import night_log
 from forecast.nightly.state import (
-    Heartbeat,
-    Pending,
-    fresh_scratch,
     night_lock,
-    read_state,
 )
-from forecast.nightly.work import Outcome
-from forecast.pipeline.fetch import fetch
-from forecast.pipeline.processes import room_for
+from forecast.nightly.steps import Work
 from forecast.pipeline.watch import Watch
-from forecast.registry import SavedRun, new_run, prune
 
 EXIT_STOPPED = 143
 """As of a process that SIGTERM ended."""
@@ -117,7 +94,7 @@ def run_night(
         _stopping() as stop,
     ):
         log.fact("night began", now=clock.now(), tickers=chosen, engine=engine, force=force)
-        work = _Work(home, settings, clock, force, stop, watch, log)
+        work = Work(home, settings, clock, force, stop, watch, log)
         entries = work.do(chosen, engine, address, workers or settings.nightly.workers)
         document = summary.document_of(
             entries,
@@ -130,285 +107,6 @@ def run_night(
         if text is not None:
             _alert(webhook, text, document, watch)
         return Night(document, stop.is_set())
-
-
-class _Stopped(Exception):  # noqa: N818
-    """SIGTERM came while bars were fetched."""
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """A ticker's night with all that decides its job."""
-
-    plan: Plan
-    champion: SavedRun | None
-    begun: Pending | None
-    why: str | None
-    last: str
-    settled: int
-    notices: list[str]
-    alarms: list[str]
-    live: dict[str, Any] | None
-
-
-@dataclass
-class _Work:
-    """The night at work; one thread."""
-
-    home: Path
-    settings: Settings
-    clock: Clock
-    force: bool
-    stop: threading.Event
-    watch: Watch
-    log: NightLog
-    begun: float = field(default_factory=time.monotonic)
-    late: set[str] = field(default_factory=set)
-    earlier: list[dict[str, Any] | None] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.heart = Heartbeat(self.home, self.clock)
-
-    def do(
-        self, tickers: list[str], engine: str, address: str | None, workers: int | None
-    ) -> list[dict[str, Any]]:
-        """An entry a ticker, in the order given; none for those that SIGTERM came before."""
-        entries: dict[str, dict[str, Any]] = {}
-        committed: set[str] = set()
-        try:
-            plans = self._plans(tickers, entries)
-        except _Stopped:
-            return []
-        gone = [ticker for ticker, entry in entries.items() if entry["status"] == "failed"]
-        if (plans or gone) and not self.stop.is_set():
-            with open_ledger(self.home) as ledger:
-                self._void(gone, ledger)
-                ready = self._make_ready(plans, ledger, entries)
-                for outcome in self._outcomes(ready, engine, address, workers):
-                    committed.add(outcome.ticker)
-                    self._commit(ready[outcome.ticker], outcome, ledger, entries)
-                    self._tell("working", len(entries), len(tickers), outcome.ticker)
-                self._prune(committed, ledger)
-                head = ledger.head()
-            # Noted outside the ledger too, so that one written anew from its beginning is seen.
-            self.log.fact("ledger", entries=head.entries, head=head.hash)
-        for ticker in tickers:
-            if ticker in entries and ticker not in committed:
-                self._log(entries[ticker])
-        return [entries[ticker] for ticker in tickers if ticker in entries]
-
-    def close(self, document: dict[str, Any]) -> None:
-        """Write the summary; where that fails the night's work stands all the same."""
-        try:
-            summary.write(self.home, document, [entry for entry in self.earlier if entry])
-        except ArtifactError as error:
-            document["page"] = None
-            self.watch.notice(f"the night's page could not be written: {error}")
-        self.heart.tell("stopped" if self.stop.is_set() else "ended")
-        facts = {name: document[name] for name in ("night", "seconds", "page")}
-        self.log.fact("night stopped" if self.stop.is_set() else "night ended", **facts)
-
-    def _plans(self, tickers: list[str], entries: dict[str, dict[str, Any]]) -> list[Plan]:
-        """The nights that have something to do; of the others the entry is made."""
-        self.heart.tell("fetching", 0, len(tickers))
-        results = fetch(
-            tickers,
-            home=self.home,
-            settings=self.settings,
-            now=self.clock.now().to_pydatetime(),
-            watch=Watch(stage=self.watch.stage, notice=self.watch.notice, step=self._fetched),
-        )
-        plans = []
-        for result in results:
-            if isinstance(result, Failed):
-                entries[result.ticker] = summary.failed(result.ticker, None, result.error)
-                continue
-            try:
-                one = self._plan(result)
-            except ForecastError as error:
-                entries[result.ticker] = summary.failed(result.ticker, None, error)
-                continue
-            if one.error is not None:
-                entries[one.ticker] = summary.failed(one.ticker, one.key.session, one.error)
-            elif one.nothing is not None and not one.stale:
-                entries[one.ticker] = summary.nothing(one)
-                self.earlier.append(read_state(self.home, one.ticker).entry)
-            else:
-                plans.append(one)
-        return plans
-
-    def _void(self, gone: list[str], ledger: Ledger) -> None:
-        """Forecasts of a ticker that cannot be fetched any more must not wait for ever."""
-        for ticker in gone:
-            if ledger.origins(ticker):
-                ledger.settle(ticker, None, snapshot=None, now=self.clock.now().to_pydatetime())
-
-    def _plan(self, fetched: Fetched) -> Plan:
-        return plan(
-            fetched,
-            read_state(self.home, fetched.ticker),
-            settings=self.settings,
-            now=self.clock.now(),
-            force=self.force,
-        )
-
-    def _make_ready(
-        self, plans: list[Plan], ledger: Ledger, entries: dict[str, dict[str, Any]]
-    ) -> dict[str, _Ready]:
-        """Settle what came true; what was begun is finished; whether a challenger is due."""
-        ready = {}
-        for number, one in enumerate(plans):
-            if self.stop.is_set():
-                break
-            self._tell("settling", number, len(plans), one.ticker)
-            try:
-                settled = ledger.settle(
-                    one.ticker,
-                    one.fetched.bars,
-                    snapshot=one.fetched.snapshot,
-                    now=self.clock.now().to_pydatetime(),
-                ).settled
-                if one.stale:
-                    entries[one.ticker] = summary.nothing(one, settled=settled)
-                else:
-                    ready[one.ticker] = self._ready(one, settled, ledger)
-            except ForecastError as error:
-                entries[one.ticker] = summary.failed(one.ticker, one.key.session, error)
-        return ready
-
-    def _ready(self, one: Plan, settled: int, ledger: Ledger) -> _Ready:
-        begun = None if self.force else finish_begun(self.home, one, self.clock)
-        champion, notice = serving(self.home, one.ticker, self.clock)
-        if champion is not None and newest_bar(champion, one.ticker) > one.key.session:
-            raise ConfigError(
-                f"{one.ticker}: the clock must not be set back behind the champion's newest bar "
-                f"({newest_bar(champion, one.ticker)}). The last completed session is "
-                f"{one.key.session}.",
-                hint="a later --now, or another --home",
-            )
-        record = ledger.track_record(one.ticker)
-        alarms = [] if champion is None else alarms_of(champion, one.fetched, record)
-        trained = last_training(self.home, one.ticker, champion)
-        why = why_train(
-            self.settings.nightly.retrain,
-            trained,
-            key=one.key,
-            force=self.force,
-            alarm=alarms[0] if alarms else None,
-        )
-        return _Ready(
-            one,
-            champion,
-            begun,
-            None if begun else why,
-            trained.session if trained else "",
-            settled,
-            [notice] if notice else [],
-            alarms,
-            live_record(self.home, one.ticker, record),
-        )
-
-    def _outcomes(
-        self, ready: dict[str, _Ready], engine: str, address: str | None, workers: int | None
-    ) -> Iterator[Outcome]:
-        """Forecasts that need no training first; then the longest untrained."""
-        quick = [one for one in ready.values() if one.why is None]
-        due = sorted((one for one in ready.values() if one.why), key=lambda one: one.last)
-        pause = self._pause
-        yield from engines.here(map(self._job, quick), pause=pause)
-        if not due or self.stop.is_set():
-            return
-        jobs, nightly = map(self._job, due), self.settings.nightly
-        if engine == "ray":
-            yield from ray_cluster(
-                jobs,
-                workers=workers,
-                address=address,
-                memory=nightly.memory,
-                gpus=nightly.gpus,
-                pause=pause,
-            )
-            return
-        count = workers or room_for(len(due), memory=nightly.memory)
-        scratch = fresh_scratch(self.home)
-        yield from engines.pool(jobs, workers=count, scratch=scratch, pause=pause)
-
-    def _job(self, one: _Ready) -> Job:
-        """The ticker's job as it is now: past the deadline nothing is trained any more."""
-        train = one.why is not None
-        if train and time.monotonic() - self.begun > self.settings.nightly.deadline * 60:
-            self.late.add(one.plan.ticker)
-            train = False
-        return Job(
-            one.plan.fetched,
-            self.settings,
-            RunFiles.of(one.champion) if one.champion else None,
-            new_run(self.clock.now().to_pydatetime()) if train else None,
-        )
-
-    def _commit(
-        self, one: _Ready, outcome: Outcome, ledger: Ledger, entries: dict[str, dict[str, Any]]
-    ) -> None:
-        late = outcome.ticker in self.late
-        try:
-            done = commit(self.home, ledger, one.plan, outcome, clock=self.clock, begun=one.begun)
-            entry = summary.entry_of(
-                one.plan,
-                outcome,
-                done,
-                late=late,
-                why=one.why,
-                settled=one.settled,
-                champion=self._champion(one, done),
-                notices=one.notices,
-                alarms=one.alarms,
-                live=one.live,
-            )
-            if entry["status"] == summary.DONE:
-                mark_done(self.home, one.plan, entry)
-        except (ForecastError, OSError) as error:
-            known = error if isinstance(error, ForecastError) else ArtifactError(str(error))
-            entry = summary.failed(outcome.ticker, one.plan.key.session, known)
-        entries[outcome.ticker] = entry
-        self._log(entry)
-
-    def _log(self, entry: dict[str, Any]) -> None:
-        """The entry's facts, without the forecast, which the ledger holds."""
-        facts = {name: value for name, value in entry.items() if name not in ("forecast", "status")}
-        self.log.fact(f"ticker {entry['status']}", **facts)
-
-    @staticmethod
-    def _champion(one: _Ready, done: Committed) -> str | None:
-        if done.promoted and done.decision is not None:
-            return done.decision.run
-        return one.champion.folder.name if one.champion else None
-
-    def _prune(self, tickers: set[str], ledger: Ledger) -> None:
-        """Runs beyond the setting's number; a champion's and those in the ledger stay."""
-        try:
-            named = ledger.runs()
-            for ticker in tickers:
-                prune(
-                    self.home,
-                    ticker,
-                    keep=self.settings.nightly.keep_runs,
-                    protected=named.get(ticker, set()),
-                )
-        except ForecastError as error:
-            self.watch.notice(f"old runs could not be removed: {error}")
-
-    def _fetched(self, done: int, of: int, ticker: str) -> None:
-        if self.stop.is_set():
-            raise _Stopped
-        self._tell("fetching", done, of, ticker)
-
-    def _tell(self, stage: str, done: int, of: int, ticker: str) -> None:
-        self.heart.tell(stage, done, of)
-        self.watch.step(done, of, ticker)
-
-    def _pause(self) -> bool:
-        self.heart.beat()
-        return self.stop.is_set()
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from forecast.errors import ForecastError
 from forecast.evaluation.promotion import Decision
 from forecast.ledger import open_ledger
 from forecast.nightly import commit as commits
+from forecast.nightly import engines
 from forecast.nightly import night as nights
 from forecast.nightly.challenger import Challenger
 from forecast.nightly.clock import Clock, clock_of
@@ -47,7 +48,7 @@ def work_of(home: Home, decision: Decision):
 
     def work(job):
         serving = files_of(home) if decision.promote else job.champion
-        forecast = nights.engines.work(replace(job, champion=serving, challenger=None)).forecast
+        forecast = engines.work(replace(job, champion=serving, challenger=None)).forecast
         return Outcome(job.ticker, Challenger(files_of(home), decision), forecast, None, 1.0)
 
     return work
@@ -72,7 +73,7 @@ def test_killed_after_any_step_the_next_run_ends_what_was_begun(home, monkeypatc
     with monkeypatch.context() as patch:
         # Where the challenger is due the pool would train one.
         home.nightly = {"retrain": "nightly"}
-        patch.setattr(nights.engines, "pool", trained)
+        patch.setattr(engines, "pool", trained)
         if step == "saved":
             patch.setattr(commits, "write_state", kill)
         elif step == "named":
@@ -110,7 +111,7 @@ def test_a_challenger_that_is_no_better_leaves_the_champion(home, monkeypatch):
     home.tickers, home.nightly = ("ACME",), {"retrain": "nightly", "keep_runs": 1}
     before = champion(home.folder, "ACME")
     work = work_of(home, Decision(False, "Not promoted: it is worse.", {}))
-    monkeypatch.setattr(nights.engines, "pool", lambda jobs, **_: map(work, jobs))
+    monkeypatch.setattr(engines, "pool", lambda jobs, **_: map(work, jobs))
     night = home.night(NOW)
     assert night.exit_code == 0
     (entry,) = night.document["tickers"]
@@ -125,10 +126,10 @@ def test_a_failed_training_leaves_the_champion_to_forecast(home, monkeypatch):
     home.tickers, home.nightly = ("ACME",), {"retrain": "nightly"}
 
     def work(job):
-        done = nights.engines.work(replace(job, challenger=None))
+        done = engines.work(replace(job, challenger=None))
         return replace(done, error=ForecastError("the loss became NaN", hint="another seed"))
 
-    monkeypatch.setattr(nights.engines, "pool", lambda jobs, **_: map(work, jobs))
+    monkeypatch.setattr(engines, "pool", lambda jobs, **_: map(work, jobs))
     night = home.night(NOW)
     (entry,) = night.document["tickers"]
     assert (entry["status"], entry["issued"], night.exit_code) == ("failed", True, 1)
