@@ -1,4 +1,4 @@
-"""`forecast compare` on prices whose best forecast is known: noise is not praised, skill is found."""
+"""`forecast compare` on prices whose best forecast is known: no praise of noise, skill is found."""
 
 from __future__ import annotations
 
