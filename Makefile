@@ -44,6 +44,10 @@ evaluate: $(CORE)  ## Walk forward over TICKER with several seeds, and trade on 
 compare: $(CORE)  ## Compare the networks and baselines on TICKER
 	@$(FORECAST) compare $(TICKER) --source $(SOURCE) $(ARGS)
 
+.PHONY: tune
+tune: $(CORE)  ## Search the settings for TICKER; train then uses the best: ARGS="--search tpe --trials 40"
+	@$(FORECAST) tune $(TICKER) --source $(SOURCE) $(ARGS)
+
 .PHONY: audit
 audit: $(CORE)  ## Prove that nothing sees the future
 	@$(FORECAST) audit $(TICKER) --source $(SOURCE) $(ARGS)

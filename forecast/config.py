@@ -84,6 +84,35 @@ class Nightly(_Table):
         return _one_of(value, RETRAIN)
 
 
+Choices = tuple[Any, ...] | str | None
+"""A list of values, a range such as `"0.0001..0.01 log"`, or not searched."""
+
+
+class Space(_Table):
+    """What `tune` searches: the settings of the network; `docs/tuning.md` says how to write it."""
+
+    network: Choices = None
+    units: Choices = None
+    lookback: Choices = None
+    features: Choices = None
+    dropout: Choices = None
+    l2: Choices = None
+    learning_rate: Choices = None
+    batch: Choices = None
+    patience: Choices = None
+
+
+class Tune(_Table):
+    """How `forecast tune` searches, beside its flags.
+
+    Folds of the walk-forward validation, trials.
+    """
+
+    folds: int = Field(3, ge=2, le=20)
+    trials: int = Field(20, ge=1, le=1000)
+    space: Space = Space()
+
+
 class Settings(_Table):
     """Everything a user may choose; the defaults are what `train` uses.
 
@@ -107,6 +136,7 @@ class Settings(_Table):
     dropout: float = Field(0.1, ge=0, lt=1)
     l2: float = Field(0.0, ge=0, le=10)
     learning_rate: float = Field(3e-3, gt=0, le=1)
+    batch: int | None = Field(None, ge=1, le=65_536)
     epochs: int = Field(100, ge=1, le=100_000)
     patience: int = Field(10, ge=1, le=100_000)
     seed: int = Field(7, ge=0, lt=2**32)
@@ -120,6 +150,7 @@ class Settings(_Table):
     trade: str = "open"
     cost: float = Field(5.0, ge=0, le=1000)
     nightly: Nightly = Nightly()
+    tune: Tune = Tune()
 
     @field_validator("network")
     @classmethod

@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from forecast.pipeline.watch import Watch
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from forecast.networks.training import Epoch
+    from forecast.pipeline.watch import Standing
 
 _PLAIN_LINES = 10
+_TOP = 5
+_MINUTES = 120
 
 
 def silent() -> Watch:
@@ -35,18 +39,30 @@ def watching() -> Iterator[Watch]:
 
 
 def _plain() -> Watch:
+    searching = False
+
     def stage(text: str) -> None:
         print(f"{text} …", file=sys.stderr, flush=True)
 
+    def search(now: Standing) -> None:
+        nonlocal searching
+        searching = True
+        if now.now is not None:
+            print(f"{_search_text(now)}: {now.settings}", file=sys.stderr, flush=True)
+
     def epoch(now: Epoch) -> None:
+        if searching:
+            return
         if now.number % max(now.of // _PLAIN_LINES, 1) == 0 or now.number == 1:
             print(f"  {_epoch_text(now)}", file=sys.stderr, flush=True)
 
-    return Watch(stage=stage, epoch=epoch, notice=_plain_notice)
+    return Watch(stage=stage, epoch=epoch, search=search, notice=_plain_notice)
 
 
 @contextmanager
 def _live(console: Console) -> Iterator[Watch]:
+    from rich.console import Group
+    from rich.live import Live
     from rich.markup import escape
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -56,9 +72,14 @@ def _live(console: Console) -> Iterator[Watch]:
         TextColumn("{task.fields[note]}"),
         TimeElapsedColumn(),
         console=console,
+    )
+    tables: list[Any] = []
+    live = Live(
+        get_renderable=lambda: Group(*tables, bar.get_renderable()),
+        console=console,
         transient=True,
     )
-    with bar:
+    with live:
         task = bar.add_task("", total=None, note="")
 
         def stage(text: str) -> None:
@@ -70,10 +91,14 @@ def _live(console: Console) -> Iterator[Watch]:
         def step(done: int, of: int, text: str) -> None:
             bar.update(task, total=of, completed=done, note=f"{done}/{of} {escape(text)}")
 
+        def search(now: Standing) -> None:
+            tables[:] = [_search_table(now)]
+            bar.reset(task, description=escape(_search_text(now)), total=None, note="")
+
         def notice(text: str) -> None:
             console.print(f"[bold yellow]NOTICE[/] {escape(text)}", highlight=False)
 
-        yield Watch(stage=stage, epoch=epoch, notice=notice, step=step)
+        yield Watch(stage=stage, epoch=epoch, notice=notice, step=step, search=search)
 
 
 def _epoch_text(now: Epoch) -> str:
@@ -81,6 +106,51 @@ def _epoch_text(now: Epoch) -> str:
         f"epoch {now.number}/{now.of}  loss {now.loss:.4f}  validation "
         f"{now.validation_loss:.4f}  at most {now.seconds_left:.0f} s left"
     )
+
+
+def _search_text(now: Standing) -> str:
+    """`trial 7, 6 of 20 finished, best loss 0.005210 (trial 3), about 4 min left`."""
+    done = [one for one in now.finished if one["state"] == "done"]
+    parts = [] if now.now is None else [f"trial {now.now}"]
+    parts.append(f"{len(now.finished)} of {now.of} finished")
+    if failed := sum(one["state"] == "failed" for one in now.finished):
+        parts.append(f"{failed} failed")
+    if done:
+        best = min(done, key=lambda one: one["value"])
+        parts.append(f"best loss {best['value']:.6f} (trial {best['trial']})")
+    if now.seconds_left:
+        in_minutes = now.seconds_left >= _MINUTES
+        left = f"{now.seconds_left / 60:.0f} min" if in_minutes else f"{now.seconds_left:.0f} s"
+        parts.append(f"about {left} left")
+    return ", ".join(parts)
+
+
+def _search_table(now: Standing) -> Table:
+    """The best trials so far, and the one that is being made."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from forecast.report.tuning_text import setting_text
+
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    done = sorted(
+        (one for one in now.finished if one["state"] == "done"), key=lambda one: one["value"]
+    )
+    for heading in ("trial", "loss ×100", "s"):
+        table.add_column(heading, justify="right")
+    table.add_column("settings")
+    for place, one in enumerate(done[:_TOP]):
+        words = ", ".join(f"{key} {setting_text(value)}" for key, value in one["settings"].items())
+        table.add_row(
+            f"{one['trial']}",
+            f"{100 * one['value']:.4f}",
+            f"{one['seconds']:.0f}",
+            escape(words),
+            style="bold" if place == 0 else None,
+        )
+    if now.now is not None:
+        table.add_row(f"{now.now}", "…", "", escape(now.settings), style="dim")
+    return table
 
 
 def _plain_notice(text: str) -> None:

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from forecast.cli import cli
-from forecast.config import Nightly, Quality, Settings
+from forecast.config import Nightly, Quality, Settings, Space, Tune
 from forecast.features.indicators import INDICATORS
 from forecast.features.inputs import DEFAULT_FEATURES
 
@@ -54,7 +54,13 @@ def test_every_flag_of_a_command_line_in_the_docs_exists(page):
 
 def test_every_setting_is_documented():
     page = (ROOT / "docs" / "cli.md").read_text()
-    for name in [*Settings.model_fields, *Quality.model_fields, *Nightly.model_fields]:
+    for name in [
+        *Settings.model_fields,
+        *Quality.model_fields,
+        *Nightly.model_fields,
+        *Tune.model_fields,
+        *Space.model_fields,
+    ]:
         assert f"`{name}`" in page or f"`[{name}]`" in page, name
 
 

@@ -20,6 +20,7 @@ from forecast.cli.nightly import nightly
 from forecast.cli.options import Shared, shared_options
 from forecast.cli.running import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, print_json
 from forecast.cli.schedule import schedule
+from forecast.cli.tuning import tune
 from forecast.errors import ForecastError
 
 COMMANDS: list[click.Command] = [
@@ -28,6 +29,7 @@ COMMANDS: list[click.Command] = [
     predict,
     evaluate,
     compare,
+    tune,
     audit,
     nightly,
     schedule,

@@ -32,6 +32,7 @@ from forecast.cli.running import (
 @NETWORK
 @training_options
 @click.option("--together", is_flag=True, help="One network over all tickers.")
+@click.option("--untuned", is_flag=True, help="Leave the settings out that tune found.")
 @AS_OF
 @shared_options
 @click.pass_obj
@@ -40,6 +41,7 @@ def train(
     /,
     tickers: tuple[str, ...],
     together: bool,
+    untuned: bool,
     as_of: tuple[str, ...],
     **flags: Any,
 ) -> int:
@@ -55,6 +57,7 @@ def train(
             home=home,
             settings=settings,
             together=together,
+            untuned=untuned,
             as_of=snapshots(tickers, as_of),
             watch=watch,
         )

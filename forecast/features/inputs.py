@@ -59,6 +59,33 @@ TICKER = "ticker"
 STRANGER = 0
 """The number of every ticker that a network never saw."""
 
+FEATURE_GROUPS: dict[str, tuple[str, ...]] = {
+    "default": DEFAULT_FEATURES["return"],
+    # What tells of the spread and of nothing else.
+    "ranges": (
+        "return_1",
+        "volatility_20",
+        "true_range_1",
+        "true_range_5",
+        "true_range_22",
+        "true_range_66",
+        "volume_20_ratio",
+    ),
+    "wide": (
+        *DEFAULT_FEATURES["return"],
+        "return_60",
+        "sma_50_ratio",
+        "bollinger_20_width",
+        "adx_14",
+        "mfi_14",
+        "parkinson_5",
+        "parkinson_20",
+        "volatility_5",
+        "volatility_60",
+    ),
+}
+"""Sets of indicators that `tune` chooses among by name."""
+
 _UNIT_WARM_UP = max(SPANS) - 1
 
 

@@ -50,6 +50,23 @@ def chronological(origins: int, *, horizon: int, sessions: int, ticker: str) -> 
     )
 
 
+def first_test_bar(sessions: int, *, before: int, horizon: int, ticker: str) -> int:
+    """Position among the bars of the first test origin of `train`.
+
+    Args:
+        sessions: Bars.
+        before: Bars up to the first origin, itself included.
+        horizon: Sessions ahead.
+        ticker: Named in the message.
+
+    Raises:
+        NotEnoughBars: saying how many sessions are needed.
+    """
+    origins = sessions - before - horizon + 1
+    split = chronological(origins, horizon=horizon, sessions=sessions, ticker=ticker)
+    return before - 1 + split.test.start
+
+
 def require_sessions(sessions: int, *, needed: int, ticker: str, why: str) -> None:
     """Refuse a history that is too short.
 

@@ -112,6 +112,7 @@ def fit(
     epochs: int,
     patience: int,
     seed: int,
+    batch: int | None = None,
     head: str | Head = "quantiles",
     class_weight: str = "none",
     embedding: int = 0,
@@ -138,6 +139,7 @@ def fit(
         epochs: At most so many.
         patience: Epochs without a better validation loss before training stops.
         seed: Of weights, order and dropout.
+        batch: Slices or windows an update; None for `default_batch`.
         head: Key of `HEADS`, or a head.
         class_weight: One of `CLASS_WEIGHTS`: `balanced` makes each class count the same in all
             while training. The probabilities of the network given are those without weights.
@@ -199,6 +201,7 @@ def fit(
         epochs=epochs,
         patience=patience,
         seed=seed,
+        batch=batch or default_batch(network),
         on_epoch=on_epoch,
         logs=logs,
     )
@@ -219,6 +222,11 @@ def fit(
         kept_epoch=int(np.argmin(history["val_loss"])) + 1,
         targets=targets,
     )
+
+
+def default_batch(network: str) -> int:
+    """Slices an update for a causal network, windows for the others."""
+    return BATCH_SLICES if NETWORKS[network].causal else BATCH_WINDOWS
 
 
 def targets_hash(windows: Windows) -> str:
@@ -311,6 +319,7 @@ def _train(
     epochs: int,
     patience: int,
     seed: int,
+    batch: int,
     on_epoch: Callable[[Epoch], None] | None,
     logs: Path | None,
 ) -> dict[str, list[float]]:
@@ -338,7 +347,9 @@ def _train(
         for number in range(1, epochs + 1):
             callbacks.on_epoch_begin(number - 1)
             learner.reset_metrics()
-            loss = _update(learner, train, scored=scored, balanced=balanced, rng=rng, check=check)
+            loss = _update(
+                learner, train, scored=scored, batch=batch, balanced=balanced, rng=rng, check=check
+            )
             if number == 1:
                 give_back_memory()
             learner.reset_metrics()
@@ -368,18 +379,17 @@ def _update(
     windows: Windows,
     *,
     scored: int | None,
+    batch: int,
     balanced: bool,
     rng: np.random.Generator,
     check: Callable[[], None],
 ) -> float:
     """One epoch: the weights updated by each batch, gathered when it is needed; the mean loss."""
     if scored is None:
-        chosen = training_windows(windows, batch=BATCH_WINDOWS, balanced=balanced, rng=rng)
+        chosen = training_windows(windows, batch=batch, balanced=balanced, rng=rng)
         batches = (gather_windows(windows, positions) for positions in chosen)
     else:
-        chosen = training_slices(
-            windows, scored=scored, batch=BATCH_SLICES, balanced=balanced, rng=rng
-        )
+        chosen = training_slices(windows, scored=scored, batch=batch, balanced=balanced, rng=rng)
         batches = (gather_slices(windows, starts, scored=scored) for starts in chosen)
     strategy = getattr(learner, "distribute_strategy", None)
     if getattr(strategy, "num_replicas_in_sync", 1) > 1:

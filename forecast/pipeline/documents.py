@@ -88,7 +88,9 @@ def _command(snapshots: Mapping[str, str], settings: Settings, listed: Path | No
     if listed is not None:
         return command("train", [f"@{listed.as_posix()}"], settings, *together)
     as_of = [f"--as-of={ticker}={snapshot}" for ticker, snapshot in snapshots.items()]
-    return command("train", list(snapshots), settings, *as_of, *together)
+    # The settings are all named: what tune finds until then must not come into it.
+    untuned = [] if together else ["--untuned"]
+    return command("train", list(snapshots), settings, *as_of, *together, *untuned)
 
 
 def run_manifest(

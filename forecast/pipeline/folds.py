@@ -15,7 +15,7 @@ from forecast.features.inputs import fit_on, origins_of, warm_up_of
 from forecast.features.splits import Split
 from forecast.market.fetching import Fetched
 from forecast.pipeline import kept
-from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.preparing import Prepared, features_of
 from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
 from forecast.pipeline.train import fit_network
 from forecast.pipeline.watch import Watch
@@ -66,7 +66,7 @@ def make_folds(fetched: Fetched, settings: Settings) -> list[Fold]:
         ConfigError: if a feature is unknown.
         NotEnoughBars: saying how many sessions are needed.
     """
-    names, bars = kept.features_of(settings), fetched.bars
+    names, bars = features_of(settings), fetched.bars
     splits = walk_forward(
         origins_of(len(bars), names, lookback=settings.lookback, horizon=settings.horizon),
         folds=settings.folds,
@@ -76,7 +76,7 @@ def make_folds(fetched: Fetched, settings: Settings) -> list[Fold]:
         ticker=fetched.ticker,
     )
     return [
-        Fold(number, _prepare(fetched, split, names, settings))
+        Fold(number, prepare_fold(fetched, split, names, settings))
         for number, split in enumerate(splits, start=1)
     ]
 
@@ -127,7 +127,7 @@ def _network(one: Prepared, settings: Settings, where: str, watch: Watch) -> pd.
     return frame_of(one, settings.network, prediction)
 
 
-def _prepare(
+def prepare_fold(
     fetched: Fetched, split: Split, names: tuple[str, ...], settings: Settings
 ) -> Prepared:
     """A fold's history, cut off on both sides, with its parts counted from its own first origin."""

@@ -15,9 +15,7 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ArtifactError
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS, read_forecasts, write_forecasts
-from forecast.features.indicators import check_features
-from forecast.features.inputs import DEFAULT_FEATURES
-from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.preparing import Prepared, features_of
 from forecast.pipeline.provenance import code_hash, data_hash, settings_document, versions
 
 # Settings that no forecast depends on, given the bars. All others, also those to come, count.
@@ -31,15 +29,6 @@ def deciding(settings: Settings, *, but: AbstractSet[str] = frozenset()) -> dict
     left_out = _ELSEWHERE | but
     chosen = {name: value for name, value in document.items() if name not in left_out}
     return chosen | {"features": list(features_of(settings))}
-
-
-def features_of(settings: Settings) -> tuple[str, ...]:
-    """The indicators that a network reads.
-
-    Raises:
-        ConfigError: if one is unknown.
-    """
-    return check_features(settings.features or DEFAULT_FEATURES[settings.target])
 
 
 def key_of(bars: pd.DataFrame, wanted: Mapping[str, Any]) -> str:

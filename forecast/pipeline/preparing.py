@@ -9,6 +9,7 @@ import pandas as pd
 
 from forecast.config import Settings
 from forecast.evaluation.audit import as_document, require_no_leak
+from forecast.features.indicators import check_features
 from forecast.features.inputs import DEFAULT_FEATURES, Inputs, fit_inputs
 from forecast.features.splits import Split
 from forecast.features.windows import Windows
@@ -105,6 +106,15 @@ class Ready:
         return replace(self, windows=replace(self.windows, features=features, targets=targets))
 
 
+def features_of(settings: Settings) -> tuple[str, ...]:
+    """The features chosen, or those of the target.
+
+    Raises:
+        ConfigError: if a feature is unknown.
+    """
+    return check_features(settings.features or DEFAULT_FEATURES[settings.target])
+
+
 def prepare(fetched: Fetched, settings: Settings) -> Prepared:
     """Split, fit the inputs on the training part, window.
 
@@ -115,7 +125,7 @@ def prepare(fetched: Fetched, settings: Settings) -> Prepared:
     inputs, split = fit_inputs(
         fetched.bars,
         ticker=fetched.ticker,
-        feature_names=settings.features or DEFAULT_FEATURES[settings.target],
+        feature_names=features_of(settings),
         lookback=settings.lookback,
         horizon=settings.horizon,
         target=settings.target,

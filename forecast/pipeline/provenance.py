@@ -69,8 +69,11 @@ def data_hash(bars: pd.DataFrame) -> str:
 
 
 def settings_document(settings: Settings) -> dict[str, Any]:
-    """The resolved settings as JSON; `[nightly]` decides no run, and may hold a secret address."""
-    return settings.model_dump(mode="json", exclude={"nightly"})
+    """The resolved settings as JSON, without those that decide no run.
+
+    `[nightly]` may hold a secret address.
+    """
+    return settings.model_dump(mode="json", exclude={"nightly", "tune"})
 
 
 def command(verb: str, tickers: list[str], settings: Settings, *extra: str) -> str:

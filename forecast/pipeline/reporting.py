@@ -59,6 +59,7 @@ class Shared:
         history: The course of the training.
         pictures: Draw them; they take four times as long as all the rest.
         listed: File with the tickers and snapshots, where they are too many for a command line.
+        tuned: Which of the settings `tune` found, as JSON; None where none.
     """
 
     data: str | Path
@@ -69,6 +70,7 @@ class Shared:
     history: Mapping[str, Any]
     pictures: bool
     listed: Path | None
+    tuned: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ def report(job: Job) -> tuple[Reported, pd.DataFrame]:
         audit=ready.audit,
         listed=shared.listed,
     )
+    document["tuned"] = shared.tuned
     with clock.stage("report"):
         document["seconds"] = clock.document()
         write_forecasts(job.stage / "forecasts.csv", result.forecasts)

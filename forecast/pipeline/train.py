@@ -27,6 +27,7 @@ from forecast.pipeline.preparing import Prepared, Ready
 from forecast.pipeline.processes import for_each
 from forecast.pipeline.reporting import Clock, Job, Reported, Shared, report
 from forecast.pipeline.scoring import scored_windows
+from forecast.pipeline.tuned import Tuned, tuned_for
 from forecast.pipeline.watch import Watch
 from forecast.registry import new_run, promote_each, run_folder, save_run
 from forecast.report.text import score_lines
@@ -74,6 +75,7 @@ def train(
     home: Path,
     settings: Settings,
     together: bool = False,
+    untuned: bool = False,
     as_of: Mapping[str, str] | None = None,
     watch: Watch | None = None,
 ) -> list[Run | FailedRun]:
@@ -83,7 +85,9 @@ def train(
         tickers: Such as `AAPL`.
         home: Where `data/`, `models/` and `reports/` are.
         settings: Everything else.
-        together: One network over all tickers that can be prepared.
+        together: One network over all tickers that can be prepared; it uses no ticker's tuned
+            settings.
+        untuned: Do not use the settings that `tune` found.
         as_of: Ticker → snapshot to train on, instead of asking the source.
         watch: Told how it goes.
 
@@ -95,7 +99,14 @@ def train(
             training itself fails.
     """
     watch = watch or Watch()
-    group = partial(_train_group, home=home, settings=settings, as_of=as_of or {}, watch=watch)
+    group = partial(
+        _train_group,
+        home=home,
+        settings=settings,
+        use_tuned=not (together or untuned),
+        as_of=as_of or {},
+        watch=watch,
+    )
     if together:
         return group(list(dict.fromkeys(check_ticker(ticker) for ticker in tickers)))
     return every(tickers, lambda ticker: group([ticker])[0], watch=watch)
@@ -106,6 +117,7 @@ def _train_group(
     *,
     home: Path,
     settings: Settings,
+    use_tuned: bool,
     as_of: Mapping[str, str],
     watch: Watch,
 ) -> list[Run | FailedRun]:
@@ -114,6 +126,9 @@ def _train_group(
     with clock.stage("fetch"):
         fetched = fetch_all(tickers, home=home, settings=settings, as_of=as_of, watch=watch)
     results = {one.ticker: one for one in fetched if isinstance(one, FailedRun)}
+    tuned = None
+    if use_tuned and not isinstance(fetched[0], FailedRun):
+        settings, tuned = tuned_for(fetched[0], home=home, settings=settings, watch=watch)
     with clock.stage("features"):
         found = [one for one in fetched if not isinstance(one, FailedRun)]
         table = RowTable(sum(one.manifest.rows for one in found))
@@ -141,7 +156,7 @@ def _train_group(
         del fetched, found, made, table
         fitted = _fit(parts, ready, settings, logs=_logs(home, folder, settings), watch=watch)
         del parts
-    runs = _report_on(ready, fitted, home, folder, settings, clock, watch)
+    runs = _report_on(ready, fitted, home, folder, settings, tuned, clock, watch)
     return [(results | runs)[ticker] for ticker in tickers]
 
 
@@ -151,6 +166,7 @@ def _report_on(
     home: Path,
     folder: Path,
     settings: Settings,
+    tuned: Tuned | None,
     clock: Clock,
     watch: Watch,
 ) -> dict[str, Run | FailedRun]:
@@ -164,6 +180,7 @@ def _report_on(
         folder=folder.relative_to(home),
         snapshots={one.ticker: one.fetched.snapshot for one in ready},
         settings=settings,
+        tuned=None if tuned is None else tuned.as_document(),
         history=history_of(fitted),
         pictures=len(ready) <= PICTURED,
         listed=group_folder(run) / "tickers.txt" if len(ready) > PICTURED else None,
@@ -209,7 +226,10 @@ def _report_on(
             home / folder,
             save_network=fitted.model.save,
             inputs=saved_inputs(kept, [result for _, result in done]),
-            manifest=run_manifest(kept, fitted, run=run, settings=settings),
+            manifest={
+                **run_manifest(kept, fitted, run=run, settings=settings),
+                "tuned": shared.tuned,
+            },
             metrics={"runs": [brief(one) if together else one for one in documents]},
         )
     promote_each(home, [one.ticker for one in kept], run, reason="trained by hand")
@@ -259,6 +279,7 @@ def _fit(
         epochs=settings.epochs,
         patience=settings.patience,
         seed=settings.seed,
+        batch=settings.batch,
         precision=settings.precision,
         embedding=settings.embedding if prepared[0].inputs.number is not None else 0,
         balanced=settings.balanced,

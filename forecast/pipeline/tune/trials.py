@@ -1,0 +1,114 @@
+"""One trial: trained and scored in every fold of the walk-forward validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from forecast.config import Settings
+from forecast.evaluation.forecasts import outcomes
+from forecast.evaluation.metrics import mean_pinball_losses
+from forecast.evaluation.walk_forward import walk_forward
+from forecast.features.inputs import warm_up_of
+from forecast.features.splits import Split
+from forecast.market.fetching import Fetched
+from forecast.networks.training import Fitted
+from forecast.pipeline.folds import prepare_fold
+from forecast.pipeline.preparing import Prepared, features_of
+from forecast.pipeline.scoring import calibrated
+from forecast.pipeline.train import fit_network
+from forecast.pipeline.tune.part import moved_earlier
+from forecast.pipeline.watch import Watch
+
+
+@dataclass(frozen=True)
+class Folds:
+    """The folds in which every trial of a study is scored: the same sessions for all.
+
+    Attributes:
+        fetched: The bars before the test part.
+        splits: For settings that need `most` bars up to the first origin.
+        most: See `splits`.
+    """
+
+    fetched: Fetched
+    splits: Sequence[Split]
+    most: int
+
+    @classmethod
+    def of(cls, fetched: Fetched, *, most: int, settings: Settings) -> Folds:
+        """The folds of a study.
+
+        Args:
+            fetched: The bars before the test part.
+            most: Most bars up to the first origin that a setting of the space needs.
+            settings: For the horizon and the number of folds.
+
+        Raises:
+            NotEnoughBars: saying how many sessions are needed.
+        """
+        sessions = len(fetched.bars)
+        splits = walk_forward(
+            sessions - most - settings.horizon + 1,
+            folds=settings.tune.folds,
+            horizon=settings.horizon,
+            scheme="expanding",
+            sessions=sessions,
+            ticker=fetched.ticker,
+        )
+        return cls(fetched, splits, most)
+
+    def __len__(self) -> int:
+        return len(self.splits)
+
+    def prepared(self, number: int, settings: Settings) -> Prepared:
+        """A fold, from 0 on, with all inputs fitted on its training part."""
+        names = features_of(settings)
+        by = self.most - warm_up_of(names) - settings.lookback
+        split = moved_earlier(self.splits, by)[number]
+        return prepare_fold(self.fetched, split, names, settings)
+
+
+def score(
+    folds: Folds,
+    settings: Settings,
+    *,
+    watch: Watch,
+    so_far: Callable[[list[float]], bool],
+) -> list[float]:
+    """The network's loss on the held-out sessions of each fold.
+
+    Args:
+        folds: Of the study.
+        settings: Of the trial.
+        watch: Told of every epoch.
+        so_far: Told the losses after each fold but the last; True ends the trial there.
+
+    Returns:
+        One loss a fold, fewer where the trial was ended.
+
+    Raises:
+        ForecastError: if the trial cannot be prepared or its training diverged.
+    """
+    losses: list[float] = []
+    for number in range(len(folds)):
+        one = folds.prepared(number, settings)
+        losses.append(held_out_loss(one, fit_network([one], settings, watch=watch)))
+        if number + 1 < len(folds) and so_far(losses):
+            break
+    return losses
+
+
+def held_out_loss(one: Prepared, fitted: Fitted) -> float:
+    """Mean pinball loss of the log return at the last step, over a fold's held-out origins.
+
+    The quantiles are those that a user would get: calibrated as outcomes come.
+    """
+    prediction, _ = calibrated(one, fitted)
+    origins = one.part("test").origin
+    _, actual = outcomes(one.bars, origins, horizon=one.inputs.horizon)
+    close = one.bars["close"].loc[origins].to_numpy()
+    came = np.log(actual[:, -1] / close)
+    return float(mean_pinball_losses(came, prediction.quantiles[:, -1]).mean())
