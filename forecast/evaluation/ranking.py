@@ -22,18 +22,37 @@ PLAUSIBLE = 0.1
 
 
 @dataclass(frozen=True)
+class Gain:
+    """Does any network beat a baseline, counting how many were tried?
+
+    Attributes:
+        than: The baseline.
+        p: That none does, as from `significance.superior`; NaN = no test.
+        networks: Those that do.
+    """
+
+    than: str
+    p: float
+    networks: list[str]
+
+
+@dataclass(frozen=True)
 class Answer:
     """Which network, and whether it matters.
 
     Attributes:
         best: The network with the lowest pinball loss.
         plausible: Networks that cannot be told from it, the best first; `best` among them.
+        spread: Networks whose quantiles are better than the best baseline's, in earnest.
+        price: Networks whose price is forecast better than by last close, in earnest.
         finding: In a line, for a title.
         text: In plain words, with the numbers.
     """
 
     best: str
     plausible: list[str]
+    spread: Gain
+    price: Gain
     finding: str
     text: str
 
@@ -68,13 +87,19 @@ def which_network(
         inside = model_confidence_set(losses[ours], step=step)
         plausible = [name for name in ours if name == best or not inside[name] < PLAUSIBLE]
     finding, text = _among(best, ours, plausible, losses)
-    words = [
-        text,
-        _luck(by_seed["skill_pinball"]),
-        _against(rival, ours, losses, step),
-        _price(frame, ours, step),
-    ]
-    return Answer(best, plausible, finding, " ".join(word for word in words if word))
+    spread = Gain(rival, *superior(losses[ours], losses[rival].to_numpy(), step=step))
+    squared = losses_by_origin(frame, step=step, loss="squared")
+    last_close = squared[PRICE_REFERENCE].to_numpy()
+    price = Gain(PRICE_REFERENCE, *superior(squared[ours], last_close, step=step))
+    words = [text, _luck(by_seed["skill_pinball"]), _against(spread, ours, losses, step)]
+    words.append(
+        f"The price itself is forecast better than last close by {_listed(price.networks)} "
+        f"({p_text(price.p)})."
+        if price.networks
+        else f"No network forecasts the price itself better than last close ({p_text(price.p)})."
+    )
+    whole = " ".join(word for word in words if word)
+    return Answer(best, plausible, spread, price, finding, whole)
 
 
 def _among(
@@ -121,29 +146,22 @@ def _luck(skills: pd.Series) -> str:
     )
 
 
-def _against(rival: str, ours: list[str], losses: pd.DataFrame, step: int) -> str:
+def _against(gain: Gain, ours: list[str], losses: pd.DataFrame, step: int) -> str:
     """The best network beside the best baseline."""
-    best = ours[0]
+    best, rival = ours[0], gain.than
     own, other = losses[best].to_numpy(), losses[rival].to_numpy()
-    gain = skill(own, other)
-    size = "" if math.isnan(gain) else f"{100 * abs(gain):.2f} % "
+    share = skill(own, other)
+    size = "" if math.isnan(share) else f"{100 * abs(share):.2f} % "
     start = f"Against the best baseline: {best}'s loss is {size}"
     if float(own.mean()) < float(other.mean()):
-        p, found = superior(losses[ours], other, step=step)
         counted = f", the best of {len(ours)} having been picked" if len(ours) > 1 else ""
-        ending = f"a clear gain ({_listed(found)})" if found else "no clear difference"
-        return f"{start}below that of {rival} ({p_text(p)}{counted}): {ending}."
+        ending = (
+            f"a clear gain ({_listed(gain.networks)})" if gain.networks else "no clear difference"
+        )
+        return f"{start}below that of {rival} ({p_text(gain.p)}{counted}): {ending}."
     p = diebold_mariano(own, other, step=step)
     ending = f"{rival} needs no network and is better" if p < SIGNIFICANT else "no clear difference"
     return f"{start}above that of {rival} ({p_text(p)}): {ending}."
-
-
-def _price(frame: pd.DataFrame, ours: list[str], step: int) -> str:
-    losses = losses_by_origin(frame, step=step, loss="squared")
-    p, found = superior(losses[ours], losses[PRICE_REFERENCE].to_numpy(), step=step)
-    if not found:
-        return f"No network forecasts the price itself better than last close ({p_text(p)})."
-    return f"The price itself is forecast better than last close by {_listed(found)} ({p_text(p)})."
 
 
 def _is(names: Sequence[str]) -> str:

@@ -179,5 +179,8 @@ def in_halves(network: Any) -> Any:
 
 
 def _streams(variables: list[Any], half: int) -> list[Any]:
-    """The states of the seed generators, another stream of numbers for each half."""
-    return [variable.value + half * (1 << 16) for variable in variables]
+    """The states of the seed generators, a stream for each half; fixed weights as they are."""
+    return [
+        variable.value + (half << 16) if "int" in variable.dtype else variable.value
+        for variable in variables
+    ]

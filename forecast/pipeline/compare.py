@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ArtifactError, ConfigError
 from forecast.evaluation.forecasts import read_forecasts, write_forecasts
-from forecast.evaluation.ranking import Answer, which_network
+from forecast.evaluation.ranking import Answer, Gain, which_network
 from forecast.evaluation.scores import as_rows, naive_scale, score_table, scores_by
 from forecast.files import inside, write_json
 from forecast.networks.architectures import NETWORKS
@@ -233,9 +234,14 @@ def _scores(
         "finding": answer.finding,
         "best": answer.best,
         "plausible": answer.plausible,
+        "better": {"spread": _gain(answer.spread), "price": _gain(answer.price)},
         "seeds": seeds_of(settings),
         "networks": facts,
     }
+
+
+def _gain(gain: Gain) -> dict[str, Any]:
+    return {**asdict(gain), "p": None if math.isnan(gain.p) else gain.p}
 
 
 def _provenance(one: Prepared, networks: list[str], settings: Settings) -> dict[str, Any]:

@@ -123,6 +123,9 @@ def test_a_gain_over_the_baselines_is_clear_only_where_it_is():
         "below that of ewma (p < 0.001, the best of 3 having been picked): a clear gain (" in clear
     )
     assert "tcn is worse" in clear
+    found = ask(frame_of({**networks, **poor}), networks)
+    assert (found.spread.than, set(found.spread.networks)) == ("ewma", {"lstm", "gru"})
+    assert (found.price.than, found.price.networks) == ("last_close", [])
     assert (
         "p < 0.001): a clear gain (lstm)." in ask(frame_of({"lstm": (1, 0), **poor}), ["lstm"]).text
     )

@@ -17,11 +17,11 @@ def nothing_kept():
     module._kept.clear()
 
 
-def a_learner(seed, *, network="lstm", dropout=0.0, learning_rate=1e-2, **shape):
+def a_learner(seed, *, network="lstm", dropout=0.0, learning_rate=1e-2, scored=5, **shape):
     prepare_backend(seed)
     return learner_of(
         network,
-        scored=5,
+        scored=scored,
         centred=True,
         learning_rate=learning_rate,
         precision="float32",
@@ -50,6 +50,19 @@ def test_two_halves_update_as_the_whole_batch_does(slices, monkeypatch):
     module._kept.clear()
     monkeypatch.setattr(module, "in_halves", lambda network: network)
     expected_losses, expected = updated(a_learner(1), batches)
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+def test_weights_that_are_not_trained_are_the_same_in_both_halves(monkeypatch):
+    """DLinear's moving average is such a weight."""
+    batches = [(x, y[:, -1]) for x, y in (a_batch(6, seed) for seed in (1, 2))]
+    shape = {"network": "dlinear", "scored": None, "lookback": 9}
+    losses, weights = updated(a_learner(1, **shape), batches)
+    module._kept.clear()
+    monkeypatch.setattr(module, "in_halves", lambda network: network)
+    expected_losses, expected = updated(a_learner(1, **shape), batches)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)

@@ -13,7 +13,7 @@ from forecast.errors import ForecastError
 from forecast.evaluation.promotion import Decision
 from forecast.ledger import open_ledger
 from forecast.nightly import commit as commits
-from forecast.nightly import engines
+from forecast.nightly import engines, steps
 from forecast.nightly import night as nights
 from forecast.nightly.challenger import Challenger
 from forecast.nightly.clock import Clock, clock_of
@@ -81,7 +81,7 @@ def test_killed_after_any_step_the_next_run_ends_what_was_begun(home, monkeypatc
         elif step == "promoted":
             patch.setattr(commits, "_issue", kill)
         else:
-            patch.setattr(nights, "mark_done", kill)
+            patch.setattr(steps, "mark_done", kill)
         with pytest.raises(_Killed):
             home.night(NOW)
 
@@ -186,7 +186,7 @@ def test_a_session_that_closed_meanwhile_is_not_forecast(home, monkeypatch):
         seen["late"] = True
         return commit(home_, ledger, plan, outcome, **known)
 
-    monkeypatch.setattr(nights, "commit", slow)
+    monkeypatch.setattr(steps, "commit", slow)
     night = nights.run_night(["ACME"], home=home.folder, settings=home.settings, clock=Late())
     (entry,) = night.document["tickers"]
     assert (entry["status"], entry["issued"]) == ("done", False)

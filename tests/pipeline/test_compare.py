@@ -86,6 +86,8 @@ def test_networks_and_baselines_on_the_same_origins_best_first(original, compare
     assert document["best"] == next(name for name in models if name in document["networks"])
     assert document["best"] in document["plausible"]
     assert document["answer"].endswith(".")
+    for kind, gain in document["better"].items():
+        assert (gain["networks"] == []) == (gain["p"] is None or gain["p"] >= 0.05), kind
     beside = json.loads((original / document["report"]).with_name("comparison.json").read_text())
     assert beside == document
     for path in document["plots"]:
