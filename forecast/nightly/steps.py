@@ -39,6 +39,7 @@ from forecast.nightly.state import (
 from forecast.nightly.work import Outcome
 from forecast.pipeline.fetch import fetch
 from forecast.pipeline.processes import room_for
+from forecast.pipeline.tuned import tuned_for
 from forecast.pipeline.watch import Watch
 from forecast.registry import SavedRun, new_run, prune
 
@@ -171,10 +172,14 @@ class Work:
         return plan(
             fetched,
             read_state(self.home, fetched.ticker),
-            settings=self.settings,
+            settings=self._settings_of(fetched, self.watch),
             now=self.clock.now(),
             force=self.force,
         )
+
+    def _settings_of(self, fetched: Fetched, watch: Watch) -> Settings:
+        """The settings, with those that a search found for the ticker."""
+        return tuned_for(fetched, home=self.home, settings=self.settings, watch=watch)[0]
 
     def _make_ready(
         self, plans: list[Plan], ledger: Ledger, entries: dict[str, dict[str, Any]]
@@ -265,7 +270,7 @@ class Work:
             train = False
         return Job(
             one.plan.fetched,
-            self.settings,
+            self._settings_of(one.plan.fetched, Watch()),
             RunFiles.of(one.champion) if one.champion else None,
             new_run(self.clock.now().to_pydatetime()) if train else None,
         )

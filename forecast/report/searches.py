@@ -126,11 +126,13 @@ def search_settings(document: Mapping[str, Any]) -> Picture:
     """Loss by the value of each setting that was searched."""
     losses = Losses(document)
     names = [name for name in document["space"] if name in losses.best["settings"]]
-    words = ", ".join(setting_text(losses.best["settings"][name]) for name in names)
-    title = f"{document['ticker']}: the best trial has {shorten(words, 60)}"
-    figure = style.new_figure(
-        title, "Each circle is a trial; the diamond is the best one, the dash the median of a value"
+    apart = float(losses.values.max()) - losses.lowest
+    title = (
+        f"{document['ticker']}: {fixed(apart)} % lie between the best and the worst of "
+        f"{count(len(losses.done), 'trial')}"
     )
+    words = ", ".join(setting_text(losses.best["settings"][name]) for name in names)
+    figure = style.new_figure(title, f"◆ the best: {shorten(words, 60)} · – median of a value")
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
     grid = figure.add_gridspec(
@@ -179,6 +181,7 @@ def search_time(document: Mapping[str, Any]) -> Picture:
     _dots(axes, seconds[front], shown[front], BLUE, "o")
     _dots(axes, [best], [losses.lowest], ORANGE, "D", size=9)
     losses.limit(axes)
+    axes.margins(x=0.04)
     axes.set_xlabel("seconds a trial, all folds", size=style.SMALL, color=MUTED)
     axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
     style.label_ends(axes, [(0.0, "as set", MUTED), (losses.lowest, "best", ORANGE)])

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import signal
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from homes import FIRST_NIGHT, TICKERS, Home, walk
 from forecast.errors import BusyError, ConfigError
 from forecast.ledger import open_ledger
 from forecast.nightly.state import night_lock
+from forecast.pipeline.tuned import Tuned, write_tuned
 from forecast.pipeline.watch import Watch
-from forecast.registry import champion, history
+from forecast.registry import champion, history, load_run
 
 
 def record(home: Home) -> pd.DataFrame:
@@ -82,6 +84,23 @@ def test_the_next_night_forecasts_without_training_and_settles(home):
     assert rows["actual"].tolist() == pytest.approx([came, np.nan], nan_ok=True, abs=1e-15)
     # The fourth of July is a holiday.
     assert rows["session"].tolist() == [pd.Timestamp("2012-07-03"), pd.Timestamp("2012-07-05")]
+
+
+def test_a_night_trains_with_what_a_search_found_but_not_on_the_test_part(home):
+    found = {"dropout": 0.2, "units": [3]}
+    study = {"study": "reports/x", "target": "return", "horizon": 1, "settings": found}
+    before, within = date(2011, 6, 1), date(2012, 6, 1)
+    for ticker, last in zip(TICKERS, (before, within), strict=True):
+        write_tuned(home.folder, ticker, Tuned(last=last, **study), comment="found by hand")
+    notices: list[str] = []
+    night = home.night("2012-07-03", watch=Watch(notice=notices.append), workers=1)
+    first, second = night.document["tickers"]
+    assert (first["trained"], first["why"]) == (True, "the settings changed")
+    assert second["trained"] is False
+    run = load_run(home.folder, "ACME", first["run"])
+    # The units are set.
+    assert (run.manifest["settings"]["dropout"], run.manifest["settings"]["units"]) == (0.2, [4])
+    assert any("BETA: the tuned settings are left out" in notice for notice in notices)
 
 
 @pytest.mark.parametrize("now", ["2012-07-03", "2012-07-04", "2012-07-05T13:00Z"])
