@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from forecast.evaluation.scores import PRICE_REFERENCE, losses_by_origin
 from forecast.evaluation.significance import (
     diebold_mariano,
     model_confidence_set,
@@ -19,6 +18,37 @@ from forecast.evaluation.verdict import SIGNIFICANT, p_text
 
 PLAUSIBLE = 0.1
 """Models whose confidence-set p-value is at least this cannot be told from the best."""
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """By which two losses models are judged, and how a sentence speaks of them.
+
+    Attributes:
+        loss: The one they are ranked by, as its columns end: `skill_…`, `dm_p_…`.
+        second: The other one, as its columns end.
+        words: What the first one is called.
+        spread: What it judges.
+        better: What to say of networks that beat the reference by the second one.
+        no_better: What to say if none does.
+    """
+
+    loss: str
+    second: str
+    words: str
+    spread: str
+    better: str
+    no_better: str
+
+
+OF_PRICES = Ruler(
+    loss="pinball",
+    second="mse",
+    words="pinball loss",
+    spread="spread",
+    better="The price itself is forecast better than last close by",
+    no_better="No network forecasts the price itself better than last close",
+)
 
 
 @dataclass(frozen=True)
@@ -41,43 +71,48 @@ class Answer:
     """Which network, and whether it matters.
 
     Attributes:
-        best: The network with the lowest pinball loss.
+        best: The network with the lowest loss.
         plausible: Networks that cannot be told from it, the best first; `best` among them.
-        spread: Networks whose quantiles are better than the best baseline's, in earnest.
-        price: Networks whose price is forecast better than by last close, in earnest.
+        uncertainty: Networks that beat the best baseline by the ruler's first loss, in earnest.
+        price: Networks that beat the reference by its second loss, in earnest.
         finding: In a line, for a title.
         text: In plain words, with the numbers.
     """
 
     best: str
     plausible: list[str]
-    spread: Gain
+    uncertainty: Gain
     price: Gain
     finding: str
     text: str
 
 
 def which_network(
-    frame: pd.DataFrame,
+    losses: pd.DataFrame,
+    second: pd.DataFrame,
     *,
+    ruler: Ruler,
+    reference: str,
     networks: Sequence[str],
     step: int,
-    by_seed: pd.DataFrame,
+    skills: pd.Series,
 ) -> Answer:
-    """Networks ranked by the pinball loss of their quantiles, against each other and the baselines.
+    """Networks ranked by a loss, against each other and the baselines.
 
     The networks' differences are judged by their own 90 % model confidence set. Whether any network
-    beats the best baseline, and its price last close, is judged by a test that counts how many were
-    tried (`significance.superior`); whether the best baseline beats the best network, by a
-    Diebold-Mariano test.
+    beats the best baseline, and the reference by the second loss, is judged by a test that counts
+    how many were tried (`significance.superior`); whether the best baseline beats the best network,
+    by a Diebold-Mariano test.
 
     Args:
-        frame: Forecast frame of all models; a network's forecasts are the mean of its seeds'.
+        losses: The ruler's first loss of all models; a row an origin in time's order.
+        second: Its second loss.
+        ruler: What they are.
+        reference: The baseline of the second loss.
         networks: Which of the models are networks; at least one, and at least one baseline beside.
-        step: Which step.
-        by_seed: `skill_pinball` of each training; index network and seed.
+        step: Which step the losses are of.
+        skills: Of each training by the first loss; index network and seed.
     """
-    losses = losses_by_origin(frame, step=step, loss="pinball")
     ranked = losses.mean().sort_values(kind="stable").index
     ours = [name for name in ranked if name in networks]
     rival = next(str(name) for name in ranked if name not in networks)
@@ -86,24 +121,16 @@ def which_network(
     if len(ours) > 1:
         inside = model_confidence_set(losses[ours], step=step)
         plausible = [name for name in ours if name == best or not inside[name] < PLAUSIBLE]
-    finding, text = _among(best, ours, plausible, losses)
-    spread = Gain(rival, *superior(losses[ours], losses[rival].to_numpy(), step=step))
-    squared = losses_by_origin(frame, step=step, loss="squared")
-    last_close = squared[PRICE_REFERENCE].to_numpy()
-    price = Gain(PRICE_REFERENCE, *superior(squared[ours], last_close, step=step))
-    words = [text, _luck(by_seed["skill_pinball"]), _against(spread, ours, losses, step)]
-    words.append(
-        f"The price itself is forecast better than last close by {_listed(price.networks)} "
-        f"({p_text(price.p)})."
-        if price.networks
-        else f"No network forecasts the price itself better than last close ({p_text(price.p)})."
-    )
-    whole = " ".join(word for word in words if word)
-    return Answer(best, plausible, spread, price, finding, whole)
+    finding, text = _among(best, ours, plausible, losses, ruler)
+    first = Gain(rival, *superior(losses[ours], losses[rival].to_numpy(), step=step))
+    other = Gain(reference, *superior(second[ours], second[reference].to_numpy(), step=step))
+    by = f"{ruler.better} {_listed(other.networks)}" if other.networks else ruler.no_better
+    words = [text, _luck(skills), _against(first, ours, losses, step), f"{by} ({p_text(other.p)})."]
+    return Answer(best, plausible, first, other, finding, " ".join(word for word in words if word))
 
 
 def _among(
-    best: str, ours: list[str], plausible: list[str], losses: pd.DataFrame
+    best: str, ours: list[str], plausible: list[str], losses: pd.DataFrame, ruler: Ruler
 ) -> tuple[str, str]:
     """The networks among themselves: a line and a sentence or two."""
     count = len(losses)
@@ -111,8 +138,8 @@ def _among(
         return f"{best} beside the baselines", f"Only {best} was compared with the baselines."
     if len(plausible) == 1:
         return (
-            f"{best} has the best spread of {len(ours)} networks",
-            f"Take {best}: its quantiles have the lowest pinball loss of the {len(ours)} networks, "
+            f"{best} has the best {ruler.spread} of {len(ours)} networks",
+            f"Take {best}: it has the lowest {ruler.words} of the {len(ours)} networks, "
             f"more than chance would give on {count:,} forecasts (90 % model confidence set).",
         )
     behind = 100 * (losses[plausible[-1]].mean() / losses[best].mean() - 1)
@@ -120,14 +147,14 @@ def _among(
         return (
             f"{best} has the lowest loss, but no network differs by more than chance",
             f"It makes no difference that {count:,} forecasts could show: {best} has the lowest "
-            f"pinball loss, but no network is distinguishable from it (90 % model confidence set); "
-            f"the last, {ours[-1]}, is {behind:.2f} % behind.",
+            f"{ruler.words}, but no network is distinguishable from it (90 % model confidence "
+            f"set); the last, {ours[-1]}, is {behind:.2f} % behind.",
         )
     worse = [name for name in ours if name not in plausible]
     others = plausible[1:]
     return (
         f"{best} has the lowest loss; {len(others)} more cannot be told from it",
-        f"Take {best} or what cannot be told from it: it has the lowest pinball loss on "
+        f"Take {best} or what cannot be told from it: it has the lowest {ruler.words} on "
         f"{count:,} forecasts, but {_listed(others)} {_is(others)} within chance of it (90 % model "
         f"confidence set; at most {behind:.2f} % behind). {_listed(worse)} {_is(worse)} worse.",
     )

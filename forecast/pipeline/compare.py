@@ -15,11 +15,11 @@ import pandas as pd
 
 from forecast.config import Settings
 from forecast.errors import ArtifactError, ConfigError
-from forecast.evaluation.forecasts import read_forecasts, write_forecasts
 from forecast.evaluation.ranking import Answer, Gain, which_network
-from forecast.evaluation.scores import as_rows, naive_scale, score_table, scores_by
+from forecast.evaluation.scores import as_rows
 from forecast.files import inside, write_json
 from forecast.networks.architectures import NETWORKS
+from forecast.pipeline.contests import PRICES, Contest
 from forecast.pipeline.documents import span_of
 from forecast.pipeline.entrants import Entrant, train_entrants
 from forecast.pipeline.every import FailedRun, every
@@ -27,14 +27,12 @@ from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.kept import deciding, kept, key_of, seeds_of
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import command, versions
-from forecast.pipeline.scoring import baseline_forecasts
 from forecast.pipeline.watch import Watch
 from forecast.report.text import comparison_lines
 
-_RESULT, _FORECASTS, _PAGE = "comparison.json", "forecasts.csv", "index.html"
+_RESULT, _PAGE = "comparison.json", "index.html"
 # Settings that decide no forecast of a comparison, or that name the file of one.
 _BESIDE = {"network", "seed", "seeds", "folds", "scheme", "trade", "cost"}
-_BY_SEED = ("pinball", "skill_pinball", "skill_mse", "coverage_80")
 
 
 @dataclass(frozen=True)
@@ -112,41 +110,45 @@ def _compare(
     fetched = fetch_for(ticker, home=home, settings=settings, as_of=as_of)
     if fetched.notice:
         watch.notice(fetched.notice)
+    contest = PRICES
     key = key_of(fetched.bars, deciding(settings, but=_BESIDE))
     folder = inside(home / "reports", ticker, "compare", key)
-    if known := _finished(folder, networks, settings, home):
+    if known := _finished(folder, networks, settings, contest, home):
         watch.stage(f"{ticker} was compared before: nothing to do")
         return known
     one = prepare(fetched, settings)
-    entrants = train_entrants(one, networks, folder, settings=settings, watch=watch)
+    entrants = train_entrants(
+        one, networks, folder, contest=contest, settings=settings, watch=watch
+    )
     done = [entrant for entrant in entrants if entrant.error is None]
     if not done:
         raise next(entrant.error for entrant in entrants if entrant.error is not None)
     watch.stage("scoring beside the baselines")
-    baselines = kept(folder / "baselines.csv", one, partial(baseline_forecasts, one))
-    forecasts = pd.concat([*(entrant.ensemble() for entrant in done), baselines], ignore_index=True)
-    scale = naive_scale(one.bars["close"].loc[: one.fitted_until])
-    table = score_table(forecasts, naive_mae={ticker: scale})
-    by_seed = _by_seed(done, baselines, step=settings.horizon)
-    answer = which_network(
-        forecasts,
-        networks=[entrant.network for entrant in done],
-        step=settings.horizon,
-        by_seed=by_seed,
+    baselines = kept(
+        folder / "baselines.csv",
+        one,
+        partial(contest.baselines, one),
+        read=contest.read,
+        write=contest.write,
     )
+    means = [contest.mean([each.forecasts for each in entrant.trainings]) for entrant in done]
+    forecasts = pd.concat([*means, baselines], ignore_index=True)
+    by_seed = _by_seed(done, baselines, contest, step=settings.horizon)
+    answer = _answer(forecasts, by_seed, contest, step=settings.horizon)
+    table = contest.scores(forecasts, one)
     facts = {entrant.network: _facts(entrant, by_seed) for entrant in entrants}
     document = {
         "ticker": ticker,
         "key": key,
         "status": "compared",
-        **_scores(one, table, answer, facts, settings),
+        **_scores(one, table, answer, facts, contest, settings),
         **_provenance(one, networks, settings),
         "report": (folder / _PAGE).relative_to(home).as_posix(),
         "plots": [],
         "seconds": {},
     }
     watch.stage("drawing the report")
-    _write(folder, document, forecasts, begun=begun, home=home)
+    _write(folder, document, forecasts, contest, begun=begun, home=home)
     return Comparison(document, forecasts, home / document["report"])
 
 
@@ -156,7 +158,7 @@ def _asked(networks: list[str], settings: Settings) -> dict[str, Any]:
 
 
 def _finished(
-    folder: Path, networks: list[str], settings: Settings, home: Path
+    folder: Path, networks: list[str], settings: Settings, contest: Contest, home: Path
 ) -> Comparison | None:
     """The comparison in the folder, if it is whole and was asked for in the same way."""
     try:
@@ -165,7 +167,7 @@ def _finished(
         same = document["settings"] == _asked(networks, settings)
         if failed or not same or not (folder / _PAGE).is_file():
             return None
-        forecasts = read_forecasts(folder / _FORECASTS)
+        forecasts = contest.read(folder / contest.file)
         return Comparison(
             {**document, "status": "current"}, forecasts, home / str(document["report"])
         )
@@ -174,8 +176,10 @@ def _finished(
         return None
 
 
-def _by_seed(done: list[Entrant], baselines: pd.DataFrame, *, step: int) -> pd.DataFrame:
-    """Scores of each training at this step; index network and seed."""
+def _by_seed(
+    done: list[Entrant], baselines: pd.DataFrame, contest: Contest, *, step: int
+) -> pd.DataFrame:
+    """Mean loss and skills of each training at this step; index network and seed."""
     names = {
         f"{entrant.network} {training.seed}": (entrant.network, training.seed)
         for entrant in done
@@ -187,11 +191,31 @@ def _by_seed(done: list[Entrant], baselines: pd.DataFrame, *, step: int) -> pd.D
         for training in entrant.trainings
     ]
     frame = pd.concat([*single, baselines], ignore_index=True)
-    frame = frame[frame["step"] == step]
-    table = scores_by(frame, pd.Series("all", index=frame.index, name="part"))
-    rows = table.set_index("model").loc[list(names), [*_BY_SEED]]
-    rows.index = pd.MultiIndex.from_tuples(names.values(), names=["network", "seed"])
-    return rows
+    ruler = contest.ruler
+    losses = {name: contest.losses(frame, step, name).mean() for name in (ruler.loss, ruler.second)}
+    rivals = contest.references(contest.losses(baselines, step, ruler.loss))
+    rows = {ruler.loss: losses[ruler.loss][list(names)]} | {
+        f"skill_{name}": 1 - mean[list(names)] / mean[rival]
+        for (name, mean), rival in zip(losses.items(), rivals, strict=True)
+    }
+    index = pd.MultiIndex.from_tuples(names.values(), names=["network", "seed"])
+    return pd.DataFrame(rows).set_axis(index)
+
+
+def _answer(
+    forecasts: pd.DataFrame, by_seed: pd.DataFrame, contest: Contest, *, step: int
+) -> Answer:
+    ruler = contest.ruler
+    losses = contest.losses(forecasts, step, ruler.loss)
+    return which_network(
+        losses,
+        contest.losses(forecasts, step, ruler.second),
+        ruler=ruler,
+        reference=contest.references(losses)[1],
+        networks=list(by_seed.index.unique("network")),
+        step=step,
+        skills=by_seed[f"skill_{ruler.loss}"],
+    )
 
 
 def _facts(entrant: Entrant, by_seed: pd.DataFrame) -> dict[str, Any]:
@@ -220,6 +244,7 @@ def _scores(
     table: pd.DataFrame,
     answer: Answer,
     facts: dict[str, dict[str, Any]],
+    contest: Contest,
     settings: Settings,
 ) -> dict[str, Any]:
     fastest = min(answer.plausible, key=lambda name: float(facts[name]["seconds"]))
@@ -229,12 +254,12 @@ def _scores(
         "lookback": settings.lookback,
         "horizon": settings.horizon,
         "split": {name: span_of(one.part(name)) for name in ("train", "validation", "test")},
-        "scores": as_rows(_sorted(table, step=settings.horizon)),
+        "scores": as_rows(_sorted(table, contest.ruler.loss, step=settings.horizon)),
         "answer": answer.text + (advice if len(answer.plausible) > 1 else ""),
         "finding": answer.finding,
         "best": answer.best,
         "plausible": answer.plausible,
-        "better": {"spread": _gain(answer.spread), "price": _gain(answer.price)},
+        "better": {"uncertainty": _gain(answer.uncertainty), "price": _gain(answer.price)},
         "seeds": seeds_of(settings),
         "networks": facts,
     }
@@ -264,9 +289,9 @@ def _provenance(one: Prepared, networks: list[str], settings: Settings) -> dict[
     }
 
 
-def _sorted(table: pd.DataFrame, *, step: int) -> pd.DataFrame:
-    """The score table with the lowest pinball loss at this step first."""
-    order = list(table[table["step"] == step].sort_values("pinball", kind="stable")["model"])
+def _sorted(table: pd.DataFrame, loss: str, *, step: int) -> pd.DataFrame:
+    """The score table with the lowest loss at this step first."""
+    order = list(table[table["step"] == step].sort_values(loss, kind="stable")["model"])
     return table.sort_values(
         ["step", "model"],
         key=lambda column: column if column.name == "step" else column.map(order.index),
@@ -275,13 +300,19 @@ def _sorted(table: pd.DataFrame, *, step: int) -> pd.DataFrame:
 
 
 def _write(
-    folder: Path, document: dict[str, Any], forecasts: pd.DataFrame, *, begun: float, home: Path
+    folder: Path,
+    document: dict[str, Any],
+    forecasts: pd.DataFrame,
+    contest: Contest,
+    *,
+    begun: float,
+    home: Path,
 ) -> None:
     """Everything into the folder; `comparison.json` goes first and comes last."""
     from forecast.report.evaluation_page import write_comparison
 
     (folder / _RESULT).unlink(missing_ok=True)
-    write_forecasts(folder / _FORECASTS, forecasts)
+    contest.write(folder / contest.file, forecasts)
     document["seconds"] = {"total": time.perf_counter() - begun}
     written = write_comparison(folder, document=document, forecasts=forecasts)
     document["plots"] = [

@@ -14,12 +14,11 @@ import pandas as pd
 
 from forecast.config import Settings
 from forecast.errors import ForecastError
-from forecast.evaluation.forecasts import write_forecasts
 from forecast.files import write_json
-from forecast.networks.training import Epoch, prepare_backend
-from forecast.pipeline.kept import ensemble, kept_forecasts, seeds_of
+from forecast.networks.training import Epoch, Fitted, prepare_backend
+from forecast.pipeline.contests import Contest
+from forecast.pipeline.kept import kept_forecasts, seeds_of
 from forecast.pipeline.preparing import Prepared
-from forecast.pipeline.scoring import calibrated, frame_of
 from forecast.pipeline.train import fit_network
 from forecast.pipeline.watch import Watch
 
@@ -52,7 +51,7 @@ class Training:
     Attributes:
         seed: Which.
         facts: What it took.
-        forecasts: Forecast frame of the test part.
+        forecasts: The contest's frame of the test part.
     """
 
     seed: int
@@ -74,13 +73,15 @@ class Entrant:
     trainings: list[Training]
     error: ForecastError | None = None
 
-    def ensemble(self) -> pd.DataFrame:
-        """The seeds' forecasts averaged."""
-        return ensemble([training.forecasts for training in self.trainings])
-
 
 def train_entrants(
-    one: Prepared, networks: Sequence[str], folder: Path, *, settings: Settings, watch: Watch
+    one: Prepared,
+    networks: Sequence[str],
+    folder: Path,
+    *,
+    contest: Contest,
+    settings: Settings,
+    watch: Watch,
 ) -> list[Entrant]:
     """Every network with every seed; those that are kept in the folder are not trained again.
 
@@ -91,6 +92,7 @@ def train_entrants(
         one: The ticker.
         networks: Keys of `NETWORKS`.
         folder: Holds two files for every network and seed: its forecasts, and what they took.
+        contest: What they forecast.
         settings: Of all of them, with the first seed and how many.
         watch: Told how it goes.
 
@@ -106,7 +108,7 @@ def train_entrants(
                     own = settings.model_copy(update={"network": network, "seed": seed})
                     words = f"network {number} of {len(networks)}: training {network}, seed {seed}"
                     of = f" ({turn} of {len(seeds)})" if len(seeds) > 1 else ""
-                    trainings.append(_trained(one, own, folder, watch, stage=words + of))
+                    trainings.append(_trained(one, own, folder, contest, watch, stage=words + of))
                     done += 1
             except ForecastError as error:
                 watch.notice(f"{network} failed: {error}")
@@ -123,16 +125,18 @@ def train_entrants(
 
 
 def _trained(
-    one: Prepared, settings: Settings, folder: Path, watch: Watch, *, stage: str
+    one: Prepared, settings: Settings, folder: Path, contest: Contest, watch: Watch, *, stage: str
 ) -> Training:
     """The kept training, or a new one, which is then kept."""
     path = folder / f"{settings.network}-seed-{settings.seed}.csv"
-    facts, frame = _facts(path.with_suffix(".json")), kept_forecasts(path, one)
+    facts = _facts(path.with_suffix(".json"))
+    frame = kept_forecasts(path, one, read=contest.read)
     if facts is None or frame is None:
         watch.stage(stage)
-        facts, frame = _train(one, settings, watch)
+        facts, fitted = _train(one, settings, watch)
+        frame = contest.forecast(one, fitted, settings)
         write_json(path.with_suffix(".json"), asdict(facts))
-        write_forecasts(path, frame)
+        contest.write(path, frame)
     return Training(settings.seed, facts, frame)
 
 
@@ -143,7 +147,7 @@ def _facts(path: Path) -> Facts | None:
         return None
 
 
-def _train(one: Prepared, settings: Settings, watch: Watch) -> tuple[Facts, pd.DataFrame]:
+def _train(one: Prepared, settings: Settings, watch: Watch) -> tuple[Facts, Fitted]:
     # Starting TensorFlow is no network's fault: else the first one would pay for all.
     prepare_backend(settings.seed)
     begun, ends = time.perf_counter(), list[float]()
@@ -163,4 +167,4 @@ def _train(one: Prepared, settings: Settings, watch: Watch) -> tuple[Facts, pd.D
         seconds=whole - (startup or 0.0),
         startup=startup,
     )
-    return facts, frame_of(one, settings.network, calibrated(one, fitted)[0])
+    return facts, fitted

@@ -15,6 +15,7 @@ from forecast.features.inputs import fit_on, origins_of, warm_up_of
 from forecast.features.splits import Split
 from forecast.market.fetching import Fetched
 from forecast.pipeline import kept
+from forecast.pipeline.contests import mean_prices
 from forecast.pipeline.preparing import Prepared, features_of
 from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
 from forecast.pipeline.train import fit_network
@@ -51,7 +52,7 @@ class Pooled:
 
     def ensemble(self) -> pd.DataFrame:
         """The seeds' forecasts averaged: mean log return of the point and of each quantile."""
-        return kept.ensemble(list(self.by_seed.values()))
+        return mean_prices(list(self.by_seed.values()))
 
 
 def key_of(bars: pd.DataFrame, settings: Settings) -> str:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.config import Settings
 from forecast.errors import ArtifactError
-from forecast.evaluation.forecasts import QUANTILE_COLUMNS, read_forecasts, write_forecasts
+from forecast.evaluation.forecasts import read_forecasts, write_forecasts
 from forecast.pipeline.preparing import Prepared, features_of
 from forecast.pipeline.provenance import code_hash, data_hash, settings_document, versions
 
@@ -48,33 +47,32 @@ def seeds_of(settings: Settings) -> list[int]:
     return [(settings.seed + number) % 2**32 for number in range(settings.seeds)]
 
 
-def kept(path: Path, one: Prepared, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+def kept(
+    path: Path,
+    one: Prepared,
+    make: Callable[[], pd.DataFrame],
+    *,
+    read: Callable[[Path], pd.DataFrame] = read_forecasts,
+    write: Callable[[Path, pd.DataFrame], None] = write_forecasts,
+) -> pd.DataFrame:
     """The forecasts of the test part in the file, or else made and written to it."""
-    frame = kept_forecasts(path, one)
+    frame = kept_forecasts(path, one, read=read)
     if frame is None:
         frame = make()
-        write_forecasts(path, frame)
+        write(path, frame)
     return frame
 
 
-def kept_forecasts(path: Path, one: Prepared) -> pd.DataFrame | None:
+def kept_forecasts(
+    path: Path, one: Prepared, *, read: Callable[[Path], pd.DataFrame] = read_forecasts
+) -> pd.DataFrame | None:
     """The forecasts in the file, if it is there and holds the test part's origins."""
     if not path.exists():
         return None
     try:
-        frame = read_forecasts(path)
+        frame = read(path)
     except ArtifactError:
         return None
     wanted = one.part("test").origin.as_unit("s").repeat(one.inputs.horizon)
     models = frame["model"].nunique()
     return frame if sorted(frame["origin"]) == sorted([*wanted] * models) else None
-
-
-def ensemble(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Forecasts of the same origins averaged: mean log return of the point and each quantile."""
-    prices = ["predicted", *QUANTILE_COLUMNS]
-    logs = np.mean([np.log(frame[prices].to_numpy()) for frame in frames], axis=0)
-    mean = frames[0].copy()
-    # One seed's forecasts stay as they are, to the bit.
-    mean[prices] = np.exp(logs) if len(frames) > 1 else frames[0][prices]
-    return mean

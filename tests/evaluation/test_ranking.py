@@ -1,7 +1,8 @@
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.ranking import which_network
+from forecast.evaluation.ranking import OF_PRICES, which_network
+from forecast.evaluation.scores import losses_by_origin
 
 Z = np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645])
 QUANTILES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
@@ -38,15 +39,23 @@ def frame_of(models, *, origins=400, seed=3):
 BASELINES = {"last_close": (1.6, 0.0), "ewma": (1.1, 0.0), "garch": (1.15, 0.0)}
 
 
-def seeds_of(networks, skills=(0.01, 0.01)):
+def skills_of(networks, skills=(0.01, 0.01)):
     index = pd.MultiIndex.from_product(
         [list(networks), range(len(skills))], names=["network", "seed"]
     )
-    return pd.DataFrame({"skill_pinball": np.tile(skills, len(networks))}, index=index)
+    return pd.Series(np.tile(skills, len(networks)), index=index)
 
 
-def ask(frame, networks):
-    return which_network(frame, networks=list(networks), step=1, by_seed=seeds_of(networks))
+def ask(frame, networks, *, skills=None):
+    return which_network(
+        losses_by_origin(frame, step=1, loss="pinball"),
+        losses_by_origin(frame, step=1, loss="squared"),
+        ruler=OF_PRICES,
+        reference="last_close",
+        networks=list(networks),
+        step=1,
+        skills=skills_of(networks) if skills is None else skills,
+    )
 
 
 def answer(networks, **options):
@@ -124,7 +133,7 @@ def test_a_gain_over_the_baselines_is_clear_only_where_it_is():
     )
     assert "tcn is worse" in clear
     found = ask(frame_of({**networks, **poor}), networks)
-    assert (found.spread.than, set(found.spread.networks)) == ("ewma", {"lstm", "gru"})
+    assert (found.uncertainty.than, set(found.uncertainty.networks)) == ("ewma", {"lstm", "gru"})
     assert (found.price.than, found.price.networks) == ("last_close", [])
     assert (
         "p < 0.001): a clear gain (lstm)." in ask(frame_of({"lstm": (1, 0), **poor}), ["lstm"]).text
@@ -136,14 +145,12 @@ def test_a_gain_over_the_baselines_is_clear_only_where_it_is():
 def test_the_luck_of_the_seed_stands_beside_the_networks_distance():
     networks = {"lstm": (1.0, 0.0), "gru": (1.0, 0.0)}
     frame = frame_of({**networks, **BASELINES})
-    by_seed = seeds_of(networks)
-    by_seed["skill_pinball"] = [0.01, 0.03, 0.04, 0.06]
-    found = which_network(frame, networks=list(networks), step=1, by_seed=by_seed)
+    skills = skills_of(networks)
+    skills[:] = [0.01, 0.03, 0.04, 0.06]
+    found = ask(frame, networks, skills=skills)
     # Two pairs 0.02 apart have a deviation of 0.0141 each; their means lie 0.03 apart.
     assert "skill by ± 1.41 points; the 2 networks' means lie 3.00 points apart." in found.text
-    alone = which_network(
-        frame, networks=list(networks), step=1, by_seed=seeds_of(networks, skills=(0.01,))
-    )
+    alone = ask(frame, networks, skills=skills_of(networks, skills=(0.01,)))
     assert "luck" not in alone.text
 
 

@@ -24,7 +24,7 @@ def compared(folder, bars, *, networks, **changes):
 def praised(document):
     """What the comparison says is better than a baseline, and how it says so."""
     better = {kind: gain["networks"] for kind, gain in document["better"].items()}
-    assert bool(better["spread"]) == ("a clear gain" in document["answer"])
+    assert bool(better["uncertainty"]) == ("a clear gain" in document["answer"])
     assert bool(better["price"]) == ("No network forecasts the price" not in document["answer"])
     return better
 
@@ -33,7 +33,7 @@ def praised(document):
 def test_noise_is_not_praised_and_a_planted_signal_is_found(tmp_path):
     walk = simulated.random_walk(2500, seed=21)
     noise = compared(tmp_path / "walk", walk, networks=QUICK, seeds=1)
-    assert praised(noise) == {"spread": [], "price": []}
+    assert praised(noise) == {"uncertainty": [], "price": []}
     signal = compared(
         tmp_path / "signal",
         simulated.autoregression(5000, phi=0.2, seed=22),

@@ -1,0 +1,97 @@
+"""What the models of a comparison are forecast, averaged, kept and judged by: a contest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from forecast.config import Settings
+from forecast.evaluation.forecasts import QUANTILE_COLUMNS, read_forecasts, write_forecasts
+from forecast.evaluation.ranking import OF_PRICES, Ruler
+from forecast.evaluation.scores import (
+    PRICE_REFERENCE,
+    SPREAD_REFERENCES,
+    losses_by_origin,
+    naive_scale,
+    score_table,
+)
+from forecast.networks.training import Fitted
+from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One kind of forecast: how it is made, averaged, kept and judged.
+
+    A frame holds a row an origin, step and model; its columns are the contest's own affair.
+
+    Attributes:
+        ruler: The two losses, and how to speak of them.
+        forecast: (ticker, network, settings) → frame of the test part.
+        baselines: ticker → frame of the test part.
+        mean: Frames of the same origins by several seeds → one frame.
+        scores: (frame of all models, ticker) → score table.
+        losses: (frame, step, a loss of the ruler) → a row an origin, a column a model.
+        references: Losses of all models by the ruler's first loss → the baseline that its skill is
+            measured from; and the one of the second.
+        read: File → frame; raises ArtifactError.
+        write: (file, frame).
+        file: Name of the file with all models' forecasts.
+    """
+
+    ruler: Ruler
+    forecast: Callable[[Prepared, Fitted, Settings], pd.DataFrame]
+    baselines: Callable[[Prepared], pd.DataFrame]
+    mean: Callable[[Sequence[pd.DataFrame]], pd.DataFrame]
+    scores: Callable[[pd.DataFrame, Prepared], pd.DataFrame]
+    losses: Callable[[pd.DataFrame, int, str], pd.DataFrame]
+    references: Callable[[pd.DataFrame], tuple[str, str]]
+    read: Callable[[Path], pd.DataFrame]
+    write: Callable[[Path, pd.DataFrame], None]
+    file: str
+
+
+def _prices_of(one: Prepared, fitted: Fitted, settings: Settings) -> pd.DataFrame:
+    return frame_of(one, settings.network, calibrated(one, fitted)[0])
+
+
+def mean_prices(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Forecasts of the same origins averaged: mean log return of the point and each quantile."""
+    prices = ["predicted", *QUANTILE_COLUMNS]
+    logs = np.mean([np.log(frame[prices].to_numpy()) for frame in frames], axis=0)
+    mean = frames[0].copy()
+    # One seed's forecasts stay as they are, to the bit.
+    mean[prices] = np.exp(logs) if len(frames) > 1 else frames[0][prices]
+    return mean
+
+
+def _price_scores(frame: pd.DataFrame, one: Prepared) -> pd.DataFrame:
+    scale = naive_scale(one.bars["close"].loc[: one.fitted_until])
+    return score_table(frame, naive_mae={one.ticker: scale})
+
+
+def _price_losses(frame: pd.DataFrame, step: int, loss: str) -> pd.DataFrame:
+    return losses_by_origin(frame, step=step, loss="squared" if loss == "mse" else loss)
+
+
+def _price_references(losses: pd.DataFrame) -> tuple[str, str]:
+    return str(losses[list(SPREAD_REFERENCES)].mean().idxmin()), PRICE_REFERENCE
+
+
+PRICES = Contest(
+    ruler=OF_PRICES,
+    forecast=_prices_of,
+    baselines=baseline_forecasts,
+    mean=mean_prices,
+    scores=_price_scores,
+    losses=_price_losses,
+    references=_price_references,
+    read=read_forecasts,
+    write=write_forecasts,
+    file="forecasts.csv",
+)
