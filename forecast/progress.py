@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from forecast.networks.training import Epoch
+    from forecast.networks.epochs import Epoch
     from forecast.pipeline.watch import Standing
 
 _PLAIN_LINES = 10

@@ -15,7 +15,8 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ForecastError
 from forecast.files import write_json
-from forecast.networks.training import Epoch, Fitted, prepare_backend
+from forecast.networks.epochs import Epoch
+from forecast.networks.training import Fitted, prepare_backend
 from forecast.pipeline.contests import Contest
 from forecast.pipeline.kept import kept_forecasts, seeds_of
 from forecast.pipeline.preparing import Prepared

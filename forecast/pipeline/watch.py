@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from forecast.networks.training import Epoch
+    from forecast.networks.epochs import Epoch
 
 
 def _ignore(*_: object) -> None:

@@ -13,9 +13,10 @@ from forecast.features.inputs import fit_inputs
 from forecast.features.targets import LEVELS
 from forecast.networks.architectures import build
 from forecast.networks.batches import gather_slices, slice_starts
+from forecast.networks.epochs import Epoch
 from forecast.networks.heads import OUTPUTS, point_and_quantile_loss
 from forecast.networks.linear import fit_linear, without
-from forecast.networks.training import Epoch, fit, prepare_backend
+from forecast.networks.training import fit, prepare_backend
 
 FEATURES = ["return_1", "volatility_20", "rsi_14"]
 SMALL = {

@@ -1,0 +1,197 @@
+"""The loop over epochs: updates, the validation loss, when to stop."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from forecast.errors import ConfigError, TrainingError
+from forecast.features.windows import Windows
+from forecast.networks.batches import (
+    gather_slices,
+    gather_windows,
+    slice_starts,
+    training_slices,
+    training_windows,
+)
+from forecast.networks.interrupt import kept_interrupt
+from forecast.networks.learner import give_back_memory
+
+INFERENCE_WINDOWS = 1024
+INFERENCE_SLICES = 256
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """Where training stands.
+
+    Attributes:
+        number: of the epoch just ended, from 1.
+        of: at most so many.
+        loss: training loss.
+        validation_loss: loss on the validation part.
+        seconds_left: if every epoch is used; early stopping mostly ends sooner.
+    """
+
+    number: int
+    of: int
+    loss: float
+    validation_loss: float
+    seconds_left: float
+
+
+def train_epochs(
+    learner: Any,
+    train: Windows,
+    validation: Windows,
+    *,
+    scored: int | None,
+    balanced: bool,
+    epochs: int,
+    patience: int,
+    seed: int,
+    batch: int,
+    on_epoch: Callable[[Epoch], None] | None,
+    logs: Path | None,
+) -> dict[str, list[float]]:
+    """Train until the validation loss stops falling; the learner is left with its best weights.
+
+    A loop of our own around Keras's batches: its `fit` costs more than the arithmetic of a small
+    update.
+
+    Args:
+        learner: As `learner_of` gives it.
+        train: Windows of the training part.
+        validation: Windows of the validation part.
+        scored: Steps with a loss in each slice, or None to train on the last step of windows.
+        balanced: As `batches.training_slices`.
+        epochs: At most so many.
+        patience: Epochs without a better validation loss before training stops.
+        seed: Of offsets and order.
+        batch: Slices or windows an update.
+        on_epoch: Called after each epoch.
+        logs: Folder for TensorBoard, or None.
+
+    Returns:
+        `loss`, `val_loss` and `learning_rate` of each epoch.
+
+    Raises:
+        TrainingError: if the loss is no longer a finite number.
+        KeyboardInterrupt: after the batch in which Ctrl-C was pressed.
+        ConfigError: if `logs` are asked for and TensorBoard is not installed.
+    """
+    import keras
+
+    rng = np.random.default_rng(seed)
+    history: dict[str, list[float]] = {"loss": [], "val_loss": [], "learning_rate": []}
+    callbacks = keras.callbacks.CallbackList(
+        [
+            keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True),
+            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(patience // 3, 1)),
+            *_tensorboard(logs),
+        ],
+        model=learner,
+    )
+    begun = time.monotonic()
+    learner.stop_training = False
+    callbacks.on_train_begin()
+    with kept_interrupt() as check:
+        for number in range(1, epochs + 1):
+            callbacks.on_epoch_begin(number - 1)
+            learner.reset_metrics()
+            loss = _update(
+                learner, train, scored=scored, batch=batch, balanced=balanced, rng=rng, check=check
+            )
+            if number == 1:
+                give_back_memory()
+            learner.reset_metrics()
+            for x, y in _scoring_batches(validation, scored=scored):
+                validation_loss = learner.test_on_batch(x, y)
+                check()
+            told = {
+                "loss": loss,
+                "val_loss": float(validation_loss),
+                "learning_rate": float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate)),
+            }
+            for name, value in told.items():
+                history[name].append(value)
+            _require_finite(history)
+            if on_epoch is not None:
+                left = (time.monotonic() - begun) / number * (epochs - number)
+                on_epoch(Epoch(number, epochs, told["loss"], told["val_loss"], left))
+            callbacks.on_epoch_end(number - 1, told)
+            if learner.stop_training:
+                break
+    callbacks.on_train_end()
+    return history
+
+
+def _update(
+    learner: Any,
+    windows: Windows,
+    *,
+    scored: int | None,
+    batch: int,
+    balanced: bool,
+    rng: np.random.Generator,
+    check: Callable[[], None],
+) -> float:
+    """One epoch: the weights updated by each batch, gathered when it is needed; the mean loss."""
+    if scored is None:
+        chosen = training_windows(windows, batch=batch, balanced=balanced, rng=rng)
+        batches = (gather_windows(windows, positions) for positions in chosen)
+    else:
+        chosen = training_slices(windows, scored=scored, batch=batch, balanced=balanced, rng=rng)
+        batches = (gather_slices(windows, starts, scored=scored) for starts in chosen)
+    strategy = getattr(learner, "distribute_strategy", None)
+    if getattr(strategy, "num_replicas_in_sync", 1) > 1:
+        # Only Keras's `fit` shares a batch among devices.
+        history = learner.fit(batches, steps_per_epoch=len(chosen), verbose=0).history
+        return float(history["loss"][-1])
+    for x, y in batches:
+        loss = learner.train_on_batch(x, y)
+        check()
+    return float(loss)
+
+
+def _scoring_batches(
+    windows: Windows, *, scored: int | None
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Every window once, in order."""
+    if scored is None:
+        for first in range(0, len(windows), INFERENCE_WINDOWS):
+            last = min(first + INFERENCE_WINDOWS, len(windows))
+            yield gather_windows(windows, np.arange(first, last))
+    else:
+        starts = slice_starts(windows, scored=scored, rng=None)
+        for first in range(0, len(starts), INFERENCE_SLICES):
+            yield gather_slices(windows, starts[first : first + INFERENCE_SLICES], scored=scored)
+
+
+def _tensorboard(logs: Path | None) -> list[Any]:
+    if logs is None:
+        return []
+    if find_spec("tensorboard") is None:
+        raise ConfigError(
+            "setting 'tensorboard' needs the tensorboard package. It is not installed.",
+            hint="pip install 'forecast[tensorboard]'",
+        )
+    import keras
+
+    return [keras.callbacks.TensorBoard(log_dir=str(logs))]
+
+
+def _require_finite(history: dict[str, list[float]]) -> None:
+    if not (math.isfinite(history["loss"][-1]) and math.isfinite(history["val_loss"][-1])):
+        raise TrainingError(
+            f"the loss must stay a finite number. It became NaN or infinite in epoch "
+            f"{len(history['loss'])}.",
+            hint="a lower learning_rate, or forecast train with another --seed",
+        )
