@@ -207,11 +207,17 @@ def test_tpe_prunes_and_tries_nothing_twice(home):
     assert begun == [6, None]
     assert again["trials"][:6] == document["trials"][:6]
     assert {tuple(trial["settings"].values()) for trial in again["trials"]} == tried
+    # The sampler's memory is made up again from the trials.
+    (folder / "optuna.journal").write_text("{]\n")
+    (folder / "trials" / "0005.json").unlink()
+    last = run(home, space=space, search="tpe", trials=30).document
+    assert {tuple(trial["settings"].values()) for trial in last["trials"]} == tried
+    assert (folder / "optuna.damaged").read_text().startswith("{]\n")
 
 
 def test_tpe_without_optuna_says_what_to_install(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
-    monkeypatch.setattr("forecast.pipeline.tune.tpe.find_spec", lambda name: None)
+    monkeypatch.setattr(searches, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match=r"pip install 'forecast\[tune\]'"):
         run(home, search="tpe")
     assert len(run(home, search="grid").document["trials"]) == 5

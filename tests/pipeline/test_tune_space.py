@@ -13,6 +13,7 @@ from forecast.features.inputs import DEFAULT_FEATURES, FEATURE_GROUPS, fit_input
 from forecast.market.fetching import fetch_one
 from forecast.pipeline.tune import candidates, space
 from forecast.pipeline.tune.part import before_test, moved_earlier, row_hashes
+from forecast.pipeline.tune.searches import check_search
 from forecast.pipeline.tune.trials import Folds
 
 
@@ -136,6 +137,22 @@ def test_random_ends_where_there_are_no_more():
     found = space.space_of(said(dropout=[0.0, 0.1, 0.2]), grid=False)
     assert len(list(candidates.random(found, count=50, seed=1))) == 3
     assert math.isinf(candidates.size({"dropout": space.Range(0, 0.4, log=False, whole=False)}))
+
+
+def test_a_grid_without_end_is_refused():
+    values = {"lookback": list(range(10, 120)), "patience": list(range(1, 110))}
+    found = space.space_of(said(**values), grid=True)
+    with pytest.raises(ConfigError, match=r"at most 10,000 combinations.*11,990"):
+        check_search("grid", found)
+    check_search("random", found)
+
+
+def test_the_settings_as_they_are_are_counted_once():
+    found = space.space_of(said(dropout=[0.0, 0.1], batch="16..64"), grid=False)
+    assert math.isinf(candidates.size_with({"dropout": 0.1, "batch": 64}, found))
+    found = space.space_of(said(dropout=[0.0, 0.1], units=["8", "8+8"]), grid=False)
+    assert candidates.size_with({"dropout": 0.1, "units": [8, 8]}, found) == 4
+    assert candidates.size_with({"dropout": 0.1, "units": [64, 64]}, found) == 5
 
 
 def test_the_settings_as_they_are_come_first_and_once():

@@ -16,18 +16,20 @@ from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.kept import deciding, key_of
 from forecast.pipeline.provenance import code_hash, command, versions
 from forecast.pipeline.tune import space as spaces
+from forecast.pipeline.tune.importance import importance
 from forecast.pipeline.tune.part import Part, before_test
 from forecast.pipeline.tune.result import summary
-from forecast.pipeline.tune.searches import search_of
+from forecast.pipeline.tune.searches import check_search, search_of
 from forecast.pipeline.tune.slots import Slots
 from forecast.pipeline.tune.study import Study
-from forecast.pipeline.tune.tpe import importance
 from forecast.pipeline.tune.trials import Folds
 from forecast.pipeline.tuned import Tuned, path_of, write_tuned
 from forecast.pipeline.watch import Watch
 from forecast.report.tuning_text import tuning_lines
 
 _RESULT, _ROWS = "study.json", "rows.csv"
+# Settings of `evaluate`, and of a network over several tickers.
+_ELSEWHERE = {"folds", "seeds", "scheme", "trade", "cost", "embedding", "balanced"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ def tune(
     """
     watch, ticker = watch or Watch(), check_ticker(ticker)
     space = spaces.space_of(settings, grid=search == "grid")
+    check_search(search, space)
     if search != "grid":
         trials = trials or settings.tune.trials
     watch.stage(f"fetching {ticker}")
@@ -154,7 +157,7 @@ def tune(
 def _key(part: Part, space: spaces.Space, search: str, settings: Settings) -> str:
     """Names all that the trials depend on but how many there are; the test part is not in it."""
     wanted = {
-        "settings": deciding(settings),
+        "settings": deciding(settings, but=_ELSEWHERE),
         "space": spaces.as_document(space),
         "search": search,
         "folds": settings.tune.folds,

@@ -22,6 +22,13 @@ def size(space: Space) -> float:
     return math.prod(sizes)
 
 
+def size_with(own: Mapping[str, Any], space: Space) -> float:
+    """The same, with the settings as they are among them."""
+    choices = {name: values for name, values in space.items() if not isinstance(values, Range)}
+    inside = all(own[name] in values for name, values in choices.items())
+    return size(space) + (0 if inside else 1)
+
+
 def grid(space: Space) -> Iterator[dict[str, Any]]:
     """Every combination once; those of one network shape follow each other.
 

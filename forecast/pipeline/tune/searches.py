@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from forecast.pipeline.tune.slots import Slots
 from forecast.pipeline.tune.space import Space
 
 SEARCHES = ("grid", "random", "tpe")
+LARGEST_GRID = 10_000
 
 
 class Search(Protocol):
@@ -55,6 +57,30 @@ class Listed:
         """Nothing."""
 
 
+def check_search(kind: str, space: Space) -> None:
+    """Refuse a search that cannot be made, before any work.
+
+    Raises:
+        ConfigError: if there is no such search, a grid is too large, or Optuna is missing.
+    """
+    if kind not in SEARCHES:
+        raise ConfigError(
+            f"--search must be one of {', '.join(SEARCHES)}. Received {kind!r}.",
+            hint="--search random",
+        )
+    if kind == "grid" and candidates.size(space) > LARGEST_GRID:
+        raise ConfigError(
+            f"a grid must have at most {LARGEST_GRID:,} combinations. This space has "
+            f"{candidates.size(space):,}.",
+            hint="fewer values, or --search random",
+        )
+    if kind == "tpe" and find_spec("optuna") is None:
+        raise ConfigError(
+            "--search tpe needs the optuna package. It is not installed.",
+            hint="pip install 'forecast[tune]', or --search random",
+        )
+
+
 def search_of(
     kind: str,
     space: Space,
@@ -67,29 +93,21 @@ def search_of(
     """The search.
 
     Args:
-        kind: One of `SEARCHES`.
+        kind: One of `SEARCHES`, checked.
         space: To be searched.
         own: The settings as they are, in the space's terms.
         trials: At most so many, the first one with the settings as they are. None for all of a
             grid.
         seed: Of what is drawn.
         slots: Of the study.
-
-    Raises:
-        ConfigError: if there is no such search, a grid would be without end, or Optuna is missing.
     """
-    if kind not in SEARCHES:
-        raise ConfigError(
-            f"--search must be one of {', '.join(SEARCHES)}. Received {kind!r}.",
-            hint="--search random",
-        )
     if kind == "grid":
         listed = candidates.with_defaults_first(own, candidates.grid(space))
         return Listed(list(islice(listed, trials)))
-    count = int(min(trials or 1, candidates.size(space) + 1))
+    count = int(min(trials or 1, candidates.size_with(own, space)))
     if kind == "random":
         drawn = candidates.random(space, count=count, seed=seed)
         return Listed(list(islice(candidates.with_defaults_first(own, drawn), count)))
     from forecast.pipeline.tune.tpe import Tpe
 
-    return Tpe.open(slots, space, own, trials=count, seed=seed)
+    return Tpe(slots, space, own, count, seed)

@@ -12,11 +12,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from forecast.errors import ConfigError
 from forecast.pipeline.tune.candidates import key_of, random
 from forecast.pipeline.tune.slots import Slots
 from forecast.pipeline.tune.space import Range, Space, label, settle
@@ -25,6 +23,8 @@ JOURNAL = "optuna.journal"
 _SLOT = "slot"
 _STARTUP = 4
 """Trials that are finished before one is held against their median."""
+_STATES = {"done": "COMPLETE", "pruned": "PRUNED", "failed": "FAIL"}
+"""A slot's states by Optuna's names."""
 _ASKS = 50
 """Settings asked for until some come that were not tried; then they are drawn."""
 
@@ -48,22 +48,6 @@ class Tpe:
     seed: int
     _open: dict[int, Any] = field(default_factory=dict, repr=False)
 
-    @classmethod
-    def open(
-        cls, slots: Slots, space: Space, own: dict[str, Any], *, trials: int, seed: int
-    ) -> Tpe:
-        """The search of a study.
-
-        Raises:
-            ConfigError: if Optuna is not installed.
-        """
-        if find_spec("optuna") is None:
-            raise ConfigError(
-                "--search tpe needs the optuna package. It is not installed.",
-                hint="pip install 'forecast[tune]', or --search random",
-            )
-        return cls(slots, space, own, trials, seed)
-
     def settings(self, number: int) -> dict[str, Any]:
         """The values to try; what a process that died left behind in this slot is marked failed."""
         if number == 0:
@@ -82,7 +66,7 @@ class Tpe:
                 if trial.state != TrialState.FAIL and trial.user_attrs.get(_SLOT, number) != number
             }
             for _ in range(_ASKS):
-                trial = study.ask(self._distributions())
+                trial = study.ask(distributions(self.space))
                 if key_of(values := self._values(trial.params)) not in tried:
                     break
                 study.tell(trial, state=TrialState.FAIL)
@@ -90,7 +74,7 @@ class Tpe:
                 drawn = random(self.space, count=len(tried) + 1, seed=self.seed)
                 unseen = next(one for one in drawn if key_of(one) not in tried)
                 study.enqueue_trial({name: label(value) for name, value in unseen.items()})
-                trial = study.ask(self._distributions())
+                trial = study.ask(distributions(self.space))
                 values = unseen
             trial.set_user_attr(_SLOT, number)
             self._open[number] = trial
@@ -113,69 +97,71 @@ class Tpe:
 
     def _catch_up(self, study: Any) -> None:
         """Tell the sampler of every finished trial that its journal does not know as finished."""
-        from optuna.trial import TrialState, create_trial
+        from optuna.trial import TrialState
 
-        states = {
-            "done": TrialState.COMPLETE,
-            "pruned": TrialState.PRUNED,
-            "failed": TrialState.FAIL,
-        }
-        running = study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
-        for trial in running:
-            number = trial.user_attrs.get(_SLOT)
-            result = self.slots.result(number) if number is not None else None
-            if result is not None:
-                value = result["value"] if result["state"] == "done" else None
-                study.tell(trial.number, value, state=states[result["state"]])
-        known = {trial.user_attrs.get(_SLOT) for trial in study.get_trials(deepcopy=False)}
-        result = self.slots.result(0)
-        if 0 not in known and result is not None and result["state"] == "done":
-            means = [sum(result["folds"][:n]) / n for n in range(1, len(result["folds"]))]
-            # The settings as they are may lie outside the space; then the sampler need not know.
-            with suppress(ValueError):
-                study.add_trial(
-                    create_trial(
-                        params={name: label(value) for name, value in self.own.items()},
-                        distributions=self._distributions(),
-                        value=result["value"],
-                        intermediate_values=dict(enumerate(means, start=1)),
-                        user_attrs={_SLOT: 0},
-                    )
-                )
+        open_, known = {}, set()
+        for trial in study.get_trials(deepcopy=False):
+            slot = trial.user_attrs.get(_SLOT)
+            if trial.state == TrialState.RUNNING:
+                open_[slot] = trial.number
+            elif trial.state != TrialState.FAIL:
+                known.add(slot)
+        for number in range(self.trials):
+            result = self.slots.result(number)
+            if result is None or number in known:
+                continue
+            state = _STATES[result["state"]]
+            if number in open_:
+                value = result["value"] if state == "COMPLETE" else None
+                study.tell(open_[number], value, state=TrialState[state])
+            elif state != "FAIL":
+                # The settings as they are may lie outside the space: it need not know of them.
+                with suppress(ValueError):
+                    study.add_trial(self._frozen(result, TrialState[state]))
+
+    def _frozen(self, result: dict[str, Any], state: Any) -> Any:
+        """A trial as Optuna keeps it."""
+        from optuna.trial import create_trial
+
+        folds = result["folds"]
+        means = {done: sum(folds[:done]) / done for done in range(1, len(folds) + 1)}
+        if result["state"] == "done":
+            del means[len(folds)]
+        return create_trial(
+            state=state,
+            params={name: label(value) for name, value in result["settings"].items()},
+            distributions=distributions(self.space),
+            value=result["value"],
+            intermediate_values=means,
+            user_attrs={_SLOT: result["trial"]},
+        )
 
     @contextmanager
     def _study(self, number: int) -> Iterator[Any]:
         """The study, held by this process alone."""
-        import optuna
-
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         with self.slots.alone():
             path = self.slots.folder / JOURNAL
             _mend(path)
-            yield optuna.create_study(
-                study_name=self.slots.folder.name,
-                storage=_storage(path),
-                load_if_exists=True,
-                # Another stream of numbers for each trial, whichever process makes it.
-                sampler=optuna.samplers.TPESampler(seed=(self.seed + number) % 2**32),
-                pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=0),
-            )
+            try:
+                study = self._read(path, number)
+            except (ValueError, KeyError):
+                # Damaged otherwise than by a kill: it is made up again from the slots.
+                path.replace(path.with_suffix(".damaged"))
+                study = self._read(path, number)
+            yield study
 
-    def _distributions(self) -> dict[str, Any]:
-        from optuna.distributions import (
-            CategoricalDistribution,
-            FloatDistribution,
-            IntDistribution,
+    def _read(self, path: Path, number: int) -> Any:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        return optuna.create_study(
+            study_name=self.slots.folder.name,
+            storage=_storage(path),
+            load_if_exists=True,
+            # Another stream of numbers for each trial, whichever process makes it.
+            sampler=optuna.samplers.TPESampler(seed=(self.seed + number) % 2**32),
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=_STARTUP, n_warmup_steps=0),
         )
-
-        def one(values: tuple[Any, ...] | Range) -> Any:
-            if not isinstance(values, Range):
-                return CategoricalDistribution([label(value) for value in values])
-            if values.whole:
-                return IntDistribution(int(values.low), int(values.high), log=values.log)
-            return FloatDistribution(values.low, values.high, log=values.log)
-
-        return {name: one(values) for name, values in self.space.items()}
 
     def _values(self, params: dict[str, Any]) -> dict[str, Any]:
         """Optuna's parameters in the space's terms."""
@@ -189,43 +175,22 @@ class Tpe:
         return {name: one(name) for name in self.space if name in params}
 
 
-def importance(space: Space, results: list[dict[str, Any]]) -> dict[str, float]:
-    """How much of the spread of the losses each setting explains, adding up to 1.
+def distributions(space: Space) -> dict[str, Any]:
+    """The space as Optuna has it: choices by their labels."""
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
 
-    Empty without Optuna, or with too few trials to tell.
-    """
-    done = [one for one in results if one["state"] == "done"]
-    if find_spec("optuna") is None or len(done) < _FEWEST:
-        return {}
-    import optuna
+    def one(values: tuple[Any, ...] | Range) -> Any:
+        if not isinstance(values, Range):
+            return CategoricalDistribution([label(value) for value in values])
+        if values.whole:
+            return IntDistribution(int(values.low), int(values.high), log=values.log)
+        return FloatDistribution(values.low, values.high, log=values.log)
 
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study()
-    search = Tpe(Slots(Path()), space, {}, 0, 0)
-    for one in done:
-        # The settings as they are may lie outside the space.
-        with suppress(ValueError):
-            study.add_trial(
-                optuna.trial.create_trial(
-                    params={name: label(value) for name, value in one["settings"].items()},
-                    distributions=search._distributions(),
-                    value=one["value"],
-                )
-            )
-    if len(study.trials) < _FEWEST:
-        return {}
-    try:
-        found = optuna.importance.get_param_importances(
-            study, evaluator=optuna.importance.FanovaImportanceEvaluator(seed=0)
-        )
-    except RuntimeError:
-        # All losses are the same.
-        return {}
-    return {name: float(share) for name, share in found.items()}
-
-
-_FEWEST = 8
-"""Trials from which on an importance is more than chance."""
+    return {name: one(values) for name, values in space.items()}
 
 
 def _storage(path: Path) -> Any:
