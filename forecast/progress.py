@@ -92,11 +92,13 @@ def _live(console: Console) -> Iterator[Watch]:
             bar.update(task, total=of, completed=done, note=f"{done}/{of} {escape(text)}")
 
         def search(now: Standing) -> None:
-            tables[:] = [_search_table(now)]
-            bar.reset(task, description=escape(_search_text(now)), total=None, note="")
+            tables[:] = [f"[bold]{escape(_search_text(now))}[/]", _search_table(now)]
+            doing = "" if now.now is None else f"trial {now.now}"
+            bar.reset(task, description=doing, total=None, note="")
 
         def notice(text: str) -> None:
-            console.print(f"[bold yellow]NOTICE[/] {escape(text)}", highlight=False)
+            # Not broken into lines: a command in it must be good to copy.
+            console.print(f"[bold yellow]NOTICE[/] {escape(text)}", highlight=False, soft_wrap=True)
 
         yield Watch(stage=stage, epoch=epoch, notice=notice, step=step, search=search)
 
@@ -140,7 +142,10 @@ def _search_table(now: Standing) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("settings")
     for place, one in enumerate(done[:_TOP]):
-        words = ", ".join(f"{key} {setting_text(value)}" for key, value in one["settings"].items())
+        words = ", ".join(
+            f"{name.replace('_', ' ')} {setting_text(value)}"
+            for name, value in one["settings"].items()
+        )
         table.add_row(
             f"{one['trial']}",
             f"{100 * one['value']:.4f}",
