@@ -90,6 +90,11 @@ bench: $(BENCH)  ## Time this program beside torch, Keras, darts and neuralforec
 bench-textbook: $(DEV)  ## Time this program beside the textbook script
 	@$(BIN)/python benchmarks/against_textbook.py $(ARGS)
 
+.PHONY: examples
+examples: $(CORE)  ## Run the literature's own tasks: echo, subtraction, air, sentiment, stocks
+	@for task in echo binary_subtraction air_quality sentiment ten_days textbook_stock vanishing_gradient; do \
+	  echo "== $$task"; $(BIN)/python -m examples.$$task || exit 1; done
+
 .PHONY: clean
 clean:  ## Remove the environment and caches; data, models and reports stay
 	rm -rf $(VENV) $(BENCH_VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

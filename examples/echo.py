@@ -2,7 +2,7 @@
 
 Nothing in the last row says what it must answer, so it can only be right by remembering.
 
-    python examples/echo.py [--network lstm] [--delay 1] [--seed 7] [--epochs 150]
+    python -m examples.echo [--network lstm] [--delay 1] [--seed 7] [--epochs 150]
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=options.seed,
         centred=False,
     )
-    error = test.y - infer(fitted.model, test)[..., 0]
+    error = test.y - infer(fitted.model, test, head=POINT)[..., 0]
     r2 = 1.0 - float(np.mean(error**2) / np.var(test.y))
     print(f"{options.network}, delay {options.delay}, {len(test):,} held-out windows")
     print(f"R² {r2:.4f} (goal: above {GOAL}), best of {len(fitted.loss)} epochs")
