@@ -9,14 +9,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from forecast.errors import ConfigError
 from forecast.evaluation.backtest import TRADES
 from forecast.evaluation.walk_forward import SCHEMES
-from forecast.features.targets import TARGETS
+from forecast.features.targets import CLASSES, TARGETS
 from forecast.networks.architectures import NETWORKS
 from forecast.networks.devices import PRECISIONS
+from forecast.networks.heads import heads_for
+from forecast.networks.heads.classes import CLASS_WEIGHTS
 
 PREFIX = "FORECAST_"
 # Variables that belong to the command line, not to the settings.
@@ -132,6 +142,8 @@ class Settings(_Table):
     lookback: int = Field(60, ge=2, le=2000)
     horizon: int = Field(1, ge=1, le=250)
     target: str = "return"
+    head: str | None = None
+    class_weight: str = "none"
     features: Annotated[tuple[str, ...] | None, BeforeValidator(_split)] = None
     dropout: float = Field(0.1, ge=0, lt=1)
     l2: float = Field(0.0, ge=0, le=10)
@@ -162,6 +174,22 @@ class Settings(_Table):
     def _known_target(cls, value: str) -> str:
         return _one_of(value, TARGETS)
 
+    @field_validator("head")
+    @classmethod
+    def _fitting_head(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None or "target" not in info.data:
+            return value
+        target = info.data["target"]
+        fitting = heads_for(target)
+        if value not in fitting:
+            raise ValueError(f"for the target {target} it must be one of {', '.join(fitting)}")
+        return value
+
+    @field_validator("class_weight")
+    @classmethod
+    def _known_class_weight(cls, value: str) -> str:
+        return _one_of(value, CLASS_WEIGHTS)
+
     @field_validator("precision")
     @classmethod
     def _known_precision(cls, value: str) -> str:
@@ -176,6 +204,24 @@ class Settings(_Table):
     @classmethod
     def _known_trade(cls, value: str) -> str:
         return _one_of(value, TRADES)
+
+    @property
+    def head_name(self) -> str:
+        """The head asked for, or else the target's own."""
+        return self.head or heads_for(self.target)[0]
+
+    def require_prices(self, verb: str) -> None:
+        """Refuse a target of classes where only forecasts of prices are known.
+
+        Raises:
+            ConfigError: saying what to do instead.
+        """
+        if self.target in CLASSES:
+            raise ConfigError(
+                f"forecast {verb} needs forecasts of prices: setting 'target' must be return or "
+                f"price. Received {self.target!r}.",
+                hint=f"--target return; or forecast train, which scores a {self.target}",
+            )
 
 
 def load_settings(home: Path, **flags: Any) -> Settings:

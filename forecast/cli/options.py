@@ -12,6 +12,7 @@ import click
 from forecast.cli.ticker_lists import tickers_argument
 from forecast.features.targets import TARGETS
 from forecast.networks.architectures import NETWORKS
+from forecast.networks.heads import HEADS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -96,6 +97,9 @@ def training_options(command: Command) -> Command:
             click.option("--lookback", type=int, help="Sessions a window [default: 60]."),
             click.option("--horizon", type=int, help="Sessions ahead [default: 1]."),
             click.option("--target", type=click.Choice(list(TARGETS)), help="Default: return."),
+            click.option(
+                "--head", type=click.Choice(list(HEADS)), help="Default: the target's own."
+            ),
             click.option("--epochs", type=int, help="At most so many; training stops early."),
             click.option("--seed", type=int, help="Same seed, same network."),
         ]

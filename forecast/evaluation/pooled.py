@@ -23,7 +23,8 @@ from forecast.evaluation.scores import (
 from forecast.evaluation.significance import diebold_mariano, skill, skill_intervals
 from forecast.evaluation.verdict import PLAIN_NAMES, compared, outcome, p_text
 
-_COUNT = "forecasts"
+COUNT = "forecasts"
+"""What `losses_by_day` calls the number of forecasts."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def losses_by_day(frame: pd.DataFrame, *, step: int) -> pd.DataFrame:
             ("inside", inside),
             ("right", np.sign(said) == np.sign(came)),
             ("named", said != 0),
-            (_COUNT, np.ones(len(came))),
+            (COUNT, np.ones(len(came))),
         ):
             sums[name, kind] = np.add.reduceat(values.astype("float64"), starts)
     return pd.DataFrame(sums, index=pd.DatetimeIndex(days, name="origin"))
@@ -119,7 +120,7 @@ def pooled_scores(days: pd.DataFrame, *, model: str, step: int, tickers: int) ->
     names = list(dict.fromkeys(days.columns.get_level_values(0)))
     if model not in names:
         raise ValueError(f"the model must be one of {', '.join(names)}. Received {model!r}.")
-    forecasts = int(days[PRICE_REFERENCE, _COUNT].sum())
+    forecasts = int(days[PRICE_REFERENCE, COUNT].sum())
     # Scaled so that the mean over the days is the mean over the forecasts.
     scaled = days.to_numpy() * (len(days) / forecasts)
     means: dict[Any, np.ndarray] = dict(zip(list(days.columns), scaled.T, strict=True))
@@ -136,8 +137,8 @@ def pooled_scores(days: pd.DataFrame, *, model: str, step: int, tickers: int) ->
                 "direction_accuracy": right if means[name, "named"].any() else np.nan,
                 "pinball": float(pinball.mean()),
                 "coverage_80": float(means[name, "inside"].mean()),
-                **_beside(squared, means[PRICE_REFERENCE, "squared"], "mse_return", step),
-                **_beside(pinball, means.get((spread, "pinball")), "pinball", step),
+                **beside(squared, means[PRICE_REFERENCE, "squared"], "mse_return", step),
+                **beside(pinball, means.get((spread, "pinball")), "pinball", step),
                 "pinball_reference": spread,
             }
         )
@@ -171,7 +172,7 @@ _SPREAD = {
 }
 
 
-def _beside(
+def beside(
     losses: np.ndarray, reference: np.ndarray | None, kind: str, step: int
 ) -> dict[str, float]:
     """Skill, its 95 % interval and the test against the reference; NaN without one."""

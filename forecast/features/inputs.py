@@ -22,6 +22,8 @@ from forecast.features.indicators import (
 from forecast.features.scaling import Scaler, fit_minmax, fit_standard
 from forecast.features.splits import Split, chronological, require_sessions
 from forecast.features.targets import (
+    CLASSES,
+    ClassTarget,
     Prediction,
     Target,
     fit_target,
@@ -31,25 +33,26 @@ from forecast.features.targets import (
 from forecast.features.volatility import SPANS, VolatilityUnit, fit_unit
 from forecast.features.windows import Windows, make_windows, with_column
 
+_INDICATORS = (
+    "return_1",
+    "return_5",
+    "return_20",
+    "return_overnight",
+    "rsi_14",
+    "bollinger_20_b",
+    "macd_ratio",
+    "atr_14_ratio",
+    "volatility_20",
+    "true_range_1",
+    "true_range_5",
+    "true_range_22",
+    "true_range_66",
+    "volume_20_ratio",
+    "weekday_sin",
+    "weekday_cos",
+)
 DEFAULT_FEATURES: dict[str, tuple[str, ...]] = {
-    "return": (
-        "return_1",
-        "return_5",
-        "return_20",
-        "return_overnight",
-        "rsi_14",
-        "bollinger_20_b",
-        "macd_ratio",
-        "atr_14_ratio",
-        "volatility_20",
-        "true_range_1",
-        "true_range_5",
-        "true_range_22",
-        "true_range_66",
-        "volume_20_ratio",
-        "weekday_sin",
-        "weekday_cos",
-    ),
+    **dict.fromkeys(("return", *CLASSES), _INDICATORS),
     # As textbooks do: the scaled close and nothing else.
     "price": ("close",),
 }
@@ -99,7 +102,7 @@ class Inputs:
         horizon: Steps ahead.
         scaler: Fitted on the training part.
         target: Fitted on the training part.
-        unit: Volatility that the return target is measured in; fitted on the training part.
+        unit: Volatility that returns and moves are measured in; fitted on the training part.
         number: The ticker's, where the network learns something of each ticker (the first column
             of a window is then this number); None where it does not.
     """
@@ -173,7 +176,12 @@ class Inputs:
             outputs: Point and seven quantiles in the target's unit, shape (n, horizon, 8).
             bars: With every origin among its sessions.
             origins: Shape (n,).
+
+        Raises:
+            ValueError: if the target is classes, from which no way leads back to a return.
         """
+        if isinstance(self.target, ClassTarget):
+            raise ValueError(f"a {self.target.as_document()['kind']} is no return.")
         decoded = self.target.decode(
             outputs,
             unit=self.unit.at(bars).loc[origins].to_numpy(),
@@ -286,14 +294,20 @@ def fit_on(
     rows = feature_rows(bars, feature_names, ticker=ticker)
     training_rows = rows.iloc[: train.stop - 1 + lookback]
     training_bars = bars.loc[: training_rows.index[-1]]
+    close, unit = bars["close"].loc[training_rows.index], fit_unit(training_bars)
     fit_scaler = fit_minmax if target == "price" else fit_standard
     return Inputs(
         tuple(feature_names),
         lookback,
         horizon,
         fit_scaler(training_rows.to_numpy()),
-        fit_target(target, bars["close"].loc[training_rows.index].to_numpy()),
-        fit_unit(training_bars),
+        fit_target(
+            target,
+            close.to_numpy(),
+            returns=log_returns_ahead(close, horizon=horizon),
+            unit=unit.at(training_bars).loc[training_rows.index].to_numpy(),
+        ),
+        unit,
     )
 
 

@@ -1,7 +1,8 @@
 """What a network is asked for, and the way back from its answer to log returns.
 
-Every forecast, whatever the target, becomes a `Prediction` in log returns; prices follow from
-the close at the origin.
+A forecast of a return or a price becomes a `Prediction` in log returns; prices follow from the
+close at the origin. A target of classes asks which of a few things will happen, and is answered
+with probabilities.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ if TYPE_CHECKING:  # the command line reads TARGETS, and must start at once
     import pandas as pd
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
-"""Probabilities of the seven quantiles that every forecast gives."""
+"""Probabilities of the seven quantiles that a forecast of prices gives."""
+CLASSES: dict[str, tuple[str, ...]] = {
+    "direction": ("not_up", "up"),
+    "move": ("down", "flat", "up"),
+}
+"""The targets that are classes, from the lowest return to the highest."""
+# Of closes that hardly ever move.
+_LEAST_THRESHOLD = 1e-3
 
 
 @dataclass(frozen=True)
@@ -106,12 +114,72 @@ class PriceTarget:
         return {"kind": "price", "low": self.low, "high": self.high}
 
 
-Target = ReturnTarget | PriceTarget
-TARGETS = ("return", "price")
+@dataclass(frozen=True)
+class DirectionTarget:
+    """Whether the close is above that of the origin: 1 = up, 0 = not up; unchanged is not up."""
+
+    centred: ClassVar[bool] = False
+    classes: ClassVar[tuple[str, ...]] = CLASSES["direction"]
+
+    def edges(self, unit: np.ndarray, *, horizon: int) -> np.ndarray:
+        """Log returns that part the classes, shape (n, horizon, 1); `unit` is (n,)."""
+        return np.zeros((len(unit), horizon, 1))
+
+    def encode(self, returns: np.ndarray, *, unit: np.ndarray, close: np.ndarray) -> np.ndarray:
+        """Class numbers from log returns, shape (n, horizon); NaN where it is not known."""
+        return np.where(np.isnan(returns), np.nan, (returns > 0).astype("float64"))
+
+    def as_document(self) -> dict[str, float | str]:
+        """As JSON."""
+        return {"kind": "direction"}
 
 
-def fit_target(name: str, close: np.ndarray) -> Target:
-    """The target called `name`, fitted on the closes of the training part, shape (n,).
+@dataclass(frozen=True)
+class MoveTarget:
+    """Down, flat or up: flat is a log return of at most `threshold` times the expected size.
+
+    That size is the volatility known at the origin times the root of the step, so that a quiet
+    year has as many moves as a wild one.
+
+    Attributes:
+        threshold: In units of the expected size, > 0.
+    """
+
+    threshold: float
+    centred: ClassVar[bool] = False
+    classes: ClassVar[tuple[str, ...]] = CLASSES["move"]
+
+    def edges(self, unit: np.ndarray, *, horizon: int) -> np.ndarray:
+        """Log returns that part the classes, shape (n, horizon, 2); `unit` is (n,)."""
+        edge = self.threshold * _reach(unit, horizon)
+        return np.stack([-edge, edge], axis=-1)
+
+    def encode(self, returns: np.ndarray, *, unit: np.ndarray, close: np.ndarray) -> np.ndarray:
+        """Class numbers from log returns, shape (n, horizon); NaN where it is not known."""
+        edge = self.threshold * _reach(unit, returns.shape[1])
+        numbers = (returns >= -edge).astype("float64") + (returns > edge)
+        return np.where(np.isnan(returns), np.nan, numbers)
+
+    def as_document(self) -> dict[str, float | str]:
+        """As JSON."""
+        return {"kind": "move", "threshold": self.threshold}
+
+
+NumberTarget = ReturnTarget | PriceTarget
+ClassTarget = DirectionTarget | MoveTarget
+Target = NumberTarget | ClassTarget
+TARGETS = ("return", "price", *CLASSES)
+
+
+def fit_target(name: str, close: np.ndarray, *, returns: np.ndarray, unit: np.ndarray) -> Target:
+    """The target called `name`, fitted on the training part.
+
+    Args:
+        name: One of `TARGETS`.
+        close: Closes, shape (n,).
+        returns: Log returns ahead of each, shape (n, horizon); NaN where the later close is not in
+            the training part.
+        unit: Volatility known at each, shape (n,).
 
     Raises:
         ValueError: if there is no such target.
@@ -121,14 +189,24 @@ def fit_target(name: str, close: np.ndarray) -> Target:
     if name == "price":
         low, high = float(close.min()), float(close.max())
         return PriceTarget(low, high if high > low else low + 1.0)
+    if name == "direction":
+        return DirectionTarget()
+    if name == "move":
+        sizes = np.abs(returns) / _reach(unit, returns.shape[1])
+        # A third of the training part is flat; what is left goes up or down about as often.
+        threshold = float(np.nanquantile(sizes, 1 / len(MoveTarget.classes)))
+        return MoveTarget(max(threshold, _LEAST_THRESHOLD))
     raise ValueError(f"target must be one of {', '.join(TARGETS)}. Received {name!r}.")
 
 
 def load_target(document: dict[str, float | str]) -> Target:
     """The target from what `as_document` gave."""
-    if document["kind"] == "return":
-        return ReturnTarget()
-    return PriceTarget(float(document["low"]), float(document["high"]))
+    kind = document["kind"]
+    if kind == "price":
+        return PriceTarget(float(document["low"]), float(document["high"]))
+    if kind == "move":
+        return MoveTarget(float(document["threshold"]))
+    return DirectionTarget() if kind == "direction" else ReturnTarget()
 
 
 def _reach(unit: np.ndarray, horizon: int) -> np.ndarray:

@@ -31,7 +31,6 @@ from forecast.networks.linear import fit_linear, without
 BATCH_SLICES = 64
 SCORED_STEPS = 60
 BATCH_WINDOWS = 256
-CLASS_WEIGHTS = ("none", "balanced")
 
 
 @dataclass(frozen=True)
@@ -45,6 +44,7 @@ class Fitted:
         learning_rate: of each epoch.
         kept_epoch: whose weights were kept (lowest validation loss), from 1.
         targets: `targets_hash` of the training part.
+        head: With which it was trained.
     """
 
     model: Any
@@ -53,6 +53,7 @@ class Fitted:
     learning_rate: list[float]
     kept_epoch: int
     targets: str
+    head: str | Head = "quantiles"
 
 
 def prepare_backend(seed: int) -> None:
@@ -190,6 +191,7 @@ def fit(
         learning_rate=history["learning_rate"],
         kept_epoch=int(np.argmin(history["val_loss"])) + 1,
         targets=targets,
+        head=head,
     )
 
 

@@ -50,7 +50,7 @@ def train_challenger(job: Job, home: Path, champion: SavedRun | None) -> Challen
     checks = require_no_leak(one.bars, one.inputs, one.split, ticker=ticker)
     fitted = fit_network([one], settings, watch=Watch())
     windows = scored_windows(one)
-    outputs = infer(fitted.model, windows)
+    outputs = infer(fitted.model, windows, head=fitted.head)
     scored = score_outputs(one, outputs, network=settings.network)
     folder = run_folder(home, [ticker], run)
     document = run_document(
@@ -68,7 +68,7 @@ def train_challenger(job: Job, home: Path, champion: SavedRun | None) -> Challen
         inputs=saved_inputs([one], [scored]),
         manifest=run_manifest([one], fitted, run=run, settings=settings),
         metrics={"runs": [document]},
-        verify=lambda stage: verify_reload(stage, windows, outputs),
+        verify=lambda stage: verify_reload(stage, windows, outputs, head=fitted.head),
     )
     decision = challenge(one, fitted, scored.forecasts, champion, settings)
     return Challenger(RunFiles.of(load_run(home, ticker, run)), decision)

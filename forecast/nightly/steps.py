@@ -11,6 +11,7 @@ from typing import Any
 
 from forecast.config import Settings
 from forecast.errors import ArtifactError, ConfigError, ForecastError
+from forecast.features.targets import CLASSES
 from forecast.ledger import Ledger, open_ledger
 from forecast.market.fetching import Failed, Fetched
 from forecast.nightly import engines, summary
@@ -208,6 +209,12 @@ class Work:
     def _ready(self, one: Plan, settled: int, ledger: Ledger) -> _Ready:
         begun = None if self.force else finish_begun(self.home, one, self.clock)
         champion, notice = serving(self.home, one.ticker, self.clock)
+        if champion is not None and champion.manifest.get("target") in CLASSES:
+            raise ConfigError(
+                f"{one.ticker}: a night needs a champion that forecasts prices. "
+                f"{champion.folder.name} forecasts classes.",
+                hint=f"forecast rollback {one.ticker}, or forecast train {one.ticker}",
+            )
         if champion is not None and newest_bar(champion, one.ticker) > one.key.session:
             raise ConfigError(
                 f"{one.ticker}: the clock must not be set back behind the champion's newest bar "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,12 @@ from forecast.evaluation.audit.forecasts import baseline_checks, network_checks,
 from forecast.evaluation.audit.histories import Check
 from forecast.evaluation.forecasts import read_forecasts
 from forecast.features.inputs import Inputs, feature_rows, fit_inputs
+from forecast.features.targets import ClassTarget
 from forecast.files import inside, write_json
 from forecast.market.bars import check_ticker
 from forecast.market.fetching import Fetched
 from forecast.networks.training import infer, load_model
+from forecast.pipeline.class_audit import class_baselines, class_record_checks
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import data_hash, git_commit, versions
@@ -135,7 +137,7 @@ def _audit(ticker: str, *, home: Path, settings: Settings, watch: Watch) -> Audi
     checks = audit_bars(one.bars, one.inputs, one.split, ticker=ticker)
     watch.stage("auditing the baselines")
     checks += baseline_checks(
-        BASELINES,
+        BASELINES | class_baselines(one.inputs),
         one.bars,
         partial(feature_rows, names=one.inputs.feature_names, ticker=ticker),
         scored_windows(one.windows, one.split).origin,
@@ -203,7 +205,7 @@ def _inputs(saved: SavedRun, ticker: str) -> Inputs:
 def _network_checks(saved: SavedRun, one: Prepared, *, home: Path) -> list[Check]:
     """The saved network with its own inputs, and both against what the run recorded."""
     inputs, name = _inputs(saved, one.ticker), str(saved.manifest["network"])
-    forecast = partial(infer, load_model(saved.network))
+    forecast = partial(infer, load_model(saved.network), head=saved.head)
     found, trained = data_hash(one.bars), str(_trained_on(saved, one.ticker)["data_sha256"])
     same = _flat(one.inputs.as_document()) == _flat(inputs.as_document())
     checks = [
@@ -218,7 +220,16 @@ def _network_checks(saved: SavedRun, one: Prepared, *, home: Path) -> list[Check
             f"scaler, target and unit are {'' if same else 'not '}those of the training part",
         ),
     ]
-    path = inside(home / "reports", one.ticker, str(saved.manifest["run"])) / "forecasts.csv"
+    folder = inside(home / "reports", one.ticker, str(saved.manifest["run"]))
+    if isinstance(inputs.target, ClassTarget):
+        return checks + class_record_checks(
+            forecast,
+            replace(one, inputs=inputs),
+            name=name,
+            calibration=saved.inputs[one.ticker]["calibration"],
+            path=folder / "probabilities.csv",
+        )
+    path = folder / "forecasts.csv"
     if path.exists():
         frame = read_forecasts(path)
         test = inputs.windows(one.bars, ticker=one.ticker).take(one.split.test)

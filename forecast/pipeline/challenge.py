@@ -18,6 +18,7 @@ from forecast.evaluation.promotion import Decision, Learnt, judge
 from forecast.features.inputs import Inputs
 from forecast.features.targets import Prediction
 from forecast.features.windows import Windows
+from forecast.networks.heads import Head
 from forecast.networks.training import Fitted, infer, load_model, targets_hash
 from forecast.pipeline.preparing import Prepared
 from forecast.pipeline.scoring import adjust
@@ -89,14 +90,19 @@ def challenge(
     model = load_model(champion.network)
     return judge(
         own[own["origin"].isin(common)],
-        _champion_frame(one, inputs, model, windows, parts, common),
+        _champion_frame(one, inputs, champion.head, model, windows, parts, common),
         ewma[ewma["origin"].isin(common)],
-        learnt=Learnt(_learnt(fitted.model, true.take(one.split.train)), _learnt(model, before)),
+        learnt=Learnt(
+            _learnt(fitted.model, true.take(one.split.train), fitted.head),
+            _learnt(model, before, champion.head),
+        ),
         **limits,
     )
 
 
-def verify_reload(folder: Path, windows: Windows, outputs: np.ndarray) -> None:
+def verify_reload(
+    folder: Path, windows: Windows, outputs: np.ndarray, *, head: str | Head = "quantiles"
+) -> None:
     """Make sure that the network in a run's folder gives what it gave when it was trained.
 
     Fits `save_run(…, verify=…)`: a network that does not is never seen in `models/`.
@@ -104,12 +110,13 @@ def verify_reload(folder: Path, windows: Windows, outputs: np.ndarray) -> None:
     Args:
         folder: Of the run, finished or not.
         windows: Some windows.
-        outputs: What the network in memory gave for them, shape (n, horizon, 8).
+        outputs: What the network in memory gave for them, as `infer`.
+        head: With which it was trained.
 
     Raises:
         ArtifactError: if the network cannot be loaded, or any bit differs.
     """
-    again = infer(load_model(folder / NETWORK), windows)
+    again = infer(load_model(folder / NETWORK), windows, head=head)
     if not np.array_equal(again, outputs):
         apart = float(np.abs(again - outputs).max()) if again.shape == outputs.shape else np.inf
         raise ArtifactError(
@@ -146,6 +153,7 @@ def _parts(champion: SavedRun, ticker: str) -> dict[str, dict[str, Any]]:
 def _champion_frame(
     one: Prepared,
     inputs: Inputs,
+    head: str,
     model: Any,
     windows: Windows,
     parts: dict[str, dict[str, Any]],
@@ -158,7 +166,11 @@ def _champion_frame(
     )
     windows = windows.take(np.flatnonzero(held_out))
     prediction, _ = adjust(
-        inputs, infer(model, windows), one.bars, windows, intervals.start(windows.horizon)
+        inputs,
+        infer(model, windows, head=head),
+        one.bars,
+        windows,
+        intervals.start(windows.horizon),
     )
     wanted = windows.origin.isin(common)
     sessions, actual = outcomes(one.bars, common, horizon=windows.horizon)
@@ -173,9 +185,9 @@ def _champion_frame(
     )
 
 
-def _learnt(model: Any, windows: Windows) -> float:
+def _learnt(model: Any, windows: Windows, head: str | Head) -> float:
     """What the network has learnt from these windows, at its last step."""
-    outputs = infer(model, windows)
+    outputs = infer(model, windows, head=head)
     return learning(outputs[:, -1, 1:], windows.y[:, -1].astype("float64"), step=windows.horizon)
 
 

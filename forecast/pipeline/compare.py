@@ -81,7 +81,7 @@ def compare(
         One entry a ticker, in the order given; a bad one never fails the others.
 
     Raises:
-        ConfigError: if a network is unknown.
+        ConfigError: if a network is unknown, or the target is one of classes.
         ForecastError: with a single ticker, whatever went wrong.
     """
     names = list(dict.fromkeys(networks or NETWORKS))
@@ -91,6 +91,7 @@ def compare(
             f"every network must be one of {', '.join(NETWORKS)}. Received {unknown[0]!r}.",
             hint=f"--networks {','.join(list(NETWORKS)[:3])}",
         )
+    settings.require_prices("compare")
     watch = watch or Watch()
     one = partial(_compare, networks=names, home=home, settings=settings, as_of=as_of, watch=watch)
     return every(tickers, one, watch=watch)

@@ -6,12 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-import pandas as pd
-
 from forecast.config import Settings
-from forecast.evaluation.intervals import Calibration
-from forecast.evaluation.lag import LagTest
-from forecast.evaluation.scores import as_rows
+from forecast.evaluation.verdict import Verdict
 from forecast.features.windows import Windows
 from forecast.networks.training import Fitted
 from forecast.pipeline.preparing import Prepared, Ready
@@ -21,17 +17,39 @@ from forecast.pipeline.provenance import (
     settings_document,
     versions,
 )
-from forecast.pipeline.scoring import Scored
+
+
+class Calibrated(Protocol):
+    """What a saved run remembers of how outcomes came, of prices or of classes."""
+
+    def as_document(self) -> dict[str, Any]:
+        """As JSON."""
 
 
 class _Calibrated(Protocol):
     @property
-    def calibration(self) -> Calibration: ...
+    def calibration(self) -> Calibrated: ...
+
+
+class Result(_Calibrated, Protocol):
+    """What came of one ticker: `Scored`, or `ClassScored` of classes."""
+
+    @property
+    def scores(self) -> list[dict[str, object]]:
+        """Rows of the score table."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """On the network."""
+
+    @property
+    def detail(self) -> dict[str, Any]:
+        """What the page shows besides."""
 
 
 def run_document(
     one: Prepared,
-    result: Scored,
+    result: Result,
     *,
     run: str,
     folder: Path,
@@ -60,6 +78,7 @@ def run_document(
         "source": fetched.source,
         "network": settings.network,
         "target": settings.target,
+        "head": settings.head_name,
         "lookback": settings.lookback,
         "horizon": settings.horizon,
         "split": {name: span_of(one.part(name)) for name in ("train", "validation", "test")},
@@ -69,7 +88,6 @@ def run_document(
         "plots": [],
         "model": folder.as_posix(),
         "seconds": {},
-        "lag": lag_of(result.lag),
         **result.detail,
         "audit": audit,
         "snapshot": fetched.snapshot,
@@ -101,6 +119,7 @@ def run_manifest(
         "run": run,
         "network": settings.network,
         "target": settings.target,
+        "head": settings.head_name,
         "horizon": settings.horizon,
         "settings": settings_document(settings),
         "seed": settings.seed,
@@ -136,18 +155,6 @@ def history_of(fitted: Fitted) -> dict[str, Any]:
         "val_loss": fitted.validation_loss,
         "learning_rate": fitted.learning_rate,
         "kept_epoch": fitted.kept_epoch,
-    }
-
-
-def lag_of(test: LagTest) -> dict[str, Any]:
-    """The lag test as JSON."""
-    table = test.correlations.rename_axis("lag").reset_index()
-    numbers = pd.DataFrame([{"slope": test.slope, "intercept": test.intercept, "r2": test.r2}])
-    return {
-        "text": test.text,
-        "persistence": bool(test.persistence),
-        **as_rows(numbers)[0],
-        "correlations": as_rows(table),
     }
 
 

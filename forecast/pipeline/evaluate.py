@@ -22,13 +22,13 @@ from forecast.evaluation.scores import as_rows, naive_scale, score_table, scores
 from forecast.evaluation.verdict import verdict
 from forecast.files import inside, write_atomically, write_json
 from forecast.market.fetching import Fetched
-from forecast.pipeline.documents import lag_of, span_of
+from forecast.pipeline.documents import span_of
 from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.folds import Fold, Pooled, forecast_folds, key_of, make_folds
 from forecast.pipeline.kept import deciding, seeds_of
 from forecast.pipeline.provenance import command, versions
-from forecast.pipeline.scoring import detail_of
+from forecast.pipeline.scoring import detail_of, lag_of
 from forecast.pipeline.watch import Watch
 from forecast.report.text import evaluation_lines
 
@@ -86,8 +86,10 @@ def evaluate(
         One entry a ticker, in the order given; a bad one never fails the others.
 
     Raises:
+        ConfigError: if the target is one of classes.
         ForecastError: with a single ticker, whatever went wrong.
     """
+    settings.require_prices("evaluate")
     watch = watch or Watch()
     one = partial(_evaluate, home=home, settings=settings, as_of=as_of, watch=watch)
     return every(tickers, one, watch=watch)

@@ -8,7 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.evaluation.class_pooled import pooled_class_scores
 from forecast.evaluation.pooled import pooled_scores
+from forecast.features.targets import CLASSES
 from forecast.files import write_atomically, write_json
 from forecast.networks.training import Fitted
 from forecast.pipeline.documents import history_of
@@ -18,7 +20,8 @@ from forecast.registry import TOGETHER
 
 # What scripts rely on; the rest lies beside each ticker's report.
 _BRIEF = (
-    *("ticker", "run", "source", "network", "target", "lookback", "horizon", "split", "scores"),
+    *("ticker", "run", "source", "network", "target", "head", "lookback", "horizon", "split"),
+    "scores",
     *("verdict", "report", "plots", "model", "seconds"),
 )
 
@@ -47,7 +50,7 @@ def write_group(
     Args:
         folder: Exists.
         done: Every ticker and what came of it.
-        days: Their losses of each day, as `pool` gives them.
+        days: Their losses of each day, as `pool` gives them, of prices or of classes.
         shared: Of the run.
         fitted: The network.
         clock: As it stands.
@@ -58,10 +61,9 @@ def write_group(
     Raises:
         ArtifactError: if the folder cannot be written.
     """
-    from forecast.report.group_page import write_group_page
-
     settings = shared.settings
-    scores = pooled_scores(
+    classes = settings.target in CLASSES
+    scores = (pooled_class_scores if classes else pooled_scores)(
         days,
         model=settings.network,
         step=settings.horizon,
@@ -74,6 +76,7 @@ def write_group(
         "tickers": [one.ticker for one, _ in done],
         "network": settings.network,
         "target": settings.target,
+        "head": settings.head_name,
         "lookback": settings.lookback,
         "horizon": settings.horizon,
         **scores.as_document(),
@@ -91,6 +94,10 @@ def write_group(
     }
     lines = [f"{ticker}={snapshot}" for ticker, snapshot in shared.snapshots.items()]
     write_atomically(folder / "tickers.txt", ("\n".join(lines) + "\n").encode())
-    write_group_page(folder, document=document, runs=documents, history=history_of(fitted))
+    if classes:
+        from forecast.report.class_group_page import write_class_group_page as write_page
+    else:
+        from forecast.report.group_page import write_group_page as write_page
+    write_page(folder, document=document, runs=documents, history=history_of(fitted))
     write_json(folder / "metrics.json", document)
     return document

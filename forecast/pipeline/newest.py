@@ -1,4 +1,4 @@
-"""The coming sessions of many tickers: newest windows in, calibrated log returns out."""
+"""The coming sessions of many tickers: newest windows in, calibrated returns or odds out."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import ForecastError
+from forecast.evaluation.class_calibration import ClassCalibration, class_calibration_from
 from forecast.evaluation.intervals import Calibration, from_document
 from forecast.features.inputs import Inputs
+from forecast.features.targets import CLASSES
 from forecast.features.windows import Windows, concatenate
 from forecast.market.fetching import Fetched
 from forecast.market.sessions import next_sessions
@@ -40,6 +42,26 @@ class Coming:
 
 
 @dataclass(frozen=True)
+class ComingClasses:
+    """What is likely in the coming sessions of one ticker.
+
+    Attributes:
+        sessions: Shape (horizon,).
+        classes: Their names.
+        probabilities: Calibrated, shape (horizon, classes).
+        usual: Share of each class in the training part, shape (horizon, classes).
+    """
+
+    sessions: pd.DatetimeIndex
+    classes: tuple[str, ...]
+    probabilities: np.ndarray
+    usual: np.ndarray
+
+
+Answer = Coming | ComingClasses
+
+
+@dataclass(frozen=True)
 class Job:
     """One ticker to forecast, as another process can be sent it.
 
@@ -48,6 +70,8 @@ class Job:
         network: The network's file, verified.
         run: Its name.
         kind: Such as `lstm`.
+        head: What the network answers with.
+        target: What it was asked for.
         entry: `inputs` and `calibration` of the ticker, or of one of the run's if it is not
             among them.
         in_training: The network was trained on this ticker.
@@ -57,6 +81,8 @@ class Job:
     network: Path
     run: str
     kind: str
+    head: str
+    target: str
     entry: Mapping[str, Any]
     in_training: bool
 
@@ -66,26 +92,37 @@ class Job:
         ticker, manifest = fetched.ticker, saved.manifest
         known = ticker in saved.inputs
         entry = saved.inputs[ticker] if known else pooled(saved)
-        return cls(fetched, saved.network, manifest["run"], manifest["network"], entry, known)
+        return cls(
+            fetched,
+            saved.network,
+            manifest["run"],
+            manifest["network"],
+            saved.head,
+            str(entry["inputs"]["target"]["kind"]),
+            entry,
+            known,
+        )
 
 
 def forecast(
     jobs: Sequence[Job], load: Callable[[Path], Network]
-) -> list[Coming | ForecastError | None]:
+) -> list[Answer | ForecastError | None]:
     """The coming sessions of many tickers: all that share a network in one batch.
 
     An error of one ticker is given in its place; None where `load` does not know the network.
     """
-    answers: list[Coming | ForecastError | None] = [None] * len(jobs)
-    asked: dict[Path, dict[int, _Question]] = {}
+    answers: list[Answer | ForecastError | None] = [None] * len(jobs)
+    asked: dict[tuple[Path, str], dict[int, _Question | _ClassQuestion]] = {}
     for number, job in enumerate(jobs):
         try:
-            asked.setdefault(job.network, {})[number] = _Question.of(job)
+            question = (_ClassQuestion if job.target in CLASSES else _Question).of(job)
+            asked.setdefault((job.network, job.head), {})[number] = question
         except ForecastError as error:
             answers[number] = error
-    for path, questions in asked.items():
+    for (path, head), questions in asked.items():
         try:
-            outputs = infer(load(path), concatenate([one.windows for one in questions.values()]))
+            windows = concatenate([one.windows for one in questions.values()])
+            outputs = infer(load(path), windows, head=head)
         except UnknownPart:
             continue
         except ForecastError as error:
@@ -143,6 +180,50 @@ class _Question:
             self.inputs, outputs, self.bars, self.windows, self.state, coming=self.coming
         )
         return Coming(self.coming, prediction.point[-1], prediction.quantiles[-1])
+
+
+@dataclass(frozen=True)
+class _ClassQuestion:
+    """One ticker's newest window, and what makes probabilities of the network's answer.
+
+    Attributes:
+        classes: Their names.
+        calibration: As training left it.
+        windows: The newest one.
+        coming: The next `horizon` sessions.
+    """
+
+    classes: tuple[str, ...]
+    calibration: ClassCalibration
+    windows: Windows
+    coming: pd.DatetimeIndex
+
+    @classmethod
+    def of(cls, job: Job) -> _ClassQuestion:
+        """The question for a job.
+
+        Raises:
+            ForecastError: if the bars are too few or damaged.
+        """
+        ticker, bars = job.fetched.ticker, job.fetched.bars
+        inputs = Inputs.from_document(job.entry["inputs"])
+        if not job.in_training:
+            inputs, _ = fit_unseen(bars, ticker=ticker, like=inputs)
+        return cls(
+            CLASSES[job.target],
+            class_calibration_from(job.entry["calibration"]),
+            inputs.newest(bars, ticker=ticker),
+            next_sessions(_exchange(job.fetched), bars.index[-1], inputs.horizon),
+        )
+
+    def answer(self, outputs: np.ndarray) -> ComingClasses:
+        """The coming sessions from the probabilities of the window, shape (1, horizon, classes)."""
+        return ComingClasses(
+            self.coming,
+            self.classes,
+            self.calibration.apply(outputs)[-1],
+            np.exp(self.calibration.priors),
+        )
 
 
 def _exchange(fetched: Fetched) -> str:

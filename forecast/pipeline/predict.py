@@ -12,14 +12,15 @@ import numpy as np
 from forecast.config import Settings
 from forecast.errors import ArtifactError, ForecastError
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
-from forecast.evaluation.probability import probability_up
+from forecast.features.probability import probability_up
+from forecast.features.targets import CLASSES
 from forecast.files import inside
 from forecast.market.bars import check_ticker
 from forecast.market.fetching import Failed, Fetched
 from forecast.networks.forward import Network, load_network, read_forward
 from forecast.pipeline.every import FailedRun
 from forecast.pipeline.fetch import fetch
-from forecast.pipeline.newest import Coming, Job, forecast
+from forecast.pipeline.newest import Coming, ComingClasses, Job, forecast
 from forecast.pipeline.processes import for_each
 from forecast.pipeline.unseen import newest_together
 from forecast.pipeline.watch import Watch
@@ -103,11 +104,13 @@ def newest_forecast(saved: SavedRun, fetched: Fetched) -> Coming:
 
     Raises:
         ForecastError: if the bars are too few, or an output is not a finite number.
+        ValueError: if the run forecasts classes.
     """
     (coming,) = forecast([Job.of(saved, fetched)], load_network)
     if isinstance(coming, ForecastError):
         raise coming
-    assert coming is not None
+    if not isinstance(coming, Coming):
+        raise ValueError(f"{saved.folder.name} forecasts no prices.")
     return coming
 
 
@@ -174,51 +177,82 @@ def _in_numpy(jobs: Sequence[Job]) -> list[_Answer]:
 
 def _documents(jobs: Sequence[Job], load: Callable[[Path], Network]) -> list[_Answer]:
     return [
-        _document(job, coming) if isinstance(coming, Coming) else coming
+        _document(job, coming) if isinstance(coming, Coming | ComingClasses) else coming
         for job, coming in zip(jobs, forecast(jobs, load), strict=True)
     ]
 
 
-def _document(job: Job, coming: Coming) -> dict[str, Any]:
+def _document(job: Job, coming: Coming | ComingClasses) -> dict[str, Any]:
     fetched = job.fetched
     origin = fetched.bars.index[-1]
     # Today's money: what a person sees on a screen, not the dividend-adjusted close.
     last_close = float(fetched.history.quotes["close"].loc[origin])
-    prices = last_close * np.exp(coming.quantiles)
     return {
         "ticker": fetched.ticker,
         "run": job.run,
         "network": job.kind,
+        "target": job.target,
         "in_training": job.in_training,
         "source": fetched.source,
         "origin": f"{origin:%Y-%m-%d}",
         "last_close": last_close,
         "steps": [
-            {
-                "step": number + 1,
-                "session": f"{session:%Y-%m-%d}",
-                "predicted": last_close * float(np.exp(coming.point[number])),
-                **dict(zip(QUANTILE_COLUMNS, prices[number].tolist(), strict=True)),
-                "probability_up": probability_up(coming.quantiles[number]),
-            }
-            for number, session in enumerate(coming.sessions)
+            {"step": number + 1, "session": f"{session:%Y-%m-%d}", **told}
+            for number, (session, told) in enumerate(
+                zip(
+                    coming.sessions,
+                    _odds(coming)
+                    if isinstance(coming, ComingClasses)
+                    else _prices(coming, last_close),
+                    strict=True,
+                )
+            )
         ],
         "plot": None,
     }
 
 
-def _draw(job: Job, document: Mapping[str, Any], home: Path) -> str:
-    """The fan of a forecast as a file; its path below the home folder."""
-    from forecast.report.fan import draw_fan
+def _prices(coming: Coming, last_close: float) -> Iterator[dict[str, Any]]:
+    """What is said of each session's price."""
+    for point, quantiles in zip(coming.point, coming.quantiles, strict=True):
+        prices = (last_close * np.exp(quantiles)).tolist()
+        yield {
+            "predicted": last_close * float(np.exp(point)),
+            **dict(zip(QUANTILE_COLUMNS, prices, strict=True)),
+            "probability_up": probability_up(quantiles),
+        }
 
-    history = job.fetched.history
-    name = f"{document['origin']}-{job.run}.png"
-    path = draw_fan(
-        inside(home / "reports", job.fetched.ticker, "predict", name),
-        history.quotes["close"].loc[: document["origin"]],
-        document["steps"],
-        ticker=job.fetched.ticker,
-        model=job.kind if job.in_training else f"{job.kind} that never saw {job.fetched.ticker}",
-        currency=history.currency,
-    )
+
+def _odds(coming: ComingClasses) -> Iterator[dict[str, Any]]:
+    """What is said of each session's class; of prices nothing."""
+    for probabilities, usual in zip(coming.probabilities, coming.usual, strict=True):
+        named = dict(zip(coming.classes, probabilities.tolist(), strict=True))
+        # Of two classes the other says nothing more.
+        shown = {name: named[name] for name in named if name != "not_up"}
+        yield {
+            **dict.fromkeys(("predicted", *QUANTILE_COLUMNS)),
+            **{f"probability_{name}": value for name, value in shown.items()},
+            "usual": {
+                name: share
+                for name, share in zip(coming.classes, usual.tolist(), strict=True)
+                if name in shown
+            },
+        }
+
+
+def _draw(job: Job, document: Mapping[str, Any], home: Path) -> str:
+    """The picture of a forecast as a file, a fan or odds; its path below the home folder."""
+    history, ticker = job.fetched.history, job.fetched.ticker
+    path = inside(home / "reports", ticker, "predict", f"{document['origin']}-{job.run}.png")
+    model = job.kind if job.in_training else f"{job.kind} that never saw {ticker}"
+    steps = document["steps"]
+    if job.target in CLASSES:
+        from forecast.report.coming_odds import draw_coming_odds
+
+        draw_coming_odds(path, steps, ticker=ticker, model=model, origin=document["origin"])
+    else:
+        from forecast.report.fan import draw_fan
+
+        past = history.quotes["close"].loc[: document["origin"]]
+        draw_fan(path, past, steps, ticker=ticker, model=model, currency=history.currency)
     return path.relative_to(home).as_posix()

@@ -24,7 +24,17 @@ _LIBRARIES = (
     "ta",
     "yfinance",
 )
-_FLAGS = {"source", "network", "units", "lookback", "horizon", "target", "epochs", "seed"}
+_FLAGS = {
+    "source",
+    "network",
+    "units",
+    "lookback",
+    "horizon",
+    "target",
+    "head",
+    "epochs",
+    "seed",
+}
 
 
 def versions() -> dict[str, str]:

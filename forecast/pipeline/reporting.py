@@ -13,14 +13,13 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import Settings
-from forecast.evaluation.forecasts import write_forecasts
-from forecast.evaluation.intervals import Calibration
-from forecast.evaluation.pooled import losses_by_day
+from forecast.features.targets import CLASSES
 from forecast.files import write_json
 from forecast.market.store import Store
-from forecast.pipeline.documents import run_document
-from forecast.pipeline.preparing import Ready
-from forecast.pipeline.scoring import score_outputs
+from forecast.pipeline.classifying import ClassScored, score_classes
+from forecast.pipeline.documents import Calibrated, run_document
+from forecast.pipeline.preparing import Prepared, Ready
+from forecast.pipeline.scoring import Scored, score_outputs
 
 
 @dataclass
@@ -79,14 +78,14 @@ class Job:
 
     Attributes:
         ready: The ticker; of its windows only the origins are read.
-        outputs: Of the network, for the validation part and the test part, (n, horizon, 8).
+        answers: Of the network, as `infer` gives them for the validation part and the test part.
         stage: The folder to write to; it exists.
         clock: As it stands.
         shared: With the others.
     """
 
     ready: Ready
-    outputs: np.ndarray
+    answers: np.ndarray
     stage: Path
     clock: Clock
     shared: Shared
@@ -102,15 +101,15 @@ class Reported:
     """
 
     document: dict[str, Any]
-    calibration: Calibration
+    calibration: Calibrated
 
 
 def report(job: Job) -> tuple[Reported, pd.DataFrame]:
-    """Score one ticker and write `forecasts.csv`, `metrics.json`, pictures and page.
+    """Score one ticker and write its forecasts, `metrics.json`, pictures and page.
 
     Returns:
         What came of it, and what the ticker adds to each day's losses at the last step, as
-        `losses_by_day` gives it.
+        `losses_by_day` or `class_losses_by_day` gives it.
 
     Raises:
         ArtifactError: if the ticker's bars are no longer in the store, or a file cannot be written.
@@ -119,7 +118,7 @@ def report(job: Job) -> tuple[Reported, pd.DataFrame]:
     settings = shared.settings
     with clock.stage("score"):
         one = ready.with_bars(Store.open(shared.data).payload(ready.fetched.manifest))
-        result = score_outputs(one, job.outputs, network=settings.network)
+        result = score_answers(one, job.answers, settings=settings)
     document = run_document(
         one,
         result,
@@ -133,31 +132,35 @@ def report(job: Job) -> tuple[Reported, pd.DataFrame]:
     document["tuned"] = shared.tuned
     with clock.stage("report"):
         document["seconds"] = clock.document()
-        write_forecasts(job.stage / "forecasts.csv", result.forecasts)
-        document["plots"] = _page(job.stage, document, one.bars, result.forecasts, shared)
+        result.write(job.stage)
+        written = result.report(
+            job.stage,
+            document=document,
+            bars=one.bars,
+            history=shared.history,
+            pictures=shared.pictures,
+        )
+        place = Path(document["report"]).parent
+        document["plots"] = [
+            (place / path.name).as_posix() for path in written if path.suffix == ".png"
+        ]
     document["seconds"] = clock.document()
     write_json(job.stage / "metrics.json", document)
-    days = losses_by_day(result.forecasts, step=settings.horizon)
-    return Reported(document, result.calibration), days
+    return Reported(document, result.calibration), result.losses(settings.horizon)
 
 
-def _page(
-    folder: Path,
-    document: dict[str, Any],
-    bars: pd.DataFrame,
-    forecasts: pd.DataFrame,
-    shared: Shared,
-) -> list[str]:
-    """Write pictures and page; the pictures' paths relative to the home folder."""
-    from forecast.report.html import write_report
+def score_answers(
+    one: Prepared, answers: np.ndarray, *, settings: Settings
+) -> Scored | ClassScored:
+    """Score what a network answered, of prices or of classes: the one place where they part.
 
-    written = write_report(
-        folder,
-        document=document,
-        forecasts=forecasts,
-        bars=bars,
-        history=shared.history,
-        pictures=shared.pictures,
-    )
-    place = Path(document["report"]).parent
-    return [(place / path.name).as_posix() for path in written if path.suffix == ".png"]
+    Args:
+        one: The ticker; of its windows only the origins are read.
+        answers: As `infer` gives them for the validation part and the test part.
+        settings: With the target and the head that the network was trained with.
+    """
+    if settings.target in CLASSES:
+        return score_classes(
+            one, answers, network=settings.network, class_weight=settings.class_weight
+        )
+    return score_outputs(one, answers, network=settings.network)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ import pandas as pd
 from forecast.baselines import BASELINES
 from forecast.evaluation import intervals
 from forecast.evaluation.coverage import coverage_break, pit_histogram
-from forecast.evaluation.forecasts import forecast_frame, outcomes
+from forecast.evaluation.forecasts import forecast_frame, outcomes, write_forecasts
 from forecast.evaluation.lag import LagTest, lag_test
+from forecast.evaluation.pooled import losses_by_day
 from forecast.evaluation.scores import (
     PRICE_REFERENCE,
     SPREAD_REFERENCES,
@@ -40,17 +43,48 @@ class Scored:
         forecasts: Forecast frame of the test part: the network, then every baseline.
         scores: Rows of the score table.
         verdict: On the network.
-        lag: Is the forecast yesterday's price?
         calibration: How the intervals were adjusted, as far as outcomes are known.
-        detail: By year, by regime, the intervals' shares: JSON for the report.
+        detail: The lag test, by year, by regime, the intervals' shares: JSON for the report.
     """
 
     forecasts: pd.DataFrame
     scores: list[dict[str, object]]
     verdict: Verdict
-    lag: LagTest
     calibration: intervals.Calibration
     detail: dict[str, Any]
+
+    def write(self, folder: Path) -> None:
+        """Write `forecasts.csv`.
+
+        Raises:
+            ArtifactError: if the folder cannot be written.
+        """
+        write_forecasts(folder / "forecasts.csv", self.forecasts)
+
+    def report(
+        self,
+        folder: Path,
+        *,
+        document: Mapping[str, Any],
+        bars: pd.DataFrame,
+        history: Mapping[str, Any],
+        pictures: bool,
+    ) -> list[Path]:
+        """Write pictures and page; arguments and result as `report.html.write_report`."""
+        from forecast.report.html import write_report
+
+        return write_report(
+            folder,
+            document=document,
+            forecasts=self.forecasts,
+            bars=bars,
+            history=history,
+            pictures=pictures,
+        )
+
+    def losses(self, step: int) -> pd.DataFrame:
+        """What the ticker adds to each day's losses, as `losses_by_day` gives it."""
+        return losses_by_day(self.forecasts, step=step)
 
 
 def score(one: Prepared, fitted: Fitted, *, network: str) -> Scored:
@@ -61,7 +95,9 @@ def score(one: Prepared, fitted: Fitted, *, network: str) -> Scored:
         fitted: The network.
         network: Its name.
     """
-    return score_outputs(one, infer(fitted.model, scored_windows(one)), network=network)
+    return score_outputs(
+        one, infer(fitted.model, scored_windows(one), head=fitted.head), network=network
+    )
 
 
 def score_outputs(one: Prepared, outputs: np.ndarray, *, network: str) -> Scored:
@@ -81,14 +117,21 @@ def score_outputs(one: Prepared, outputs: np.ndarray, *, network: str) -> Scored
         forecasts,
         as_rows(table),
         verdict(table, model=network),
-        lag_test(forecasts, model=network, step=one.inputs.horizon),
         calibration,
-        detail_of(forecasts, network, one.inputs.horizon),
+        {
+            "lag": lag_of(lag_test(forecasts, model=network, step=one.inputs.horizon)),
+            **detail_of(forecasts, network, one.inputs.horizon),
+        },
     )
 
 
-def baseline_forecasts(one: Prepared) -> pd.DataFrame:
-    """Forecast frame of the test part by every baseline, each fitted on the training part."""
+def baseline_forecasts(one: Prepared, *, among: Collection[str] = BASELINES) -> pd.DataFrame:
+    """Forecast frame of the test part by every baseline, each fitted on the training part.
+
+    Args:
+        one: The ticker.
+        among: Only baselines of these names.
+    """
     origins = one.part("test").origin
     features = feature_rows(one.bars, one.inputs.feature_names, ticker=one.ticker)
     frames = [
@@ -104,6 +147,7 @@ def baseline_forecasts(one: Prepared) -> pd.DataFrame:
             ),
         )
         for name, baseline in BASELINES.items()
+        if name in among
     ]
     return pd.concat(frames, ignore_index=True)
 
@@ -114,7 +158,7 @@ def calibrated(one: Prepared, fitted: Fitted) -> tuple[Prediction, intervals.Cal
     The calibration starts with the validation part, which neither fitted the weights nor is scored,
     and goes on through the test part from outcomes known at each origin.
     """
-    return _calibrated(one, infer(fitted.model, scored_windows(one)))
+    return _calibrated(one, infer(fitted.model, scored_windows(one), head=fitted.head))
 
 
 def scored_windows(one: Prepared | Ready) -> Windows:
@@ -195,4 +239,16 @@ def detail_of(forecasts: pd.DataFrame, network: str, step: int) -> dict[str, Any
             "text": coverage_break(forecasts, model=network, step=step) or _HOLDS,
             "rows": as_rows(pit_histogram(forecasts, model=network, step=step)),
         },
+    }
+
+
+def lag_of(test: LagTest) -> dict[str, Any]:
+    """The lag test as JSON."""
+    table = test.correlations.rename_axis("lag").reset_index()
+    numbers = pd.DataFrame([{"slope": test.slope, "intercept": test.intercept, "r2": test.r2}])
+    return {
+        "text": test.text,
+        "persistence": bool(test.persistence),
+        **as_rows(numbers)[0],
+        "correlations": as_rows(table),
     }

@@ -194,9 +194,9 @@ def _report_on(
                 stage = own.enter_context(staged_folder(inside(home / "reports", one.ticker, run)))
                 timed = clock.copy()
                 with timed.stage("score"):
-                    outputs = infer(fitted.model, scored_windows(one))
+                    answers = infer(fitted.model, scored_windows(one), head=fitted.head)
                 ready[place] = one.without_rows()
-                yield Job(ready[place], outputs, stage, timed, shared)
+                yield Job(ready[place], answers, stage, timed, shared)
 
         done: list[tuple[Ready, Reported]] = []
         failed: dict[str, FailedRun] = {}
@@ -283,6 +283,8 @@ def _fit(
         precision=settings.precision,
         embedding=settings.embedding if prepared[0].inputs.number is not None else 0,
         balanced=settings.balanced,
+        head=settings.head_name,
+        class_weight=settings.class_weight,
         centred=all(one.inputs.target.centred for one in prepared),
         on_epoch=watch.epoch,
         logs=logs,

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.evaluation.class_calibration import class_calibration_from, pooled_calibration
 from forecast.evaluation.intervals import Calibration, from_document
 from forecast.features.inputs import STRANGER, Inputs, fit_inputs
+from forecast.features.targets import CLASSES
 from forecast.registry import TOGETHER, SavedRun
 from forecast.registry.runs import MANIFEST
 
@@ -21,10 +23,15 @@ LEARNT_FROM = 250
 def pooled(saved: SavedRun) -> dict[str, Any]:
     """What stands in for the ticker's own entry: inputs of one of the run's, their usual bands.
 
-    The log of each factor is the median over the run's tickers. All inputs of a run are alike in
+    The log of each factor, and each number of a calibration of classes, is the median over the
+    run's tickers. All inputs of a run are alike in
     features, lookback, horizon and target; the rest is fitted by `fit_unseen`.
     """
     entries = list(saved.inputs.values())
+    if entries[0]["inputs"]["target"]["kind"] in CLASSES:
+        parts = [class_calibration_from(entry["calibration"]) for entry in entries]
+        calibration = pooled_calibration(parts).as_document()
+        return {"inputs": entries[0]["inputs"], "calibration": calibration}
     logs = [from_document(entry["calibration"]).logs for entry in entries]
     return {
         "inputs": entries[0]["inputs"],

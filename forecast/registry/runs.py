@@ -52,6 +52,11 @@ class SavedRun:
         return self.folder / NETWORK
 
     @property
+    def head(self) -> str:
+        """What the network answers with; the first runs knew quantiles alone."""
+        return str(self.manifest.get("head", "quantiles"))
+
+    @property
     def metrics(self) -> dict[str, Any]:
         """What `train --json` printed: `runs`, one a ticker."""
         return read_json(self.folder / METRICS)

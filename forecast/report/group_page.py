@@ -40,7 +40,7 @@ def write_group_page(
     """
     network, step = str(document["network"]), int(document["horizon"])
     rows = sorted(
-        (_own(run, network, step) for run in runs),
+        (own_row(run, network, step) for run in runs),
         key=lambda row: finite(row.get("skill_pinball")) or float("-inf"),
         reverse=True,
     )
@@ -64,7 +64,7 @@ def write_group_page(
     return [*paths, page]
 
 
-def _own(run: Mapping[str, Any], network: str, step: int) -> dict[str, Any]:
+def own_row(run: Mapping[str, Any], network: str, step: int) -> dict[str, Any]:
     """The network's scores of one ticker at the last step, and what it is called."""
     row = next(row for row in run["scores"] if row["model"] == network and row["step"] == step)
     page = f"../../{run['ticker']}/{run['run']}/index.html"

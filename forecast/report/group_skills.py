@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,31 +16,67 @@ from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
 from forecast.report.wording import ahead, count, finite, percent
 
 _SURE = 0.05
-_PANELS = {
-    "mse": "Price: squared error below last close",
-    "pinball": "Spread: pinball loss below the better of EWMA and GARCH",
-}
+
+
+@dataclass(frozen=True)
+class Panels:
+    """What is drawn of each ticker.
+
+    Attributes:
+        headings: What `skill_…` ends in → heading of its panel; the last one is the title's.
+        pooled: The same → column of the pooled scores.
+        beats: The title's words about those that are better.
+    """
+
+    headings: Mapping[str, str]
+    pooled: Mapping[str, str]
+    beats: str
+
+
+PRICES = Panels(
+    {
+        "mse": "Price: squared error below last close",
+        "pinball": "Spread: pinball loss below the better of EWMA and GARCH",
+    },
+    {"mse": "skill_mse_return", "pinball": "skill_pinball"},
+    "the spread beats EWMA and GARCH",
+)
+CLASSES = Panels(
+    {
+        "error": "Calls: wrong ones rarer than those of the commonest class",
+        "log_loss": "Odds: log loss below that of the usual shares",
+    },
+    {"error": "skill_error", "log_loss": "skill_log_loss"},
+    "the odds beat the usual shares",
+)
 # An outlier must not squeeze all others together.
 _REACH = 6.0
 
 
 def group_skills(
-    rows: Sequence[Mapping[str, Any]], whole: Mapping[str, Any], *, model: str, step: int
+    rows: Sequence[Mapping[str, Any]],
+    whole: Mapping[str, Any],
+    *,
+    model: str,
+    step: int,
+    panels: Panels = PRICES,
 ) -> Picture:
-    """Skill of each ticker in order, price above, spread below, with that of all together.
+    """Skill of each ticker in order, a panel a loss, with that of all together.
 
     Args:
         rows: The network's row of each ticker's score table, with `ticker`.
         whole: Its row of the pooled scores.
         model: The network.
         step: Sessions ahead.
+        panels: Of prices, or of classes.
     """
+    judged = list(panels.headings)[-1]
     many = count(len(rows), "ticker")
     better, worse = (
-        sum(_standing(row, "pinball") == standing for row in rows) for standing in ("up", "down")
+        sum(_standing(row, judged) == standing for row in rows) for standing in ("up", "down")
     )
-    title = f"{many}: the spread beats EWMA and GARCH for {better}, loses for {worse}"
-    skill = finite(whole.get("skill_pinball"))
+    title = f"{many}: {panels.beats} for {better}, loses for {worse}"
+    skill = finite(whole.get(panels.pooled[judged]))
     if skill is not None:
         title += f"; all together {percent(skill, 1, signed=True)}"
     figure = style.new_figure(
@@ -49,11 +86,10 @@ def group_skills(
     grid = figure.add_gridspec(
         2, 1, left=style.LEFT, right=style.RIGHT, bottom=0.115, top=0.8, hspace=0.34
     )
-    for place, (kind, heading) in enumerate(_PANELS.items()):
+    for place, (kind, heading) in enumerate(panels.headings.items()):
         axes = figure.add_subplot(grid[place])
         style.dress(axes, ylabel="skill [%]", heading=heading)
-        pooled = finite(whole.get("skill_pinball" if kind == "pinball" else "skill_mse_return"))
-        _draw(axes, rows, kind, pooled)
+        _draw(axes, rows, kind, finite(whole.get(panels.pooled[kind])))
         if place:
             axes.set_xlabel("tickers, each panel in its own order", size=style.SMALL, color=MUTED)
     alt = f"Skill by ticker. {title}."

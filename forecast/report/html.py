@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,23 @@ _OUTCOMES = {
     "ties": ("even", "●", "ties with"),
     "loses": ("down", "▼", "loses to"),
 }
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a page says of one kind of forecast: of prices, or of classes.
+
+    Attributes:
+        badges: Under the verdict: its key, what is judged, beside whom.
+        figures: The figures to take away, from the network's row of scores.
+        tables: Makers of the score tables.
+        by: Columns of the scores by year or regime.
+    """
+
+    badges: tuple[tuple[str, str, str], ...]
+    figures: Callable[[Mapping[str, Any]], list[tuple[str, str, str]]]
+    tables: tuple[Callable[..., tables.Table | None], ...]
+    by: tuple[str, ...]
 
 
 def write_report(
@@ -142,6 +160,7 @@ def render_page(
     template: str = "report.html",
     sections: Sequence[tuple[str, str]] = _SECTIONS,
     extra: Sequence[tables.Table] = (),
+    side: Side | None = None,
 ) -> str:
     """The page as text: self-contained, no script, no address outside it.
 
@@ -151,7 +170,9 @@ def render_page(
         template: Which page.
         sections: `(key, heading)` of the document's keys that are text, rows, or both.
         extra: Tables that this template alone knows.
+        side: Of prices, if None.
     """
+    side = side or PRICES
     scores = [row for row in document.get("scores") or [] if isinstance(row, Mapping)]
     network, currency = str(document.get("network")), str(document.get("currency") or "currency")
     own = _own_scores(scores, network)
@@ -159,15 +180,15 @@ def render_page(
     return page.render(
         run=_Lenient(document),
         palette=PALETTE,
-        verdict=_verdict(document.get("verdict")),
-        figures=_figures(own),
+        verdict=_verdict(document.get("verdict"), side),
+        figures=side.figures(own),
         tables=[
             table
-            for make in (tables.price_table, tables.spread_table)
+            for make in side.tables
             if (table := make(scores, network=network, currency=currency))
         ],
         every=tables.every_figure(scores, network=network, currency=currency),
-        breakdowns=_breakdowns(document, network, currency),
+        breakdowns=_breakdowns(document, network, currency, side),
         extra=extra,
         pictures=[(picture, Markup(picture.svg())) for picture in pictures],
         split=_split(document.get("split")),
@@ -241,14 +262,11 @@ def _own_scores(scores: Sequence[Mapping[str, Any]], network: str) -> _Lenient:
     return _Lenient(last)
 
 
-def _verdict(verdict: Any) -> dict[str, Any]:
-    """The sentence, and a badge for the price and one for the spread."""
+def _verdict(verdict: Any, side: Side) -> dict[str, Any]:
+    """The sentence, and a badge for each thing that is judged."""
     known = verdict if isinstance(verdict, Mapping) else {}
     badges = []
-    for key, what, rival in (
-        ("price", "Price", "last close"),
-        ("uncertainty", "Spread", "the better of EWMA and GARCH"),
-    ):
+    for key, what, rival in side.badges:
         if known.get(key) in _OUTCOMES:
             standing, symbol, verb = _OUTCOMES[known[key]]
             badges.append(
@@ -257,7 +275,7 @@ def _verdict(verdict: Any) -> dict[str, Any]:
     return {"text": known.get("text"), "badges": badges}
 
 
-def _figures(own: _Lenient) -> list[tuple[str, str, str]]:
+def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The four figures to take away: `(value, what, note)`."""
     if not own:
         return []
@@ -266,24 +284,38 @@ def _figures(own: _Lenient) -> list[tuple[str, str, str]]:
         (
             wording.percent(own["skill_mse"], signed=True),
             "skill, price",
-            f"squared error saved against last close, p {_equals(own['dm_p_mse'])}",
+            f"squared error saved against last close, p {equals(own['dm_p_mse'])}",
         ),
         (
             wording.percent(own["skill_pinball"], signed=True),
             "skill, spread",
-            f"pinball loss saved against {rival}, p {_equals(own['dm_p_pinball'])}",
+            f"pinball loss saved against {rival}, p {equals(own['dm_p_pinball'])}",
         ),
         (wording.percent(own["coverage_80"]), "of closes in the 80 % band", "80 % would be right"),
         (wording.percent(own["direction_accuracy"]), "of directions right", "a coin gets 50 %"),
     ]
 
 
-def _equals(p: Any) -> str:
+PRICES = Side(
+    badges=(
+        ("price", "Price", "last close"),
+        ("uncertainty", "Spread", "the better of EWMA and GARCH"),
+    ),
+    figures=_figures,
+    tables=(tables.price_table, tables.spread_table),
+    by=("mae_price", "direction_accuracy", "skill_mse", "pinball", "coverage_80", "skill_pinball"),
+)
+
+
+def equals(p: Any) -> str:
+    """A p-value behind a "p": `= 0.03` or `< 0.001`."""
     text = wording.p_value(p)
     return text if text.startswith("<") else f"= {text}"
 
 
-def _breakdowns(document: Mapping[str, Any], network: str, currency: str) -> list[tables.Table]:
+def _breakdowns(
+    document: Mapping[str, Any], network: str, currency: str, side: Side
+) -> list[tables.Table]:
     """The network's scores by year and by how stormy the market was, at the last step."""
     found = []
     for key, first, caption in (
@@ -293,19 +325,7 @@ def _breakdowns(document: Mapping[str, Any], network: str, currency: str) -> lis
         rows = [row for row in document.get(key) or [] if isinstance(row, Mapping)]
         last = max((row.get("step") or 1 for row in rows), default=1)
         own = [
-            {
-                name: row.get(name)
-                for name in (
-                    first,
-                    "origins",
-                    "mae_price",
-                    "direction_accuracy",
-                    "skill_mse",
-                    "pinball",
-                    "coverage_80",
-                    "skill_pinball",
-                )
-            }
+            {name: row.get(name) for name in (first, "origins", *side.by)}
             for row in rows
             if row.get("model", network) == network and (row.get("step") or 1) == last
         ]

@@ -35,6 +35,14 @@ def _hundredfold(value: Any) -> str:
 
 METRICS: dict[str, Metric] = {
     "origins": Metric("Forecasts", "", whole),
+    "accuracy": Metric("Right", "%", _percent(1)),
+    "balanced_accuracy": Metric("Right, classes alike", "%", _percent(1)),
+    "precision": Metric("Precision", "%", _percent(1)),
+    "recall": Metric("Recall", "%", _percent(1)),
+    "f1": Metric("F1", "", fixed),
+    "roc_auc": Metric("ROC AUC", "", lambda value: fixed(value, 3)),
+    "log_loss": Metric("Log loss", "", number),
+    "brier": Metric("Brier", "", number),
     "mse_price": Metric("MSE", "¤²", number),
     "rmse_price": Metric("RMSE", "¤", number),
     "mae_price": Metric("MAE", "¤", number),
@@ -63,6 +71,15 @@ METRICS: dict[str, Metric] = {
     "dm_p_pinball": Metric("p, spread", "", p_value),
     "mcs_p_pinball": Metric("Model set p, spread", "", p_value),
     "seeds_skill": Metric("Single seeds", "%", str),
+    "skill_log_loss": Metric("Skill, odds", "%", _signed(2)),
+    "skill_log_loss_low": Metric("from", "%", _signed(2)),
+    "skill_log_loss_high": Metric("to", "%", _signed(2)),
+    "dm_p_log_loss": Metric("p, odds", "", p_value),
+    "mcs_p_log_loss": Metric("Model set p, odds", "", p_value),
+    "skill_error": Metric("Skill, calls", "%", _signed(2)),
+    "skill_error_low": Metric("from", "%", _signed(2)),
+    "skill_error_high": Metric("to", "%", _signed(2)),
+    "dm_p_error": Metric("p, calls", "", p_value),
     "total_return": Metric("Return in all", "%", _signed(1)),
     "annual_return": Metric("Return a year", "%", _signed(1)),
     "volatility": Metric("Volatility a year", "%", _percent(1)),
@@ -83,8 +100,11 @@ MODELS = {
     "garch": "GARCH(1,1), Student t",
     "har": "daily, weekly, monthly range",
     "ridge": "linear, the same features",
+    "majority": "the training part's shares",
+    "momentum": "the last direction goes on",
 }
 
+_REFERENCES = {"log_loss": "majority", "error": "majority"}
 _PRICE = ("mse_price", "rmse_price", "mae_price", "mape", "direction_accuracy")
 _SPREAD = ("pinball", "crps", "winkler_80", "coverage_50", "coverage_80", "coverage_90")
 
@@ -124,7 +144,7 @@ def price_table(
     scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
 ) -> Table | None:
     """Errors of the point forecast, with the skill against `last_close`."""
-    return _score_table(
+    return score_table(
         scores,
         network,
         currency,
@@ -139,7 +159,7 @@ def spread_table(
     scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
 ) -> Table | None:
     """Losses of the quantiles and coverage, with the skill against the better of ewma and garch."""
-    return _score_table(
+    return score_table(
         scores,
         network,
         currency,
@@ -150,7 +170,7 @@ def spread_table(
     )
 
 
-def _score_table(
+def score_table(
     scores: Sequence[Mapping[str, Any]],
     network: str,
     currency: str,
@@ -160,6 +180,17 @@ def _score_table(
     caption: str,
     note: str,
 ) -> Table | None:
+    """Some metrics of every model at the first and the last step, with a skill.
+
+    Args:
+        scores: Rows of the score table.
+        network: Its name, which is set apart.
+        currency: Quote currency.
+        metrics: Keys of `METRICS`; those without a value are left out.
+        loss: As `skill_cells`.
+        caption: Of the table.
+        note: Below it.
+    """
     keys = [key for key in metrics if any(finite(row.get(key)) is not None for row in scores)]
     if not keys:
         return None
@@ -187,10 +218,11 @@ def skill_cells(row: Mapping[str, Any], loss: str) -> list[Cell]:
 
     Args:
         row: Of the score table.
-        loss: What the columns `skill_…` and `dm_p_…` end in; all but `pinball` are compared with
-            `last_close`.
+        loss: What the columns `skill_…` and `dm_p_…` end in; those of prices but `pinball` are
+            compared with `last_close`.
     """
-    if row.get("model") == (row.get("pinball_reference") if loss == "pinball" else "last_close"):
+    reference = row.get("pinball_reference") if loss == "pinball" else _REFERENCES.get(loss)
+    if row.get("model") == (reference or "last_close"):
         return [Cell("reference"), Cell("–")]
     skill, p = finite(row.get(f"skill_{loss}")), finite(row.get(f"dm_p_{loss}"))
     if skill is None:

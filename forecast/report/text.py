@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from forecast.features.targets import CLASSES
 from forecast.report.wording import around
 
 _COLUMNS = [
@@ -19,9 +20,25 @@ _COLUMNS = [
     ("p", "dm_p_pinball", "{:.3f}"),
     ("in 80 % band", "coverage_80", "{:.1%}"),
 ]
+_CLASS_COLUMNS = [
+    ("model", "model", "{}"),
+    ("right", "accuracy", "{:.1%}"),
+    ("classes alike", "balanced_accuracy", "{:.1%}"),
+    ("F1", "f1", "{:.3f}"),
+    ("skill calls", "skill_error", "{:+.2%}"),
+    ("p", "dm_p_error", "{:.3f}"),
+    ("ROC AUC", "roc_auc", "{:.3f}"),
+    ("Brier", "brier", "{:.4f}"),
+    ("log loss", "log_loss", "{:.4f}"),
+    ("skill odds", "skill_log_loss", "{:+.2%}"),
+    ("p", "dm_p_log_loss", "{:.3f}"),
+]
 _IN_GROUP = {
     *("skill_mse", "dm_p_mse", "direction_accuracy", "skill_pinball", "dm_p_pinball"),
     "coverage_80",
+}
+_CLASSES_IN_GROUP = {
+    *("accuracy", "skill_error", "dm_p_error", "log_loss", "skill_log_loss", "dm_p_log_loss"),
 }
 _POOLED = [
     ("all together", "model", "{}"),
@@ -54,7 +71,7 @@ def score_lines(document: dict[str, Any]) -> list[str]:
     """
     test = document["split"]["test"]
     return [
-        f"{document['ticker']}: {document['network']}, {_ahead(document)}, {test['origins']} "
+        f"{document['ticker']}: {document['network']}, {_asked(document)}, {test['origins']} "
         f"forecasts of sessions it never saw, {test['first']} to {test['last']} "
         f"({document['source']})",
         "",
@@ -73,7 +90,14 @@ def group_lines(pooled: dict[str, Any], documents: list[dict[str, Any]]) -> list
         pooled: As `train --together --json` prints it.
         documents: The runs beside it.
     """
-    columns = [column for column in _COLUMNS if column[1] in _IN_GROUP]
+    classes = pooled["target"] in CLASSES
+    columns = [
+        column
+        for column in (_CLASS_COLUMNS if classes else _COLUMNS)
+        if column[1] in (_CLASSES_IN_GROUP if classes else _IN_GROUP)
+    ]
+    best = "skill_log_loss" if classes else "skill_pinball"
+    together = [("all together", "model", "{}"), *columns] if classes else _POOLED
     rows = []
     for document in documents:
         own = next(
@@ -81,10 +105,10 @@ def group_lines(pooled: dict[str, Any], documents: list[dict[str, Any]]) -> list
             for row in document["scores"]
             if row["model"] == document["network"] and row["step"] == document["horizon"]
         )
-        rows.append((own["skill_pinball"], document["ticker"], own))
+        rows.append((own[best], document["ticker"], own))
     rows.sort(key=lambda row: float("-inf") if row[0] is None else row[0], reverse=True)
     return [
-        f"{len(documents)} tickers, one {pooled['network']}, {_ahead(pooled)}",
+        f"{len(documents)} tickers, one {pooled['network']}, {_asked(pooled)}",
         "",
         *aligned(
             [["ticker", *(heading for heading, _, _ in columns)]]
@@ -95,8 +119,8 @@ def group_lines(pooled: dict[str, Any], documents: list[dict[str, Any]]) -> list
         ),
         "",
         *aligned(
-            [[heading for heading, _, _ in _POOLED]]
-            + [[shown(row.get(key), form) for _, key, form in _POOLED] for row in pooled["scores"]]
+            [[heading for heading, _, _ in together]]
+            + [[shown(row.get(key), form) for _, key, form in together] for row in pooled["scores"]]
         ),
         "",
         *textwrap.wrap(pooled["verdict"]["text"], 100),
@@ -291,6 +315,12 @@ def _age(days: float | None) -> str:
     return f"{days * 24:.0f} h" if days < 2 else f"{days:.0f} days"
 
 
+def _asked(document: dict[str, Any]) -> str:
+    """What was forecast: a class by its name, and how far ahead."""
+    classes = document["target"] in CLASSES
+    return f"{document['target']} {_ahead(document)}" if classes else _ahead(document)
+
+
 def _ahead(document: dict[str, Any]) -> str:
     step = document["horizon"]
     return "one session ahead" if step == 1 else f"{step} sessions ahead"
@@ -299,9 +329,10 @@ def _ahead(document: dict[str, Any]) -> str:
 def _score_table(document: dict[str, Any]) -> list[str]:
     """The scores of the last step."""
     rows = [row for row in document["scores"] if row["step"] == document["horizon"]]
+    columns = _CLASS_COLUMNS if document.get("target") in CLASSES else _COLUMNS
     return aligned(
-        [[heading for heading, _, _ in _COLUMNS]]
-        + [[shown(row.get(key), form) for _, key, form in _COLUMNS] for row in rows]
+        [[heading for heading, _, _ in columns]]
+        + [[shown(row.get(key), form) for _, key, form in columns] for row in rows]
     )
 
 
@@ -334,18 +365,40 @@ def forecast_lines(document: dict[str, Any]) -> list[str]:
         f"{document['ticker']}: {document['network']} from {document['origin']}, last close "
         f"{document['last_close']:,.2f} ({document['source']}, run {document['run']})",
         "",
-        f"{'session':<12}{'forecast':>12}{'80 % band':>24}{'90 % band':>24}{'up':>8}",
+        *(_odds if document["target"] in CLASSES else _prices)(document["steps"]),
     ]
-    for step in document["steps"]:
+    if not document["in_training"]:
+        lines += ["", f"Run {document['run']} never saw {document['ticker']}: {_UNSEEN}"]
+    return [*lines, "", f"Plot: {document['plot']}"] if document["plot"] else [*lines, ""]
+
+
+def _prices(steps: list[dict[str, Any]]) -> list[str]:
+    lines = [f"{'session':<12}{'forecast':>12}{'80 % band':>24}{'90 % band':>24}{'up':>8}"]
+    for step in steps:
         inner = f"{step['p10']:,.2f} – {step['p90']:,.2f}"
         outer = f"{step['p05']:,.2f} – {step['p95']:,.2f}"
         lines.append(
             f"{step['session']:<12}{step['predicted']:>12,.2f}{inner:>24}{outer:>24}"
             f"{step['probability_up']:>8.0%}"
         )
-    if not document["in_training"]:
-        lines += ["", f"Run {document['run']} never saw {document['ticker']}: {_UNSEEN}"]
-    return [*lines, "", f"Plot: {document['plot']}"] if document["plot"] else [*lines, ""]
+    return lines
+
+
+def _odds(steps: list[dict[str, Any]]) -> list[str]:
+    """The probability of each class beside its usual share."""
+    classes = list(steps[0]["usual"])
+    head = "".join(f"{name:>10}{'usually':>10}" for name in classes)
+    return [
+        f"{'session':<12}{head}",
+        *(
+            f"{step['session']:<12}"
+            + "".join(
+                f"{step[f'probability_{name}']:>10.1%}{step['usual'][name]:>10.1%}"
+                for name in classes
+            )
+            for step in steps
+        ),
+    ]
 
 
 def fetch_lines(documents: list[dict[str, Any]]) -> list[str]:

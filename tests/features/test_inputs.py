@@ -65,7 +65,7 @@ def test_the_scaler_standardises_by_the_training_rows_alone(aapl):
     assert np.abs(expected).max() == 6
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", ["return", "price"])
 @pytest.mark.parametrize("horizon", [1, 3])
 def test_decoding_the_encoded_outcome_gives_the_return(target, horizon, aapl):
     inputs, _ = fitted(aapl, target=target, horizon=horizon)
@@ -127,15 +127,16 @@ def test_minmax_and_standard_scale_by_hand():
 
 
 def test_targets_by_hand():
-    price = fit_target("price", np.array([10.0, 30.0]))
+    known = {"returns": np.full((2, 1), np.nan), "unit": np.ones(2)}
+    price = fit_target("price", np.array([10.0, 30.0]), **known)
     encoded = price.encode(np.log([[2.0]]), unit=np.array([0.1]), close=np.array([10.0]))
     np.testing.assert_allclose(encoded, 0.5)
     assert load_target(price.as_document()) == price
-    returns = fit_target("return", np.array([10.0, 30.0]))
+    returns = fit_target("return", np.array([10.0, 30.0]), **known)
     # Two sessions ahead the unit grows by the root of two.
     np.testing.assert_allclose(
         returns.encode(np.array([[0.1, 0.1]]), unit=np.array([0.1]), close=np.array([1.0])),
         [[1.0, 1 / np.sqrt(2)]],
     )
     with pytest.raises(ValueError, match="target must be one of"):
-        fit_target("mood", np.array([1.0]))
+        fit_target("mood", np.array([1.0]), **known)

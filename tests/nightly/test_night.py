@@ -18,6 +18,7 @@ from homes import FIRST_NIGHT, TICKERS, Home, walk
 from forecast.errors import BusyError, ConfigError
 from forecast.ledger import open_ledger
 from forecast.nightly.state import night_lock
+from forecast.pipeline.train import train
 from forecast.pipeline.tuned import Tuned, write_tuned
 from forecast.pipeline.watch import Watch
 from forecast.registry import champion, history, load_run
@@ -215,6 +216,16 @@ def test_a_clock_behind_the_champion_is_refused(home):
     assert set(statuses(night).values()) == {"failed"}
     assert "must not be set back behind" in night.document["tickers"][0]["error"]["message"]
     assert len(record(home)) == 2
+
+
+def test_a_champion_of_classes_is_refused_and_the_others_go_on(home):
+    settings = home.settings.model_copy(update={"target": "direction"})
+    train([TICKERS[0]], home=home.folder, settings=settings)
+    night = home.night("2012-07-03")
+    assert statuses(night) == {TICKERS[0]: "failed", TICKERS[1]: "done"}
+    error = night.document["tickers"][0]["error"]
+    assert "needs a champion that forecasts prices" in error["message"]
+    assert error["hint"].startswith(f"forecast rollback {TICKERS[0]}")
 
 
 def test_without_a_ticker_there_is_no_night(tmp_path):

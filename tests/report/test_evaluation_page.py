@@ -12,7 +12,7 @@ from forecast.evaluation.coverage import pit_histogram
 from forecast.evaluation.lag import lag_test
 from forecast.evaluation.scores import as_rows, score_table
 from forecast.evaluation.verdict import verdict
-from forecast.pipeline.documents import lag_of
+from forecast.pipeline.scoring import lag_of
 from forecast.report.compared import compared_models
 from forecast.report.equity import equity
 from forecast.report.evaluation_page import write_comparison, write_evaluation

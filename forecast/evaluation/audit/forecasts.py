@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -89,7 +90,7 @@ def network_checks(
     differently with the number of its rows.
 
     Args:
-        forecast: Network outputs of windows, shape (n, horizon, 8), as `infer` gives them.
+        forecast: What the network answers to windows, as `infer` gives it.
         bars: All bars of the ticker.
         inputs: What the network was trained with.
         split: Of these bars.
@@ -124,7 +125,7 @@ def network_checks(
 
 
 def baseline_checks(
-    baselines: Mapping[str, Callable[..., Prediction]],
+    baselines: Mapping[str, Callable[..., Any]],
     bars: pd.DataFrame,
     features: Callable[[pd.DataFrame], pd.DataFrame],
     origins: pd.DatetimeIndex,
@@ -136,7 +137,7 @@ def baseline_checks(
     """Every baseline's forecasts, its fit included, when later bars change or are missing.
 
     Args:
-        baselines: As `BASELINES`.
+        baselines: As `BASELINES`; or of classes, giving probabilities and the class named.
         bars: All bars of the ticker.
         features: Gives the features of a history.
         origins: Sessions to forecast from.
@@ -175,6 +176,9 @@ def scored_windows(windows: Windows, split: Split) -> Windows:
     return windows.take(range(split.validation.start, split.test.stop))
 
 
-def _numbers(prediction: Prediction) -> np.ndarray:
-    """Point and quantiles, shape (n, horizon, 8)."""
-    return np.concatenate([prediction.point[..., None], prediction.quantiles], axis=-1)
+def _numbers(answer: Prediction | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Point and quantiles, or the class named and probabilities; shape (n, horizon, numbers)."""
+    if isinstance(answer, Prediction):
+        return np.concatenate([answer.point[..., None], answer.quantiles], axis=-1)
+    probabilities, called = answer
+    return np.concatenate([called[..., None], probabilities], axis=-1)

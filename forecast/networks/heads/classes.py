@@ -16,6 +16,9 @@ import numpy as np
 
 from forecast.networks.heads.head import Head
 
+CLASS_WEIGHTS = ("none", "balanced")
+"""How much each class counts in the loss while a network is trained."""
+
 
 @cache
 def classes(n: int) -> Head:

@@ -77,6 +77,7 @@ def tune(
         ForecastError: whatever went wrong, before any work where that can be known.
         KeyboardInterrupt: finished trials are kept.
     """
+    settings.require_prices("tune")
     watch, ticker = watch or Watch(), check_ticker(ticker)
     space = spaces.space_of(settings, grid=search == "grid")
     check_search(search, space)

@@ -1,0 +1,198 @@
+"""The score table of class forecasts: networks beside the baselines on the same origins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from forecast.evaluation.class_forecasts import classes_of, probability_columns
+from forecast.evaluation.classification import (
+    CLASS_METRICS,
+    ClassOutcomes,
+    confusion_matrix,
+    log_losses,
+)
+from forecast.evaluation.significance import (
+    diebold_mariano,
+    model_confidence_set,
+    pesaran_timmermann,
+    skill,
+    skill_intervals,
+)
+
+CLASS_REFERENCE = "majority"
+CLASS_LOSSES = ("log_loss", "error")
+"""What `skill_…` and `dm_p_…` end in: the log loss, and the share of wrong calls."""
+
+
+@dataclass(frozen=True)
+class ClassSample:
+    """One model's class forecasts at one step, in the order of origin, then ticker."""
+
+    origins: np.ndarray
+    tickers: np.ndarray
+    outcomes: ClassOutcomes
+
+    @cached_property
+    def log_loss(self) -> np.ndarray:
+        """Log loss at each origin."""
+        return self._by_origin(log_losses(self.outcomes.probabilities, self.outcomes.came))
+
+    @cached_property
+    def error(self) -> np.ndarray:
+        """1 where the class named did not come, at each origin."""
+        return self._by_origin((self.outcomes.called != self.outcomes.came).astype("float64"))
+
+    def _by_origin(self, losses: np.ndarray) -> np.ndarray:
+        """Added up over the tickers of an origin, scaled so that the mean stays the same."""
+        _, starts = np.unique(self.origins, return_index=True)
+        return np.add.reduceat(losses, starts) * (len(starts) / len(losses))
+
+
+def class_score_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Scores of every model at every step; `docs/metrics.md` defines each column.
+
+    Args:
+        frame: Class forecasts of one ticker or several, networks and baselines, as `class_frame`
+            gives them; rows whose outcome is not known are left out. It must hold `majority`.
+
+    Returns:
+        A row a model and step, models in the frame's order; columns `model`, `step`, `origins`,
+        those of `CLASS_METRICS`, `direction_accuracy` and `pt_p` (for two classes), and for the log
+        loss and the share of wrong calls beside `majority`: `skill_log_loss`, `dm_p_log_loss`,
+        `skill_log_loss_low`, `skill_log_loss_high`, and the same for `error`; `mcs_p_log_loss`.
+
+    Raises:
+        ValueError: if the models do not share the same origins, or `majority` is missing.
+    """
+    rows: list[dict[str, object]] = []
+    for step, samples in class_samples(frame):
+        odds = pd.DataFrame({name: one.log_loss for name, one in samples.items()})
+        # Not of wrong calls too: their means are often equal, which the test cannot rank.
+        plausible = model_confidence_set(odds, step=step)
+        beside = [_beside(samples, loss, step) for loss in CLASS_LOSSES]
+        for name, sample in samples.items():
+            rows.append(
+                {
+                    "model": name,
+                    "step": step,
+                    "origins": len(sample.origins),
+                    **{key: metric(sample.outcomes) for key, metric in CLASS_METRICS.items()},
+                    **_of_direction(sample.outcomes, step),
+                    **{key: value for table in beside for key, value in table[name].items()},
+                    "mcs_p_log_loss": float(plausible[name]),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def class_samples(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, ClassSample]]]:
+    """For each step every model's sample, of outcomes that are known."""
+    classes = classes_of(frame)
+    known = frame[frame["actual"] != ""].sort_values(["origin", "ticker"], kind="stable")
+    for step, part in known.groupby("step"):
+        samples = {
+            str(name): _sample(own, classes) for name, own in part.groupby("model", sort=False)
+        }
+        ordered = {
+            str(name): samples[str(name)]
+            for name in frame["model"].unique()
+            if str(name) in samples
+        }
+        if CLASS_REFERENCE not in ordered:
+            raise ValueError(f"the frame must hold {CLASS_REFERENCE}. Received {list(ordered)}.")
+        base = ordered[CLASS_REFERENCE]
+        for name, sample in ordered.items():
+            if not (
+                np.array_equal(sample.origins, base.origins)
+                and np.array_equal(sample.tickers, base.tickers)
+            ):
+                raise ValueError(
+                    f"every model must forecast the same origins. {name} has "
+                    f"{len(sample.origins)} at step {step}, {CLASS_REFERENCE} {len(base.origins)}."
+                )
+        yield int(str(step)), ordered
+
+
+def class_scores_by_year(frame: pd.DataFrame, *, model: str, step: int) -> pd.DataFrame:
+    """One model's scores for each calendar year of `session`; no tests.
+
+    Args:
+        frame: As `class_score_table`.
+        model: Which.
+        step: Which step.
+
+    Returns:
+        Columns `year`, `origins`, `accuracy`, `log_loss`, `skill_log_loss`, `skill_error`.
+    """
+    rows = []
+    part = frame[frame["step"] == step]
+    for year, own in part.groupby(part["session"].dt.year):
+        samples = dict(class_samples(own)).get(step)
+        if samples is None:
+            continue
+        sample, base = samples[model], samples[CLASS_REFERENCE]
+        rows.append(
+            {
+                "year": int(str(year)),
+                "origins": len(sample.origins),
+                "accuracy": CLASS_METRICS["accuracy"](sample.outcomes),
+                "log_loss": CLASS_METRICS["log_loss"](sample.outcomes),
+                "skill_log_loss": skill(sample.log_loss, base.log_loss),
+                "skill_error": skill(sample.error, base.error),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def confusion_of(frame: pd.DataFrame, *, model: str, step: int) -> np.ndarray:
+    """One model's confusion matrix at one step: rows what came, columns what was named."""
+    return confusion_matrix(dict(class_samples(frame))[step][model].outcomes)
+
+
+def _sample(own: pd.DataFrame, classes: list[str]) -> ClassSample:
+    number = {name: place for place, name in enumerate(classes)}
+    return ClassSample(
+        own["origin"].to_numpy(),
+        own["ticker"].to_numpy("str"),
+        ClassOutcomes(
+            own[probability_columns(classes)].to_numpy(),
+            own["called"].map(number).to_numpy("int64"),
+            own["actual"].map(number).to_numpy("int64"),
+        ),
+    )
+
+
+def _of_direction(one: ClassOutcomes, step: int) -> dict[str, float]:
+    """What the table of prices also has, where a class is a direction."""
+    if one.probabilities.shape[1] != 2:
+        return {"direction_accuracy": np.nan, "pt_p": np.nan}
+    came, called = 2.0 * one.came - 1.0, 2.0 * one.called - 1.0
+    return {
+        "direction_accuracy": float((one.called == one.came).mean()),
+        "pt_p": pesaran_timmermann(came, called) if step == 1 else np.nan,
+    }
+
+
+def _beside(
+    samples: Mapping[str, ClassSample], loss: str, step: int
+) -> dict[str, dict[str, float]]:
+    """Skill, its interval and the test of each model against `majority`."""
+    losses = pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()})
+    base = losses[CLASS_REFERENCE].to_numpy()
+    intervals = skill_intervals(
+        losses.to_numpy(), np.tile(base[:, None], losses.shape[1]), step=step
+    )
+    return {
+        name: {
+            f"skill_{loss}": skill(own := losses[name].to_numpy(), base),
+            f"dm_p_{loss}": diebold_mariano(own, base, step=step),
+            f"skill_{loss}_low": float(intervals[number, 0]),
+            f"skill_{loss}_high": float(intervals[number, 1]),
+        }
+        for number, name in enumerate(samples)
+    }

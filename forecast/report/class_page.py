@@ -1,0 +1,182 @@
+"""The page of one run that forecasts classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from forecast.files import write_atomically
+from forecast.report import tables, wording
+from forecast.report.charts import history_strip, indicator_chart
+from forecast.report.class_pictures import confusion_picture, odds_picture, reliability_picture
+from forecast.report.html import Side, equals, render_page, write_pictures
+from forecast.report.picture import Picture
+from forecast.report.training import training_curve
+
+_SECTIONS = (
+    ("reliability", "Do the odds hold?"),
+    ("confusion", "What was named and what came"),
+    ("audit", "Does anything see the future?"),
+)
+
+
+def write_class_report(
+    folder: Path,
+    *,
+    document: Mapping[str, Any],
+    probabilities: pd.DataFrame,
+    bars: pd.DataFrame,
+    history: Mapping[str, Any],
+    pictures: bool = True,
+) -> list[Path]:
+    """Draw a run's pictures and write its page.
+
+    Args:
+        folder: Exists.
+        document: One entry of `train --json`.
+        probabilities: Class forecasts of the test part, the network's and the baselines'.
+        bars: Bars of the ticker.
+        history: As `html.write_report`.
+        pictures: Draw them.
+
+    Returns:
+        The PNG files in the order of the page, then `index.html`.
+
+    Raises:
+        ArtifactError: if the folder cannot be written.
+    """
+    drawn = _pictures(document, probabilities, bars, history) if pictures else []
+    paths = write_pictures(folder, drawn)
+    page = folder / "index.html"
+    # Of prices the rows hold nothing: columns of dashes would hide the others.
+    scores = [
+        {name: value for name, value in row.items() if value is not None}
+        for row in document["scores"]
+    ]
+    text = render_page(
+        {**document, "scores": scores, "asked": _asked(document)},
+        drawn,
+        template="classes.html",
+        sections=_SECTIONS,
+        side=CLASSES,
+    )
+    write_atomically(page, text.encode())
+    return [*paths, page]
+
+
+def _pictures(
+    document: Mapping[str, Any],
+    probabilities: pd.DataFrame,
+    bars: pd.DataFrame,
+    history: Mapping[str, Any],
+) -> list[Picture]:
+    ticker, model = wording.shorten(document["ticker"], 20), str(document["network"])
+    step = int(document["horizon"])
+    base = probabilities[
+        (probabilities["model"] == "majority") & (probabilities["step"] == step)
+    ].iloc[0]
+    usual = {name: float(base[f"probability_{name}"]) for name in document["classes"]}
+    return [
+        confusion_picture(
+            document["confusion"]["rows"],
+            document["scores"],
+            ticker=ticker,
+            model=model,
+            step=step,
+        ),
+        reliability_picture(
+            document["reliability"]["rows"],
+            ticker=ticker,
+            model=model,
+            step=step,
+            text=document["reliability"]["text"],
+        ),
+        odds_picture(probabilities, ticker=ticker, model=model, step=step, usual=usual),
+        training_curve(history, ticker=ticker, model=model),
+        indicator_chart(bars, ticker=ticker, currency=document["currency"]),
+        history_strip(
+            bars,
+            document["findings"],
+            document["split"],
+            ticker=ticker,
+            currency=document["currency"],
+        ),
+    ]
+
+
+def _asked(document: Mapping[str, Any]) -> str:
+    """What the network was asked, in words."""
+    step = int(document["horizon"])
+    if document["target"] == "direction":
+        return f"Is the close up, {wording.ahead(step)}? Unchanged is not up."
+    return (
+        f"Does the close go down, stay flat or go up, {wording.ahead(step)}? Flat is a move of at "
+        f"most {wording.number(document['threshold'], 3)} times its expected size at that moment, "
+        "which makes the three about equally frequent in the training part."
+    )
+
+
+def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """The four figures to take away: `(value, what, note)`."""
+    if not own:
+        return []
+    return [
+        (
+            wording.percent(own.get("accuracy")),
+            "of calls right",
+            f"against the commonest class p {equals(own.get('dm_p_error'))}",
+        ),
+        (
+            wording.percent(own.get("skill_log_loss"), signed=True),
+            "skill, odds",
+            f"log loss saved against the usual shares, p {equals(own.get('dm_p_log_loss'))}",
+        ),
+        (
+            wording.percent(own.get("balanced_accuracy")),
+            "right, classes alike",
+            "mean over the classes of how many of each were named",
+        ),
+        (wording.fixed(own.get("roc_auc"), 3), "ROC AUC", "0.5 is chance, 1 perfect"),
+    ]
+
+
+def _call_table(
+    scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
+) -> tables.Table | None:
+    return tables.score_table(
+        scores,
+        network,
+        currency,
+        ("accuracy", "balanced_accuracy", "precision", "recall", "f1"),
+        "error",
+        caption="Calls: how often the class that was named came",
+        note="Skill: by how much wrong calls are rarer than those of majority.",
+    )
+
+
+def _odds_table(
+    scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
+) -> tables.Table | None:
+    return tables.score_table(
+        scores,
+        network,
+        currency,
+        ("log_loss", "brier", "roc_auc"),
+        "log_loss",
+        caption="Probabilities: what the odds were worth",
+        note="Skill: by how much the log loss is below that of majority, the usual shares.",
+    )
+
+
+CLASSES = Side(
+    badges=(
+        ("price", "Calls", "the commonest class"),
+        ("uncertainty", "Odds", "the usual shares"),
+    ),
+    figures=_figures,
+    tables=(_call_table, _odds_table),
+    by=("accuracy", "log_loss", "skill_error", "skill_log_loss"),
+)
