@@ -23,10 +23,11 @@ from forecast.errors import ConfigError
 from forecast.evaluation.backtest import TRADES
 from forecast.evaluation.walk_forward import SCHEMES
 from forecast.features.targets import CLASSES, TARGETS
-from forecast.networks.architectures import NETWORKS
+from forecast.networks.architectures import NETWORKS, OUTPUT_STEPS
 from forecast.networks.devices import PRECISIONS
 from forecast.networks.heads import heads_for
 from forecast.networks.heads.classes import CLASS_WEIGHTS
+from forecast.networks.seq2seq import CONTEXTS
 
 PREFIX = "FORECAST_"
 # Variables that belong to the command line, not to the settings.
@@ -135,6 +136,8 @@ class Settings(_Table):
     keep_snapshots: int = Field(10, ge=1)
     quality: Quality = Quality()
     network: str = "lstm"
+    outputs: str | None = None
+    context: str = "every"
     units: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split)] = (
         64,
         64,
@@ -168,6 +171,25 @@ class Settings(_Table):
     @classmethod
     def _known_network(cls, value: str) -> str:
         return _one_of(value, NETWORKS)
+
+    @field_validator("outputs")
+    @classmethod
+    def _possible_outputs(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        network = info.data.get("network")
+        if value == "every" and network is not None and not NETWORKS[network].causal:
+            able = ", ".join(name for name, kind in NETWORKS.items() if kind.causal)
+            raise ValueError(
+                f"{network} sees later rows, so only its last step can be trained on; every step "
+                f"takes one of {able}"
+            )
+        return _one_of(value, OUTPUT_STEPS)
+
+    @field_validator("context")
+    @classmethod
+    def _known_context(cls, value: str) -> str:
+        return _one_of(value, CONTEXTS)
 
     @field_validator("target")
     @classmethod
@@ -251,6 +273,18 @@ def load_settings(home: Path, **flags: Any) -> Settings:
         return Settings.model_validate(merged)
     except ValidationError as error:
         raise _explain(error, where) from error
+
+
+def changed(settings: Settings, **values: Any) -> Settings:
+    """The settings with other values, which must fit the rest as if they had been loaded.
+
+    Raises:
+        ConfigError: if a value is refused.
+    """
+    try:
+        return Settings.model_validate(settings.model_dump() | values)
+    except ValidationError as error:
+        raise _explain(error, {}) from error
 
 
 def _from_file(path: Path) -> dict[str, Any]:

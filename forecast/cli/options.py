@@ -11,7 +11,7 @@ import click
 
 from forecast.cli.ticker_lists import tickers_argument
 from forecast.features.targets import TARGETS
-from forecast.networks.architectures import NETWORKS
+from forecast.networks.architectures import NETWORKS, OUTPUT_STEPS
 from forecast.networks.heads import HEADS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -94,6 +94,12 @@ def training_options(command: Command) -> Command:
     for option in reversed(
         [
             click.option("--units", metavar="64,64", help="Width of each layer."),
+            click.option(
+                "--outputs",
+                type=click.Choice(OUTPUT_STEPS),
+                help="Train on the last step of each window or on every step [default: every where "
+                "the network is causal].",
+            ),
             click.option("--lookback", type=int, help="Sessions a window [default: 60]."),
             click.option("--horizon", type=int, help="Sessions ahead [default: 1]."),
             click.option("--target", type=click.Choice(list(TARGETS)), help="Default: return."),

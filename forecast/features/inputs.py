@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import ArtifactError
+from forecast.features.calendar import CALENDAR, calendar_ahead, trading_week
 from forecast.features.indicators import (
     INDICATORS,
     check_features,
@@ -105,6 +106,8 @@ class Inputs:
         unit: Volatility that returns and moves are measured in; fitted on the training part.
         number: The ticker's, where the network learns something of each ticker (the first column
             of a window is then this number); None where it does not.
+        week: The days on which the ticker trades (`calendar.trading_week` of the training part), if
+            each row ends with the calendar of the sessions ahead; else None.
     """
 
     feature_names: tuple[str, ...]
@@ -114,6 +117,12 @@ class Inputs:
     target: Target
     unit: VolatilityUnit
     number: int | None = None
+    week: str | None = None
+
+    @property
+    def known(self) -> int:
+        """Numbers known of each session ahead."""
+        return 0 if self.week is None else len(CALENDAR)
 
     def windows(self, bars: pd.DataFrame, *, ticker: str) -> Windows:
         """All windows whose outcome is known.
@@ -130,11 +139,12 @@ class Inputs:
         )
         return self.numbered(
             make_windows(
-                self.scaler.transform(rows.to_numpy()),
+                self._columns(rows),
                 targets,
                 pd.DatetimeIndex(rows.index),
                 lookback=self.lookback,
                 feature_names=self.feature_names,
+                known=self.known,
             )
         )
 
@@ -157,15 +167,24 @@ class Inputs:
         starts = np.arange(len(rows) - self.lookback + 1)
         return self.numbered(
             Windows(
-                features=self.scaler.transform(rows.to_numpy()),
+                features=self._columns(rows),
                 targets=np.full((len(rows), self.horizon), np.nan, dtype="float32"),
                 starts=starts,
                 lookback=self.lookback,
                 horizon=self.horizon,
                 origin=pd.DatetimeIndex(rows.index[starts + self.lookback - 1]),
                 feature_names=self.feature_names,
+                known=self.known,
             )
         )
+
+    def _columns(self, rows: pd.DataFrame) -> np.ndarray:
+        """The rows as the network reads them: scaled features, then the calendar ahead."""
+        scaled = self.scaler.transform(rows.to_numpy())
+        if self.week is None:
+            return scaled
+        ahead = calendar_ahead(pd.DatetimeIndex(rows.index), week=self.week, horizon=self.horizon)
+        return np.hstack([scaled, ahead])
 
     def decode(
         self, outputs: np.ndarray, bars: pd.DataFrame, origins: pd.DatetimeIndex
@@ -199,6 +218,7 @@ class Inputs:
             "target": self.target.as_document(),
             "unit": asdict(self.unit),
             "number": self.number,
+            "week": self.week,
         }
 
     @classmethod
@@ -218,6 +238,7 @@ class Inputs:
                 load_target(document["target"]),
                 VolatilityUnit(**document["unit"]),
                 document.get("number"),
+                document.get("week"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
@@ -234,6 +255,7 @@ def fit_inputs(
     lookback: int,
     horizon: int,
     target: str,
+    ahead: bool = False,
 ) -> tuple[Inputs, Split]:
     """Inputs fitted on the training part of a ticker's bars, and its parts.
 
@@ -246,6 +268,7 @@ def fit_inputs(
         lookback: Rows a window.
         horizon: Steps ahead.
         target: One of `TARGETS`.
+        ahead: Each row ends with the calendar of the sessions ahead.
 
     Raises:
         ConfigError: if a feature is unknown.
@@ -266,6 +289,7 @@ def fit_inputs(
         lookback=lookback,
         horizon=horizon,
         target=target,
+        ahead=ahead,
     )
     return inputs, split
 
@@ -279,6 +303,7 @@ def fit_on(
     lookback: int,
     horizon: int,
     target: str,
+    ahead: bool = False,
 ) -> Inputs:
     """Inputs fitted on given training origins, and on no row after the last of them.
 
@@ -290,6 +315,7 @@ def fit_on(
         lookback: Rows a window.
         horizon: Steps ahead.
         target: One of `TARGETS`.
+        ahead: Each row ends with the calendar of the sessions ahead.
     """
     rows = feature_rows(bars, feature_names, ticker=ticker)
     training_rows = rows.iloc[: train.stop - 1 + lookback]
@@ -308,6 +334,7 @@ def fit_on(
             unit=unit.at(training_bars).loc[training_rows.index].to_numpy(),
         ),
         unit,
+        week=trading_week(pd.DatetimeIndex(training_rows.index)) if ahead else None,
     )
 
 

@@ -25,7 +25,9 @@ class Windows:
         lookback: rows a window.
         horizon: steps ahead.
         origin: session of each window's last row, shape (n,).
-        feature_names: one a column.
+        feature_names: one a column, without those of the sessions ahead.
+        known: numbers known of each session ahead (`features.calendar`), in `horizon * known`
+            columns at the right end.
     """
 
     features: np.ndarray
@@ -35,6 +37,7 @@ class Windows:
     horizon: int
     origin: pd.DatetimeIndex
     feature_names: tuple[str, ...]
+    known: int = 0
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -67,6 +70,7 @@ def make_windows(
     *,
     lookback: int,
     feature_names: Sequence[str],
+    known: int = 0,
 ) -> Windows:
     """All windows of one ticker at stride 1 whose outcome is known.
 
@@ -75,7 +79,8 @@ def make_windows(
         targets: Encoded, shape (rows, horizon); NaN in the last `horizon` rows.
         sessions: Of the rows, shape (rows,).
         lookback: Rows a window, >= 1.
-        feature_names: One a column.
+        feature_names: One a column, without those of the sessions ahead.
+        known: Numbers known of each session ahead, at the right end of the rows.
 
     Returns:
         `rows - lookback - horizon + 1` windows (none, if that is not positive).
@@ -91,6 +96,7 @@ def make_windows(
         horizon=horizon,
         origin=sessions[starts + lookback - 1],
         feature_names=tuple(feature_names),
+        known=known,
     )
 
 
@@ -139,10 +145,11 @@ def _joined(parts: Sequence[Windows], features: np.ndarray, targets: np.ndarray)
 def _require_alike(parts: Sequence[Windows]) -> None:
     first = parts[0]
     for part in parts[1:]:
-        if (part.lookback, part.horizon, part.feature_names) != (
+        if (part.lookback, part.horizon, part.feature_names, part.known) != (
             first.lookback,
             first.horizon,
             first.feature_names,
+            first.known,
         ):
             raise ValueError("windows of different lookback, horizon or features cannot be joined.")
 

@@ -12,6 +12,7 @@ from forecast.networks.dlinear import dlinear
 from forecast.networks.embedding import embedded
 from forecast.networks.heads import Head, answers, head_of
 from forecast.networks.recurrent import stack
+from forecast.networks.seq2seq import seq2seq
 from forecast.networks.tcn import tcn
 from forecast.networks.transformer import transformer
 
@@ -22,13 +23,17 @@ class Network:
 
     Attributes:
         build: (inputs, units, dropout, l2) → hidden tensor; it is also given what it has a
-            parameter for of `every_step`, `lookback` and `compiled`.
+            parameter for of `every_step`, `lookback`, `horizon`, `ahead`, `context` and
+            `compiled`.
         causal: Step *t* of the output depends on rows up to *t* alone, so that the network may be
             trained on every step.
+        decodes: The hidden tensor has a row a step ahead, shape (batch, horizon, width), made with
+            the known inputs of the sessions ahead.
     """
 
     build: Callable[..., Any]
     causal: bool
+    decodes: bool = False
 
     def takes(self, parameter: str) -> bool:
         """Whether `build` has this parameter."""
@@ -41,10 +46,22 @@ NETWORKS: dict[str, Network] = {
     "gru": Network(partial(stack, cell="GRU"), causal=True),
     "bilstm": Network(partial(stack, cell="LSTM", bidirectional=True), causal=False),
     "bigru": Network(partial(stack, cell="GRU", bidirectional=True), causal=False),
+    "seq2seq_lstm": Network(partial(seq2seq, cell="LSTM"), causal=False, decodes=True),
+    "seq2seq_gru": Network(partial(seq2seq, cell="GRU"), causal=False, decodes=True),
+    "seq2seq_bilstm": Network(
+        partial(seq2seq, cell="LSTM", bidirectional=True), causal=False, decodes=True
+    ),
+    "seq2seq_bigru": Network(
+        partial(seq2seq, cell="GRU", bidirectional=True), causal=False, decodes=True
+    ),
     "tcn": Network(tcn, causal=True),
     "transformer": Network(transformer, causal=False),
     "dlinear": Network(dlinear, causal=False),
 }
+
+
+OUTPUT_STEPS = ("last", "every")
+"""What a network is trained on: the output at the last step of each window, or at every step."""
 
 
 def build(
@@ -53,6 +70,8 @@ def build(
     n_features: int,
     horizon: int,
     lookback: int | None = None,
+    known: int = 0,
+    context: str = "every",
     head: str | Head = "quantiles",
     units: Sequence[int] = (64, 64),
     dropout: float = 0.0,
@@ -70,6 +89,9 @@ def build(
         n_features: Columns of a window.
         horizon: Steps ahead.
         lookback: Rows a window; None will do for a network that reads windows of any length.
+        known: Inputs of each session ahead, in the last `horizon * known` of a row's columns; a
+            network that decodes reads those of a window's last row.
+        context: One of `seq2seq.CONTEXTS`.
         head: Key of `HEADS`, or a head.
         units: Width of each layer.
         dropout: In [0, 1).
@@ -101,11 +123,23 @@ def build(
         raise ValueError(f"{network} is made for windows of one length: it needs a lookback.")
     fixed = kind.takes("lookback") and not kind.causal
     inputs = keras.Input((lookback if fixed else None, n_features), name="window")
-    offered = {"every_step": bool(scored), "lookback": lookback, "compiled": compiled}
-    rows = inputs
+    rows, ahead = inputs, None
+    if known:
+        ahead = keras.layers.Reshape((horizon, known), name="ahead")(
+            inputs[:, -1, -horizon * known :]
+        )
+        rows = inputs[..., : -horizon * known]
     if embedding is not None:
         tickers, width = embedding
-        rows = embedded(inputs, tickers=tickers, width=width)
+        rows = embedded(rows, tickers=tickers, width=width)
+    offered: dict[str, Any] = {
+        "every_step": bool(scored),
+        "lookback": lookback,
+        "horizon": horizon,
+        "ahead": ahead,
+        "context": context,
+        "compiled": compiled,
+    }
     hidden = kind.build(
         rows,
         units=units,
@@ -129,6 +163,7 @@ def build(
         horizon=horizon,
         outputs=ending.outputs,
         every_step=bool(scored),
+        decoded=kind.decodes,
         biases=start if start is not None else [ending.untrained] * horizon,
     )
     return keras.Model(inputs, ending.finish(raw, location), name=network)

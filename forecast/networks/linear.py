@@ -36,16 +36,15 @@ def fit_linear(train: Windows, validation: Windows, *, first: int = 0) -> np.nda
         first: Column of the first feature that may have a slope.
 
     Returns:
-        Shape (n_features, horizon).
+        Shape (n_features, horizon); 0 for what is known of the sessions ahead.
     """
     n_features = train.features.shape[1]
     products = _centred_products(train)
-    prior = np.eye(n_features) * (n_features / _PRIOR_R2)
     slopes = np.zeros((n_features, train.horizon))
-    used = slice(first, n_features)
-    slopes[used] = np.linalg.solve(
-        products[used, used] + prior[used, used], products[used, n_features:]
-    )
+    own = n_features - train.horizon * train.known
+    used = slice(first, own)
+    prior = np.eye(own - first) * (own / _PRIOR_R2)
+    slopes[used] = np.linalg.solve(products[used, used] + prior, products[used, n_features:])
     size, agreement = np.zeros(train.horizon), np.zeros(train.horizon)
     mean = np.clip(validation.y.astype("float64"), -_CLIP, _CLIP).mean(axis=0)
     for rows, outcomes in _last_rows(validation):

@@ -40,26 +40,84 @@ def stack(
     Returns:
         Keras tensor, shape (batch, width), or (batch, steps, width) if `every_step`.
     """
-    from keras import layers, regularizers, saving
+    return stack_with_states(
+        inputs,
+        cell=cell,
+        bidirectional=bidirectional,
+        units=units,
+        dropout=dropout,
+        l2=l2,
+        every_step=every_step,
+        compiled=compiled,
+    )[0]
 
-    fast = compiled and cell in FAST
+
+States = list[list[Any]]
+"""Keras tensors, shape (batch, width), of each layer: one for a GRU, two for an LSTM."""
+
+
+def stack_with_states(
+    inputs: Any,
+    *,
+    cell: str,
+    bidirectional: bool = False,
+    units: Sequence[int],
+    dropout: float,
+    l2: float,
+    every_step: bool,
+    compiled: bool = False,
+    start: States | None = None,
+    states: bool = False,
+    name: str = "",
+) -> tuple[Any, States]:
+    """The same, begun from states and ended with them.
+
+    Args:
+        inputs: As for `stack`.
+        cell: Same.
+        bidirectional: Same.
+        units: Same.
+        dropout: Same.
+        l2: Same.
+        every_step: Same.
+        compiled: Same.
+        start: Of each layer; None means zero.
+        states: Give those after the last step; of two directions joined.
+        name: Before the name of each layer.
+
+    Returns:
+        What `stack` gives, and the states; none if they were not asked for.
+    """
+    from keras import layers, ops, regularizers, saving
+
+    # The layer with its own gradient starts from zero, and keeps its last state to itself.
+    fast = compiled and cell in FAST and start is None and not states
     kind = partial(fast_layer, cell) if fast else getattr(layers, cell)
-    hidden = inputs
+    hidden, last = inputs, []
     for depth, width in enumerate(units):
         layer = kind(
             width,
             return_sequences=every_step or depth < len(units) - 1,
+            return_state=states,
             kernel_regularizer=regularizers.L2(l2) if l2 else None,
-            name=f"{cell.lower()}_{depth + 1}",
+            name=f"{name}{cell.lower()}_{depth + 1}",
         )
         if bidirectional:
             # Keras makes both directions anew from the layer's settings, its class by name.
             with saving.custom_object_scope({type(layer).__name__: type(layer)}):
-                layer = layers.Bidirectional(layer, name=f"bidirectional_{depth + 1}")
-        hidden = layer(hidden)
+                layer = layers.Bidirectional(layer, name=f"{name}bidirectional_{depth + 1}")
+        outputs = layer(hidden) if start is None else layer(hidden, initial_state=start[depth])
+        hidden, *state = outputs if states else [outputs]
+        if bidirectional and states:
+            half = len(state) // 2
+            pairs = zip(state[:half], state[half:], strict=True)
+            state = [ops.concatenate(pair, axis=-1) for pair in pairs]
+        last.append(state)
         if dropout:
             # One mask for all steps (Y. Gal, Z. Ghahramani 2016), which also draws 119 times fewer
             # random numbers than one a step: they took a fifth of an update.
             noise = (None, 1, None) if hidden.ndim == 3 else None
-            hidden = layers.Dropout(dropout, noise_shape=noise, name=f"dropout_{depth + 1}")(hidden)
-    return hidden
+            hidden = layers.Dropout(dropout, noise_shape=noise, name=f"{name}dropout_{depth + 1}")(
+                hidden
+            )
+    return hidden, last if states else []

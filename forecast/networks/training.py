@@ -84,6 +84,8 @@ def fit(
     seed: int,
     batch: int | None = None,
     head: str | Head = "quantiles",
+    context: str = "every",
+    outputs: str | None = None,
     class_weight: str = "none",
     embedding: int = 0,
     balanced: bool = False,
@@ -94,8 +96,8 @@ def fit(
 ) -> Fitted:
     """Train a network until the validation loss stops falling, and keep its best weights.
 
-    Causal networks are trained on every step of longer slices, the others on the last step of
-    each window; see `networks.batches`.
+    On every step of longer slices, which takes a causal network, or on the last step of each
+    window; see `networks.batches`.
 
     Args:
         train: Windows of the training part.
@@ -111,6 +113,9 @@ def fit(
         seed: Of weights, order and dropout.
         batch: Slices or windows an update; None for `default_batch`.
         head: Key of `HEADS`, or a head.
+        context: One of `seq2seq.CONTEXTS`.
+        outputs: One of `OUTPUT_STEPS`: train on `every` step or on the `last` one; None for every
+            step where the network is causal.
         class_weight: One of `CLASS_WEIGHTS`: `balanced` makes each class count the same in all
             while training. The probabilities of the network given are those without weights.
         embedding: Width of what the network learns of each ticker, whose number is then the first
@@ -124,6 +129,7 @@ def fit(
         logs: Folder for TensorBoard, or None.
 
     Raises:
+        ValueError: if the network is to be trained on every step and cannot.
         TrainingError: if the loss is no longer a finite number.
         KeyboardInterrupt: after the batch in which Ctrl-C was pressed.
         ConfigError: if `logs` are asked for and TensorBoard is not installed.
@@ -137,12 +143,15 @@ def fit(
         "n_features": train.features.shape[1],
         "horizon": train.horizon,
         "lookback": train.lookback,
+        "known": train.known,
+        "context": context,
         "units": tuple(units),
         "dropout": dropout,
         "l2": l2,
         "embedding": (1 + int(train.features[:, 0].max()), embedding) if embedding else None,
     }
-    scored = _scored_steps(train, validation) if NETWORKS[network].causal else None
+    every_step = NETWORKS[network].causal if outputs is None else outputs == "every"
+    scored = _scored_steps(train, validation) if every_step else None
     # Untrained, the network gives what the training part's outcomes give: it learns the rest.
     ending = head_of(head)
     start = ending.start(train.y)

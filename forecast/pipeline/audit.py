@@ -194,6 +194,7 @@ def _refit(fetched: Fetched, saved: SavedRun | None, settings: Settings) -> Prep
         lookback=own.lookback,
         horizon=own.horizon,
         target=str(own.target.as_document()["kind"]),
+        ahead=own.week is not None,
     )
     return Prepared(fetched, inputs, split, inputs.windows(fetched.bars, ticker=fetched.ticker))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.config import Settings
+from forecast.config import Settings, changed
 from forecast.errors import ArtifactError, ConfigError
 from forecast.evaluation.ranking import Answer, Gain, which_network
 from forecast.evaluation.scores import as_rows
@@ -81,7 +81,8 @@ def compare(
         One entry a ticker, in the order given; a bad one never fails the others.
 
     Raises:
-        ConfigError: if a network is unknown, or the target is one of classes.
+        ConfigError: if a network is unknown or cannot be trained with these settings, or the target
+            is one of classes.
         ForecastError: with a single ticker, whatever went wrong.
     """
     names = list(dict.fromkeys(networks or NETWORKS))
@@ -92,6 +93,8 @@ def compare(
             hint=f"--networks {','.join(list(NETWORKS)[:3])}",
         )
     settings.require_prices("compare")
+    for name in names:
+        changed(settings, network=name)
     watch = watch or Watch()
     one = partial(_compare, networks=names, home=home, settings=settings, as_of=as_of, watch=watch)
     return every(tickers, one, watch=watch)

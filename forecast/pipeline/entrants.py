@@ -15,11 +15,12 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ForecastError
 from forecast.files import write_json
+from forecast.networks.architectures import NETWORKS
 from forecast.networks.epochs import Epoch
 from forecast.networks.training import Fitted, prepare_backend
 from forecast.pipeline.contests import Contest
 from forecast.pipeline.kept import kept_forecasts, seeds_of
-from forecast.pipeline.preparing import Prepared
+from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.train import fit_network
 from forecast.pipeline.watch import Watch
 
@@ -105,11 +106,12 @@ def train_entrants(
         for number, network in enumerate(networks, start=1):
             trainings: list[Training] = []
             try:
+                mine = _read_by(network, one, settings)
                 for turn, seed in enumerate(seeds, start=1):
                     own = settings.model_copy(update={"network": network, "seed": seed})
                     words = f"network {number} of {len(networks)}: training {network}, seed {seed}"
                     of = f" ({turn} of {len(seeds)})" if len(seeds) > 1 else ""
-                    trainings.append(_trained(one, own, folder, contest, watch, stage=words + of))
+                    trainings.append(_trained(mine, own, folder, contest, watch, stage=words + of))
                     done += 1
             except ForecastError as error:
                 watch.notice(f"{network} failed: {error}")
@@ -123,6 +125,13 @@ def train_entrants(
         )
         raise
     return entrants
+
+
+def _read_by(network: str, one: Prepared, settings: Settings) -> Prepared:
+    """The ticker with what this network reads: some also read the calendar of what is ahead."""
+    if NETWORKS[network].decodes == NETWORKS[settings.network].decodes:
+        return one
+    return prepare(one.fetched, settings.model_copy(update={"network": network}))
 
 
 def _trained(

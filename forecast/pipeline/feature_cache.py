@@ -27,6 +27,7 @@ from forecast.features.splits import Split
 from forecast.features.windows import Windows
 from forecast.files import write_atomically
 from forecast.market.fetching import Fetched
+from forecast.networks.architectures import NETWORKS
 from forecast.pipeline.preparing import Ready
 from forecast.pipeline.provenance import code_hash, versions
 
@@ -129,6 +130,7 @@ def _key(fetched: Fetched, settings: Settings) -> str:
         "lookback": settings.lookback,
         "horizon": settings.horizon,
         "target": settings.target,
+        "ahead": NETWORKS[settings.network].decodes,
         "where": _where(),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]
@@ -151,6 +153,7 @@ def _ready(fetched: Fetched, arrays: Any) -> Ready:
         horizon=inputs.horizon,
         origin=pd.DatetimeIndex(arrays["origin"], name="session"),
         feature_names=inputs.feature_names,
+        known=inputs.known,
     )
     split = Split(*(range(first, stop) for first, stop in document["split"]))
     light = replace(fetched, content=b"")

@@ -14,6 +14,7 @@ from forecast.evaluation.walk_forward import walk_forward
 from forecast.features.inputs import fit_on, origins_of, warm_up_of
 from forecast.features.splits import Split
 from forecast.market.fetching import Fetched
+from forecast.networks.architectures import NETWORKS
 from forecast.pipeline import kept
 from forecast.pipeline.contests import mean_prices
 from forecast.pipeline.preparing import Prepared, features_of
@@ -145,6 +146,7 @@ def prepare_fold(
         lookback=settings.lookback,
         horizon=settings.horizon,
         target=settings.target,
+        ahead=NETWORKS[settings.network].decodes,
     )
     return Prepared(part, inputs, own, inputs.windows(part.bars, ticker=part.ticker))
 

@@ -14,6 +14,7 @@ from forecast.features.inputs import DEFAULT_FEATURES, Inputs, fit_inputs
 from forecast.features.splits import Split
 from forecast.features.windows import Windows
 from forecast.market.fetching import Fetched
+from forecast.networks.architectures import NETWORKS
 from forecast.pipeline.provenance import data_hash
 
 
@@ -129,6 +130,7 @@ def prepare(fetched: Fetched, settings: Settings) -> Prepared:
         lookback=settings.lookback,
         horizon=settings.horizon,
         target=settings.target,
+        ahead=NETWORKS[settings.network].decodes,
     )
     return Prepared(fetched, inputs, split, inputs.windows(fetched.bars, ticker=fetched.ticker))
 

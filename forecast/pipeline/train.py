@@ -272,6 +272,8 @@ def _fit(
     return fit(
         *parts,
         network=settings.network,
+        context=settings.context,
+        outputs=settings.outputs,
         units=settings.units,
         dropout=settings.dropout,
         l2=settings.l2,

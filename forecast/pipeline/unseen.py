@@ -65,6 +65,7 @@ def fit_unseen(bars: pd.DataFrame, *, ticker: str, like: Inputs) -> tuple[Inputs
         lookback=like.lookback,
         horizon=like.horizon,
         target=str(like.target.as_document()["kind"]),
+        ahead=like.week is not None,
     )
     if like.number is not None:
         inputs = replace(inputs, number=STRANGER)

@@ -16,6 +16,7 @@ from forecast.networks.training import fit, infer, load_model, prepare_backend
 EVERY = pytest.mark.parametrize("network", list(NETWORKS))
 CAUSAL = [name for name, kind in NETWORKS.items() if kind.causal]
 OTHERS = [name for name in NETWORKS if name not in CAUSAL]
+OTHER_KINDS = ["seq2seq_lstm", "tcn", "transformer", "dlinear"]
 FEATURES = ["return_1", "volatility_20", "rsi_14"]
 
 
@@ -44,6 +45,7 @@ def with_large_weights(model):
 def test_shape_and_quantiles_that_never_cross(network):
     model = build(network, n_features=3, horizon=4, lookback=10, units=(6, 5))
     outputs = model.predict_on_batch(np.random.default_rng(0).normal(0, 9, (8, 10, 3)))
+    assert model.name == network
     assert outputs.shape == (8, 4, OUTPUTS)
     assert (np.diff(outputs[..., 1:], axis=-1) >= 0).all()
 
@@ -126,7 +128,7 @@ def test_save_and_load_predicts_bit_identically(network, parts, tmp_path):
     np.testing.assert_array_equal(infer(load_model(path), validation), infer(model, validation))
 
 
-@pytest.mark.parametrize("network", [*CAUSAL[:2], "bigru", "tcn", "transformer", "dlinear"])
+@pytest.mark.parametrize("network", [*CAUSAL[:2], "bigru", *OTHER_KINDS])
 def test_same_seed_same_bits_other_seed_other_bits(network, parts):
     first, second, other = [
         infer(

@@ -18,7 +18,11 @@ def reasons(model):
 @pytest.mark.parametrize("network", NETWORKS)
 def test_every_network_but_the_plain_one_keeps_to_what_cudnn_asks_for(network):
     found = reasons(build(network, n_features=2, horizon=1, lookback=8, units=(4, 3), dropout=0.1))
-    recurrent = {"tcn": 0, "transformer": 0, "dlinear": 0, "bilstm": 4, "bigru": 4}
+    recurrent = {
+        **dict.fromkeys(["tcn", "transformer", "dlinear"], 0),
+        **dict.fromkeys(["bilstm", "bigru", "seq2seq_lstm", "seq2seq_gru"], 4),
+        **dict.fromkeys(["seq2seq_bilstm", "seq2seq_bigru"], 6),
+    }
     assert len(found) == recurrent.get(network, 2)
     if network == "simple_rnn":
         assert found == ["cuDNN has fused kernels for LSTM and GRU only"] * 2

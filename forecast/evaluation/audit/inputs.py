@@ -99,6 +99,7 @@ def training_part_checks(
         lookback=inputs.lookback,
         horizon=inputs.horizon,
         target=str(before["target"]["kind"]),
+        ahead=inputs.week is not None,
     )
     after = refitted.as_document()
     last = f"{bars.index[known - 1]:%Y-%m-%d}"
@@ -111,7 +112,8 @@ def training_part_checks(
             if before[subject] == after[subject]
             else f"changes with bars after {last}, the last training origin",
         )
-        for subject in ("scaler", "target", "unit")
+        for subject in ("scaler", "target", "unit", "week")
+        if before[subject] is not None
     ]
 
 

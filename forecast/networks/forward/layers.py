@@ -85,6 +85,10 @@ def _flatten(config: Mapping[str, Any], weights: Weights) -> Function:
     return lambda x: x.reshape(len(x), -1)
 
 
+def _repeat(config: Mapping[str, Any], weights: Weights) -> Function:
+    return lambda x: np.repeat(x[:, None], config["n"], axis=1)
+
+
 def _permute(config: Mapping[str, Any], weights: Weights) -> Function:
     order = (0, *config["dims"])
     return lambda x: x.transpose(order)
@@ -231,6 +235,7 @@ LAYERS: dict[str, Callable[[Mapping[str, Any], Weights], Function]] = {
     "GRU": _gru,
     "LSTM": _lstm,
     "Permute": _permute,
+    "RepeatVector": _repeat,
     "Reshape": _reshape,
     "SimpleRNN": _simple_rnn,
 }

@@ -45,24 +45,30 @@ def answers(
     horizon: int,
     outputs: int,
     every_step: bool,
+    decoded: bool = False,
     biases: Sequence[Sequence[float]],
 ) -> Any:
     """The numbers that a head makes its answer of.
 
     Args:
-        hidden: Keras tensor, shape (batch, width) or (batch, steps, width).
+        hidden: Keras tensor, shape (batch, width) or (batch, steps, width); if `decoded`
+            (batch, horizon, width).
         horizon: Steps ahead.
         outputs: Numbers a step ahead.
         every_step: Which of the two shapes `hidden` has.
-        biases: What the untrained network gives, shape (horizon, outputs).
+        decoded: `hidden` has a row a step ahead: one layer makes the answer of each.
+        biases: What the untrained network gives, shape (horizon, outputs); if `decoded` it gives
+            their mean at each step.
 
     Returns:
         Keras tensor, shape (batch, [steps,] horizon, outputs).
     """
     from keras import initializers, layers
 
+    if decoded:
+        biases = np.mean(biases, axis=0, keepdims=True).tolist()
     raw = layers.Dense(
-        horizon * outputs,
+        len(biases) * outputs,
         kernel_initializer=initializers.RandomNormal(stddev=0.01),
         bias_initializer=initializers.Constant(np.ravel(biases).tolist()),
         # In half precision too: gaps of a thousandth must not round away.

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from pydantic import ValidationError
 
-from forecast.config import Settings
+from forecast.config import Settings, changed
 from forecast.config import Space as SpaceSettings
 from forecast.errors import ConfigError
 from forecast.features.indicators import check_features
@@ -74,7 +74,8 @@ def space_of(settings: Settings, *, grid: bool) -> Space:
         grid: It must be made of choices alone.
 
     Raises:
-        ConfigError: if a value is none of that setting's, or a grid has a range.
+        ConfigError: if a value is none of that setting's, a network cannot be trained with the
+            other settings, or a grid has a range.
     """
     said = settings.tune.space.model_dump(exclude_none=True)
     if not said:
@@ -98,6 +99,9 @@ def space_of(settings: Settings, *, grid: bool) -> Space:
             f"a grid is made of choices. The space has a range for {ranged[0]!r}.",
             hint="a list of values, or --search random",
         )
+    networks = space.get("network", ())
+    for network in () if isinstance(networks, Range) else networks:
+        changed(settings, network=network)
     return space
 
 

@@ -1,0 +1,59 @@
+"""Settings that do not fit each other are refused before any work."""
+
+from __future__ import annotations
+
+import pytest
+
+from forecast.cli import main
+from forecast.config import Settings, changed, load_settings
+from forecast.errors import ConfigError
+from forecast.networks.architectures import NETWORKS
+
+CAUSAL = ["simple_rnn", "lstm", "gru", "tcn"]
+
+
+@pytest.mark.parametrize("network", list(NETWORKS))
+def test_every_step_is_for_networks_that_see_no_later_row(network, tmp_path):
+    if network in CAUSAL:
+        assert load_settings(tmp_path, network=network, outputs="every").outputs == "every"
+    else:
+        with pytest.raises(ConfigError, match=f"'outputs': {network} sees later rows") as caught:
+            load_settings(tmp_path, network=network, outputs="every")
+        assert ", ".join(CAUSAL) in str(caught.value)
+        assert "Received 'every' from command line" in str(caught.value)
+    assert load_settings(tmp_path, network=network, outputs="last").outputs == "last"
+
+
+def test_unknown_choices_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="'outputs': must be one of last, every"):
+        load_settings(tmp_path, outputs="first")
+    with pytest.raises(ConfigError, match="'context': must be one of every, initial"):
+        load_settings(tmp_path, context="none")
+
+
+def test_changed_settings_are_checked_as_a_whole():
+    settings = Settings(network="gru", outputs="every", units=(3,))
+    assert changed(settings, network="tcn") == settings.model_copy(update={"network": "tcn"})
+    with pytest.raises(ConfigError, match="bigru sees later rows"):
+        changed(settings, network="bigru")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["train", "AAPL", "--network", "bilstm"],
+        ["evaluate", "AAPL", "--network", "transformer"],
+        ["compare", "AAPL", "--networks", "lstm,dlinear"],
+        ["compare", "AAPL"],
+        ["tune", "AAPL", "--space", "network=gru,bigru"],
+    ],
+    ids=" ".join,
+)
+def test_commands_refuse_before_any_work(command, tmp_path, capsys, monkeypatch):
+    where = ["--home", str(tmp_path), "--source", "sample"]
+    monkeypatch.setattr("sys.argv", ["forecast", *command, "--outputs", "every", *where])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    assert "every step takes one of" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
