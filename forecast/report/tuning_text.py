@@ -9,6 +9,7 @@ from typing import Any
 from forecast.report.text import aligned, shown
 
 _SHOWN = 10
+_NAMED = 4
 
 
 def tuning_lines(document: Mapping[str, Any]) -> list[str]:
@@ -60,7 +61,9 @@ def trial_table(trials: list[Mapping[str, Any]], most: int) -> list[str]:
 def setting_text(value: Any) -> str:
     """A value as one word: `64+64`, `gru`, `0.003`."""
     if isinstance(value, list):
-        return "+".join(str(part) for part in value) if len(value) <= 4 else f"{len(value)} of them"
+        shown = [str(part) for part in value[:_NAMED]]
+        more = len(value) - _NAMED
+        return "+".join(shown) + (f"+{more} more" if more > 0 else "")
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

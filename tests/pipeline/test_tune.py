@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
 import tomllib
+from collections import Counter
 
 import numpy as np
 import pandas as pd
@@ -173,6 +175,15 @@ def test_a_finished_search_trains_nothing(home):
     assert begun == [None]
 
 
+def test_a_setting_that_is_searched_but_set_is_named(home, tuned):
+    (home / "forecast.toml").write_text("learning_rate = 0.005\n")
+    notices = []
+    run(home, watch=Watch(notice=notices.append), learning_rate=0.003)
+    assert notices == [
+        "learning_rate is searched, but set in forecast.toml or a variable: train uses that."
+    ]
+
+
 def test_more_random_trials_train_the_new_ones_alone(home):
     space = {"learning_rate": "0.001..0.01 log"}
     few = run(home, space=space, search="random", trials=2).document
@@ -318,7 +329,7 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path, history, search
         while len(finished(folder)) < 3 and time.monotonic() < deadline:
             time.sleep(0.02)
         os.kill(first.pid, signal.SIGKILL)
-        first.communicate()
+        _, of_first = first.communicate()
         before = finished(folder)
         assert len(before) >= 3
         output, errors = second.communicate(timeout=240)
@@ -327,6 +338,10 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path, history, search
         for process in (first, second):
             process.kill()
             process.communicate()
+    begun = Counter(re.findall(r"^trial (\d+),", of_first + errors, re.MULTILINE))
+    assert sorted(begun, key=int) == [str(number) for number in range(9)]
+    # No trial was begun twice but the one that was being made when its process died.
+    assert sum(begun.values()) <= 10
     document = json.loads(output)
     assert [trial["trial"] for trial in document["trials"]] == list(range(9))
     tried = [tuple(trial["settings"].values()) for trial in document["trials"]]

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from forecast.config import Settings
+from forecast.config import Settings, load_settings
 from forecast.files import inside, write_atomically, write_json
 from forecast.market.bars import check_ticker
 from forecast.pipeline.fetch import fetch_for
@@ -87,8 +87,10 @@ def tune(
     fetched = fetch_for(ticker, home=home, settings=settings, as_of=as_of)
     if fetched.notice:
         watch.notice(fetched.notice)
-    for name in set(space) & settings.model_fields_set:
-        watch.notice(f"{name} is searched, but also set: train will use what is set.")
+    for name in sorted(set(space) & load_settings(home).model_fields_set):
+        watch.notice(
+            f"{name} is searched, but set in forecast.toml or a variable: train uses that."
+        )
     least, most = spaces.reach(space, settings)
     part = before_test(fetched, least=least, horizon=settings.horizon)
     folds = Folds.of(part.fetched, most=most, settings=settings)

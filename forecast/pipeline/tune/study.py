@@ -15,9 +15,10 @@ from forecast.errors import ForecastError
 from forecast.pipeline.provenance import data_hash
 from forecast.pipeline.tune.searches import Search
 from forecast.pipeline.tune.slots import Slots
-from forecast.pipeline.tune.space import label, with_values
+from forecast.pipeline.tune.space import with_values
 from forecast.pipeline.tune.trials import Folds, score
 from forecast.pipeline.watch import Standing, Watch
+from forecast.report.tuning_text import setting_text
 
 _PAUSE = 0.5
 """Between two looks at trials that other processes are making [seconds]."""
@@ -129,7 +130,9 @@ class _Pace:
 
 def in_words(values: dict[str, Any]) -> str:
     """`network gru, units 64+64, learning rate 0.003`."""
-    return ", ".join(f"{name.replace('_', ' ')} {label(value)}" for name, value in values.items())
+    return ", ".join(
+        f"{name.replace('_', ' ')} {setting_text(value)}" for name, value in values.items()
+    )
 
 
 def _unforeseen(failure: Exception) -> dict[str, str | None]:
