@@ -138,7 +138,7 @@ def _search_table(now: Standing) -> Table:
     done = sorted(
         (one for one in now.finished if one["state"] == "done"), key=lambda one: one["value"]
     )
-    for heading in ("trial", "loss ×100", "s"):
+    for heading in ("trial", "loss", "s"):
         table.add_column(heading, justify="right")
     table.add_column("settings")
     for place, one in enumerate(done[:_TOP]):
@@ -148,7 +148,7 @@ def _search_table(now: Standing) -> Table:
         )
         table.add_row(
             f"{one['trial']}",
-            f"{100 * one['value']:.4f}",
+            f"{one['value']:.6f}",
             f"{one['seconds']:.0f}",
             escape(words),
             style="bold" if place == 0 else None,

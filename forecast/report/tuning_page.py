@@ -41,7 +41,7 @@ def write_tuning(folder: Path, *, document: Mapping[str, Any]) -> list[Path]:
         **document,
         "ranking": {
             "caption": f"Trials, the lowest held-out loss first{_of(done)}",
-            "rows": [_trial(one) for one in done[:_SHOWN]],
+            "rows": [_trial(one, document["loss"]) for one in done[:_SHOWN]],
         },
         "unfinished": {
             "caption": "Each is counted as a trial",
@@ -89,10 +89,10 @@ def _of(done: list[Mapping[str, Any]]) -> str:
     return f" ({_SHOWN} of {len(done)})" if len(done) > _SHOWN else ""
 
 
-def _trial(one: Mapping[str, Any]) -> dict[str, Any]:
+def _trial(one: Mapping[str, Any], loss: str) -> dict[str, Any]:
     return {
         "trial": f"{one['trial']} (as set)" if one["default"] else str(one["trial"]),
-        "pinball": one["value"],
+        loss: one["value"],
         "seconds": one["seconds"],
         **{name: setting_text(value) for name, value in one["settings"].items()},
     }

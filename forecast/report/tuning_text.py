@@ -25,7 +25,7 @@ def tuning_lines(document: Mapping[str, Any]) -> list[str]:
         f"{document['ticker']}: {document['search']} search, {len(trials)} trials ({kept}), "
         f"{len(document['folds'])} folds, bars to {read['last']} ({document['source']})",
         "",
-        *trial_table(trials, _SHOWN),
+        *trial_table(trials, _SHOWN, document["loss"]),
         "",
         *textwrap.wrap(document["text"], 100),
     ]
@@ -41,12 +41,13 @@ def tuning_lines(document: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def trial_table(trials: list[Mapping[str, Any]], most: int) -> list[str]:
+def trial_table(trials: list[Mapping[str, Any]], most: int, loss: str) -> list[str]:
     """The best trials, the best first, and always the one with the settings as they are.
 
     Args:
         trials: As in `tune --json`.
         most: So many.
+        loss: Its name: `pinball` or `log_loss`.
     """
     done = sorted((one for one in trials if one["state"] == "done"), key=lambda one: one["value"])
     top = done[:most]
@@ -54,7 +55,12 @@ def trial_table(trials: list[Mapping[str, Any]], most: int) -> list[str]:
     if not top:
         return ["no trial is finished yet"]
     names = list(top[0]["settings"])
-    heading = ["trial", "loss ×100", "seconds", *(name.replace("_", " ") for name in names)]
+    heading = [
+        "trial",
+        loss.replace("_", " "),
+        "seconds",
+        *(name.replace("_", " ") for name in names),
+    ]
     return aligned([heading, *(_cells(one, names) for one in top)])
 
 
@@ -71,7 +77,7 @@ def _cells(one: Mapping[str, Any], names: list[str]) -> list[str]:
     mark = " (as set)" if one["default"] else ""
     return [
         f"{one['trial']}{mark}",
-        shown(one["value"] * 100, "{:.4f}"),
+        shown(one["value"], "{:.6f}"),
         f"{one['seconds']:.1f}",
         *(setting_text(one["settings"][name]) for name in names),
     ]

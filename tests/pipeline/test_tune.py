@@ -257,6 +257,16 @@ def test_a_trial_that_fails_is_counted_and_shown(tuned, tmp_path, history, monke
         run(home_with(tmp_path / "all", history), space={"learning_rate": [0.001]}, horizon=1)
 
 
+def test_classes_are_searched_by_their_log_loss(home):
+    space = {"learning_rate": [0.001]}
+    document = run(home, space=space, target="direction", horizon=1).document
+    assert document["loss"] == "log_loss"
+    # Two classes of a random walk: near the logarithm of 2, and never far above it.
+    for trial in document["trials"]:
+        assert trial["state"] == "done"
+        assert trial["folds"] == pytest.approx([np.log(2)] * 2, abs=0.05)
+
+
 def test_a_search_of_another_name_is_refused(home):
     with pytest.raises(ConfigError, match="one of grid, random, tpe"):
         run(home, search="bayes")

@@ -47,6 +47,7 @@ def document():
         "search": "tpe",
         "target": "return",
         "horizon": 1,
+        "loss": "pinball",
         "space": {
             "network": ["lstm", "gru"],
             "units": [[16], [32]],
@@ -128,12 +129,12 @@ def test_the_page_is_self_contained_and_escapes(document, tmp_path):
 
 def test_lines_name_the_best_the_defaults_and_what_failed(document):
     lines = tuning_lines(document)
-    table = trial_table(document["trials"], 2)
+    table = trial_table(document["trials"], 2, "pinball")
     assert [line.split()[0] for line in table] == ["trial", "3", "1", "0"]
     assert "0 (as set)" in table[-1]
     assert any(line.startswith("trial 4 failed: ") for line in lines)
     assert any("models/XYZ/tuned.toml" in line for line in lines)
-    assert trial_table([document["trials"][4]], 2) == ["no trial is finished yet"]
+    assert trial_table([document["trials"][4]], 2, "pinball") == ["no trial is finished yet"]
     assert [setting_text(value) for value in ([64, 64], ["a"] * 9, 0.5, 3, "gru")] == [
         "64+64", "a+a+a+a+5 more", "0.5", "3", "gru",
     ]  # fmt: skip
@@ -152,5 +153,5 @@ def test_progress_is_a_line_a_trial_or_a_live_table(document, capsys):
     with progress._live(console) as watch:
         watch.search(now)
     shown = console.export_text()
-    assert "0.9700" in shown
+    assert "0.009700" in shown
     assert "units 16" in shown

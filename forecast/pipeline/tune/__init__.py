@@ -22,7 +22,7 @@ from forecast.pipeline.tune.result import summary
 from forecast.pipeline.tune.searches import check_search, search_of
 from forecast.pipeline.tune.slots import Slots
 from forecast.pipeline.tune.study import Study
-from forecast.pipeline.tune.trials import Folds
+from forecast.pipeline.tune.trials import Folds, loss_of
 from forecast.pipeline.tuned import Tuned, path_of, write_tuned
 from forecast.pipeline.watch import Watch
 from forecast.report.tuning_text import tuning_lines
@@ -77,7 +77,6 @@ def tune(
         ForecastError: whatever went wrong, before any work where that can be known.
         KeyboardInterrupt: finished trials are kept.
     """
-    settings.require_prices("tune")
     watch, ticker = watch or Watch(), check_ticker(ticker)
     space = spaces.space_of(settings, grid=search == "grid")
     check_search(search, space)
@@ -127,6 +126,7 @@ def tune(
         "search": search,
         "target": settings.target,
         "horizon": settings.horizon,
+        "loss": loss_of(settings),
         "space": spaces.as_document(space),
         **summary(results),
         "trials": results,

@@ -84,7 +84,7 @@ def space_of(settings: Settings, *, grid: bool) -> Space:
             name: value
             for name, value in wanted.items()
             if name not in settings.model_fields_set
-            and (name != "features" or settings.target == "return")
+            and (name != "features" or settings.target != "price")
         }
     if not said:
         raise ConfigError(

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from forecast.config import Settings
+from forecast.evaluation.class_forecasts import classes_of, probability_columns
+from forecast.evaluation.classification import log_losses
 from forecast.evaluation.forecasts import outcomes
 from forecast.evaluation.metrics import mean_pinball_losses
 from forecast.evaluation.walk_forward import walk_forward
 from forecast.features.inputs import warm_up_of
 from forecast.features.splits import Split
+from forecast.features.targets import CLASSES, ClassTarget
 from forecast.market.fetching import Fetched
-from forecast.networks.training import Fitted
+from forecast.networks.training import Fitted, infer
+from forecast.pipeline.classifying import class_forecasts_of
 from forecast.pipeline.folds import prepare_fold
 from forecast.pipeline.preparing import Prepared, features_of
-from forecast.pipeline.scoring import calibrated
+from forecast.pipeline.scoring import calibrated, scored_windows
 from forecast.pipeline.train import fit_network
 from forecast.pipeline.tune.part import moved_earlier
 from forecast.pipeline.watch import Watch
@@ -101,14 +105,30 @@ def score(
     return losses
 
 
-def held_out_loss(one: Prepared, fitted: Fitted) -> float:
-    """Mean pinball loss of the log return at the last step, over a fold's held-out origins.
+def loss_of(settings: Settings) -> str:
+    """What is minimised: `log_loss` where the target is a class, else `pinball`."""
+    return "log_loss" if settings.target in CLASSES else "pinball"
 
-    The quantiles are those that a user would get: calibrated as outcomes come.
+
+def held_out_loss(one: Prepared, fitted: Fitted) -> float:
+    """Mean loss at the last step, over a fold's held-out origins.
+
+    The forecasts are those that a user would get, calibrated: quantiles of the log return as
+    outcomes come, or the probability of each class.
     """
+    if isinstance(one.inputs.target, ClassTarget):
+        return _log_loss(one, fitted)
     prediction, _ = calibrated(one, fitted)
     origins = one.part("test").origin
     _, actual = outcomes(one.bars, origins, horizon=one.inputs.horizon)
     close = one.bars["close"].loc[origins].to_numpy()
     came = np.log(actual[:, -1] / close)
     return float(mean_pinball_losses(came, prediction.quantiles[:, -1]).mean())
+
+
+def _log_loss(one: Prepared, fitted: Fitted) -> float:
+    answers = infer(fitted.model, scored_windows(one), head=fitted.head)
+    frame, _ = class_forecasts_of(one, answers, network="trial")
+    last, classes = frame[frame["step"] == one.inputs.horizon], classes_of(frame)
+    came = last["actual"].map(classes.index).to_numpy()
+    return float(log_losses(last[probability_columns(classes)].to_numpy(), came).mean())
