@@ -14,7 +14,10 @@ from forecast.features.indicators import INDICATORS
 from forecast.features.inputs import DEFAULT_FEATURES
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "examples/README.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
 TEXT = "\n".join(page.read_text() for page in PAGES)
 
 
