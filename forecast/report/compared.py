@@ -51,7 +51,7 @@ def compared_models(
     grid = figure.add_gridspec(
         1,
         3,
-        left=0.135,
+        left=0.15,
         right=0.975,
         bottom=0.115,
         top=0.79,
@@ -70,7 +70,7 @@ def compared_models(
             _draw_seconds(axes, at, scores, networks)
         else:
             _draw_skills(axes, at, scores, networks, plausible, kind)
-        names = [shorten(row["model"], 14) for row in scores]
+        names = [shorten(row["model"], 15) for row in scores]
         axes.set_yticks(at, names if place == 0 else [""] * len(at))
         for tick, row in zip(axes.get_yticklabels(), scores, strict=True):
             known = row["model"] in networks
@@ -101,6 +101,8 @@ def _draw_skills(
 ) -> None:
     """One row a model; a model that is far off (drift's spread) must not squeeze the others."""
     axes.axvline(0, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)))
+    # Seeds and diamond of a row must not touch, however many rows there are.
+    size = 8.0 if len(scores) <= 12 else 6.0
     shown = [finite(row.get(f"skill_{kind}")) for row in scores]
     sizes = [abs(value) for value in shown if value is not None]
     reach = 100 * max(2.5 * float(np.median(sizes)) if sizes else 0.0, 0.02)
@@ -119,10 +121,10 @@ def _draw_skills(
         if len(known) > 1:
             axes.plot(
                 known,
-                [height - 0.3] * len(known),
+                [height - 0.37] * len(known),
                 linestyle="none",
                 marker="o",
-                markersize=4.5,
+                markersize=0.55 * size,
                 markerfacecolor="none",
                 markeredgecolor=colour,
                 markeredgewidth=1.0,
@@ -133,7 +135,7 @@ def _draw_skills(
             float(np.clip(100 * value, -reach, reach)),
             height,
             marker=marker,
-            markersize=8 if own else 6.5,
+            markersize=size if own else 0.85 * size,
             markerfacecolor=colour if not own or row["model"] in plausible else PAPER,
             markeredgecolor=colour,
             markeredgewidth=1.6,
