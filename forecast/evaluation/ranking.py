@@ -51,6 +51,16 @@ OF_PRICES = Ruler(
 )
 
 
+OF_CLASSES = Ruler(
+    loss="log_loss",
+    second="error",
+    words="log loss",
+    spread="odds",
+    better="The class that comes is named more often than the commonest class comes by",
+    no_better="No network names the class that comes more often than the commonest class comes",
+)
+
+
 @dataclass(frozen=True)
 class Gain:
     """Does any network beat a baseline, counting how many were tried?

@@ -130,8 +130,22 @@ def class_forecasts_of(
     shares = training_shares(one.bars, inputs=one.inputs, fitted_until=one.fitted_until)
     calibration = fit_class_calibration(answers[:count], came, shares)
     probabilities = calibration.apply(answers[count:])
-    odds = probabilities / shares if class_weight == "balanced" else probabilities
-    return _frame(one, network, probabilities, odds.argmax(axis=-1)), calibration
+    called = called_of(one, probabilities, class_weight=class_weight)
+    return _frame(one, network, probabilities, called), calibration
+
+
+def called_of(one: Prepared, probabilities: np.ndarray, *, class_weight: str) -> np.ndarray:
+    """The class that is named, as a number, shape (n, horizon).
+
+    Args:
+        one: The ticker.
+        probabilities: Shape (n, horizon, classes).
+        class_weight: As `score_classes`.
+    """
+    if class_weight == "balanced":
+        shares = training_shares(one.bars, inputs=one.inputs, fitted_until=one.fitted_until)
+        probabilities = probabilities / shares
+    return probabilities.argmax(axis=-1)
 
 
 def class_baseline_forecasts(one: Prepared) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from forecast.evaluation.ranking import Answer, Gain, which_network
 from forecast.evaluation.scores import as_rows
 from forecast.files import inside, write_json
 from forecast.networks.architectures import NETWORKS
-from forecast.pipeline.contests import PRICES, Contest
+from forecast.pipeline.contests import Contest, contest_of
 from forecast.pipeline.documents import span_of
 from forecast.pipeline.entrants import Entrant, train_entrants
 from forecast.pipeline.every import FailedRun, every
@@ -81,8 +81,7 @@ def compare(
         One entry a ticker, in the order given; a bad one never fails the others.
 
     Raises:
-        ConfigError: if a network is unknown or cannot be trained with these settings, or the target
-            is one of classes.
+        ConfigError: if a network is unknown, or cannot be trained with these settings.
         ForecastError: with a single ticker, whatever went wrong.
     """
     names = list(dict.fromkeys(networks or NETWORKS))
@@ -92,7 +91,6 @@ def compare(
             f"every network must be one of {', '.join(NETWORKS)}. Received {unknown[0]!r}.",
             hint=f"--networks {','.join(list(NETWORKS)[:3])}",
         )
-    settings.require_prices("compare")
     for name in names:
         changed(settings, network=name)
     watch = watch or Watch()
@@ -114,7 +112,7 @@ def _compare(
     fetched = fetch_for(ticker, home=home, settings=settings, as_of=as_of)
     if fetched.notice:
         watch.notice(fetched.notice)
-    contest = PRICES
+    contest = contest_of(settings.target)
     key = key_of(fetched.bars, deciding(settings, but=_BESIDE))
     folder = inside(home / "reports", ticker, "compare", key)
     if known := _finished(folder, networks, settings, contest, home):
@@ -135,7 +133,10 @@ def _compare(
         read=contest.read,
         write=contest.write,
     )
-    means = [contest.mean([each.forecasts for each in entrant.trainings]) for entrant in done]
+    means = [
+        contest.mean([each.forecasts for each in entrant.trainings], one, settings)
+        for entrant in done
+    ]
     forecasts = pd.concat([*means, baselines], ignore_index=True)
     by_seed = _by_seed(done, baselines, contest, step=settings.horizon)
     answer = _answer(forecasts, by_seed, contest, step=settings.horizon)
@@ -255,6 +256,7 @@ def _scores(
     advice = f" Of these {fastest} trained fastest ({facts[fastest]['seconds']:.1f} s a seed)."
     return {
         "target": settings.target,
+        "losses": [contest.ruler.loss, contest.ruler.second],
         "lookback": settings.lookback,
         "horizon": settings.horizon,
         "split": {name: span_of(one.part(name)) for name in ("train", "validation", "test")},
@@ -313,7 +315,7 @@ def _write(
     home: Path,
 ) -> None:
     """Everything into the folder; `comparison.json` goes first and comes last."""
-    from forecast.report.evaluation_page import write_comparison
+    from forecast.report.comparison_page import write_comparison
 
     (folder / _RESULT).unlink(missing_ok=True)
     contest.write(folder / contest.file, forecasts)

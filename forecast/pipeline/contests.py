@@ -10,8 +10,15 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import Settings
+from forecast.evaluation.class_forecasts import (
+    classes_of,
+    probability_columns,
+    read_class_forecasts,
+    write_class_forecasts,
+)
+from forecast.evaluation.class_scores import CLASS_REFERENCE, class_samples, class_score_table
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS, read_forecasts, write_forecasts
-from forecast.evaluation.ranking import OF_PRICES, Ruler
+from forecast.evaluation.ranking import OF_CLASSES, OF_PRICES, Ruler
 from forecast.evaluation.scores import (
     PRICE_REFERENCE,
     SPREAD_REFERENCES,
@@ -19,9 +26,15 @@ from forecast.evaluation.scores import (
     naive_scale,
     score_table,
 )
-from forecast.networks.training import Fitted
+from forecast.features.targets import CLASSES
+from forecast.networks.training import Fitted, infer
+from forecast.pipeline.classifying import (
+    called_of,
+    class_baseline_forecasts,
+    class_forecasts_of,
+)
 from forecast.pipeline.preparing import Prepared
-from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
+from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of, scored_windows
 
 
 @dataclass(frozen=True)
@@ -34,7 +47,7 @@ class Contest:
         ruler: The two losses, and how to speak of them.
         forecast: (ticker, network, settings) → frame of the test part.
         baselines: ticker → frame of the test part.
-        mean: Frames of the same origins by several seeds → one frame.
+        mean: (frames of the same origins by several seeds, ticker, settings) → one frame.
         scores: (frame of all models, ticker) → score table.
         losses: (frame, step, a loss of the ruler) → a row an origin, a column a model.
         references: Losses of all models by the ruler's first loss → the baseline that its skill is
@@ -47,7 +60,7 @@ class Contest:
     ruler: Ruler
     forecast: Callable[[Prepared, Fitted, Settings], pd.DataFrame]
     baselines: Callable[[Prepared], pd.DataFrame]
-    mean: Callable[[Sequence[pd.DataFrame]], pd.DataFrame]
+    mean: Callable[[Sequence[pd.DataFrame], Prepared, Settings], pd.DataFrame]
     scores: Callable[[pd.DataFrame, Prepared], pd.DataFrame]
     losses: Callable[[pd.DataFrame, int, str], pd.DataFrame]
     references: Callable[[pd.DataFrame], tuple[str, str]]
@@ -87,7 +100,7 @@ PRICES = Contest(
     ruler=OF_PRICES,
     forecast=_prices_of,
     baselines=baseline_forecasts,
-    mean=mean_prices,
+    mean=lambda frames, *_: mean_prices(frames),
     scores=_price_scores,
     losses=_price_losses,
     references=_price_references,
@@ -95,3 +108,49 @@ PRICES = Contest(
     write=write_forecasts,
     file="forecasts.csv",
 )
+
+
+def _classes_of(one: Prepared, fitted: Fitted, settings: Settings) -> pd.DataFrame:
+    answers = infer(fitted.model, scored_windows(one), head=fitted.head)
+    return class_forecasts_of(
+        one, answers, network=settings.network, class_weight=settings.class_weight
+    )[0]
+
+
+def _mean_classes(
+    frames: Sequence[pd.DataFrame], one: Prepared, settings: Settings
+) -> pd.DataFrame:
+    """Forecasts of the same origins averaged: the mean of each class's probability."""
+    columns = probability_columns(classes_of(frames[0]))
+    mean = frames[0].copy()
+    mean[columns] = np.mean([frame[columns].to_numpy() for frame in frames], axis=0)
+    shape = (-1, one.inputs.horizon, len(columns))
+    probabilities = mean[columns].to_numpy().reshape(shape)
+    called = called_of(one, probabilities, class_weight=settings.class_weight)
+    mean["called"] = np.array(classes_of(mean), dtype=object)[called.ravel()]
+    return mean.astype(frames[0].dtypes.to_dict())
+
+
+def _class_losses(frame: pd.DataFrame, step: int, loss: str) -> pd.DataFrame:
+    samples = dict(class_samples(frame))[step]
+    index = pd.DatetimeIndex(np.unique(next(iter(samples.values())).origins), name="origin")
+    return pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()}, index=index)
+
+
+OF_TARGET_CLASSES = Contest(
+    ruler=OF_CLASSES,
+    forecast=_classes_of,
+    baselines=class_baseline_forecasts,
+    mean=_mean_classes,
+    scores=lambda frame, _: class_score_table(frame),
+    losses=_class_losses,
+    references=lambda _: (CLASS_REFERENCE, CLASS_REFERENCE),
+    read=read_class_forecasts,
+    write=write_class_forecasts,
+    file="probabilities.csv",
+)
+
+
+def contest_of(target: str) -> Contest:
+    """What a comparison of networks with this target is judged by."""
+    return OF_TARGET_CLASSES if target in CLASSES else PRICES

@@ -15,8 +15,10 @@ from forecast.report.style import BLUE, INK, MUTED, PAPER
 from forecast.report.wording import count, finite, number, percent, shorten
 
 _HEADINGS = {
-    "pinball": "Spread: pinball loss below ",
+    "pinball": "Spread: pinball loss below {}",
     "mse": "Price: below last close",
+    "log_loss": "Odds: log loss below the usual shares",
+    "error": "Calls: fewer wrong",
     "seconds": "Training a seed",
 }
 _READING = (
@@ -33,6 +35,7 @@ def compared_models(
     networks: Mapping[str, Mapping[str, Any]],
     plausible: Sequence[str],
     *,
+    losses: Sequence[str],
     ticker: str,
     title: str,
     subtitle: str,
@@ -43,6 +46,7 @@ def compared_models(
         scores: Rows of the score table at one step, the best first.
         networks: As `networks` of `compare --json`, without those that failed.
         plausible: Networks that cannot be told from the best.
+        losses: What is drawn: the ends of two columns `skill_…`.
         ticker: Named in the alternative text.
         title: The finding.
         subtitle: What was compared.
@@ -62,9 +66,9 @@ def compared_models(
         (str(row["pinball_reference"]) for row in scores if row.get("pinball_reference")), "ewma"
     )
     at = np.arange(len(scores))[::-1]
-    for place, (kind, heading) in enumerate(_HEADINGS.items()):
+    for place, kind in enumerate([*losses, "seconds"]):
         axes = figure.add_subplot(grid[place])
-        style.dress(axes, heading=heading + (reference if kind == "pinball" else ""))
+        style.dress(axes, heading=_HEADINGS[kind].format(reference))
         axes.grid(visible=False, axis="y")
         if kind == "seconds":
             _draw_seconds(axes, at, scores, networks)
@@ -77,18 +81,22 @@ def compared_models(
             tick.set(weight="bold" if known else "normal", color=INK if known else MUTED)
         axes.set_ylim(-0.6, len(scores) - 0.35)
     alt = f"Skill of {count(len(scores), 'model')} on {ticker}. {title}. " + " ".join(
-        _in_words(row, networks) for row in scores
+        _in_words(row, networks, losses) for row in scores
     )
     return Picture("compared_models", figure, title, alt, _READING)
 
 
-def _in_words(row: Mapping[str, Any], networks: Mapping[str, Mapping[str, Any]]) -> str:
-    spread, price = (
-        percent(row.get(f"skill_{kind}"), 2, signed=True) for kind in ("pinball", "mse")
+def _in_words(
+    row: Mapping[str, Any], networks: Mapping[str, Mapping[str, Any]], losses: Sequence[str]
+) -> str:
+    named = {kind: _HEADINGS[kind].partition(":")[0].lower() for kind in losses}
+    skills = ", ".join(
+        f"{name} {percent(row.get(f'skill_{kind}'), 2, signed=True)}"
+        for kind, name in named.items()
     )
     own = networks.get(row["model"])
     took = f", {number(own['seconds'], 3)} s of training" if own else ""
-    return f"{row['model']}: spread {spread}, price {price}{took}."
+    return f"{row['model']}: {skills}{took}."
 
 
 def _draw_skills(

@@ -1,8 +1,8 @@
-"""The pages of `evaluate` and `compare`, made of the same parts as a run's."""
+"""The page of `evaluate`, made of the same parts as a run's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,8 @@ import pandas as pd
 from forecast.files import write_atomically
 from forecast.report import plots, wording
 from forecast.report.calibration import coverage_plot
-from forecast.report.compared import compared_models
 from forecast.report.equity import RULES, equity
 from forecast.report.html import render_page, write_pictures
-from forecast.report.picture import Picture
 from forecast.report.skills import fold_skills
 
 _FOLD = ("skill_mse", "skill_pinball", "coverage_80", "direction_accuracy", "mae_price")
@@ -91,92 +89,11 @@ def write_evaluation(
         ("trades", "Would trading on it have paid?"),
         ("calibration", "Calibration"),
     )
-    return _write(folder, shown, pictures, "evaluation.html", sections)
-
-
-def write_comparison(
-    folder: Path, *, document: Mapping[str, Any], forecasts: pd.DataFrame
-) -> list[Path]:
-    """Draw the pictures of a comparison and write its page.
-
-    Args:
-        folder: Exists.
-        document: One entry of `compare --json`.
-        forecasts: Forecast frame of the test part.
-
-    Returns, Raises: as `write_evaluation`.
-    """
-    ticker, step = str(document["ticker"]), int(document["horizon"])
-    networks = {name: one for name, one in document["networks"].items() if not one["error"]}
-    rows = [row for row in document["scores"] if row["step"] == step]
-    seeds = len(document["seeds"])
-    pictures = [
-        compared_models(
-            rows,
-            networks,
-            document["plausible"],
-            ticker=ticker,
-            title=f"{ticker}: {document['finding']}",
-            subtitle=f"{wording.ahead(step)} · {wording.whole(rows[0]['origins'])} forecasts, "
-            + wording.span(document["split"]["test"]["first"], document["split"]["test"]["last"])
-            + (f" · mean of {seeds} seeds" if seeds > 1 else ""),
-        )
-    ]
-    best = str(document["best"])
-    held = coverage_plot(forecasts, ticker=ticker, model=best, step=step)
-    pictures += [held] if held else []
-    shown = {
-        **document,
-        "network": best,
-        "ranking": {
-            "caption": "Networks and baselines",
-            "rows": [_ranked(row, networks.get(row["model"])) for row in rows],
-        },
-        "failed": [
-            {"network": name, "error": f"{one['error']['type']}: {one['error']['message']}"}
-            for name, one in document["networks"].items()
-            if one["error"]
-        ],
-    }
-    sections = (("ranking", "The best spread first"), ("failed", "Failed"))
-    return _write(folder, shown, pictures, "comparison.html", sections)
-
-
-_RANKED = (
-    "model",
-    "skill_pinball",
-    "seeds_skill",
-    "dm_p_pinball",
-    "mcs_p_pinball",
-    "coverage_80",
-    "skill_mse",
-    "dm_p_mse",
-    "parameters",
-    "seconds",
-)
-
-
-def _ranked(row: Mapping[str, Any], network: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A line of the ranking: a model's scores, and of a network what it took and its seeds."""
-    known: dict[str, Any] = {**row, "seeds_skill": wording.NOTHING}
-    if network is not None:
-        mean, spread = (network[part]["skill_pinball"] for part in ("mean", "spread"))
-        known |= {**network, "seeds_skill": wording.around(mean, spread)}
-    return {key: known.get(key) for key in _RANKED}
-
-
-def _write(
-    folder: Path,
-    document: Mapping[str, Any],
-    pictures: Sequence[Picture],
-    template: str,
-    sections: Sequence[tuple[str, str]],
-) -> list[Path]:
-    paths = write_pictures(folder, pictures)
+    written = write_pictures(folder, pictures)
     page = folder / "index.html"
-    text = render_page(document, pictures, template=template, sections=sections)
+    text = render_page(shown, pictures, template="evaluation.html", sections=sections)
     write_atomically(page, text.encode())
-    return [*paths, page]
+    return [*written, page]
 
 
 def _fold(fold: Mapping[str, Any]) -> dict[str, Any]:

@@ -182,17 +182,17 @@ def comparison_lines(document: dict[str, Any]) -> list[str]:
     """
     test, seeds = document["split"]["test"], document["seeds"]
     again = " (compared before: nothing was done again)" if document["status"] == "current" else ""
-    networks = document["networks"]
+    networks, loss = document["networks"], document["losses"][0]
     order = [row["model"] for row in document["scores"] if row["step"] == document["horizon"]]
     return [
-        f"{document['ticker']}: {_ahead(document)}, {test['origins']} forecasts of sessions that "
+        f"{document['ticker']}: {_asked(document)}, {test['origins']} forecasts of sessions that "
         f"no model saw, {test['first']} to {test['last']} ({document['source']}){again}",
         "",
         *_score_table(document),
         "",
         *aligned(
-            [["network", "weights", "training a seed", "compiling", "skill spread, single seeds"]]
-            + [_took(name, networks[name]) for name in order if name in networks]
+            [["network", "weights", "training a seed", "compiling", "skill of single seeds"]]
+            + [_took(name, networks[name], loss) for name in order if name in networks]
         ),
         f"Scores above are of the mean of {len(seeds)} seeds' forecasts." if len(seeds) > 1 else "",
         *(
@@ -207,14 +207,14 @@ def comparison_lines(document: dict[str, Any]) -> list[str]:
     ]
 
 
-def _took(name: str, one: dict[str, Any]) -> list[str]:
+def _took(name: str, one: dict[str, Any], loss: str) -> list[str]:
     """What a network took, and its seeds' skill with their spread."""
     return [
         name,
         f"{one['parameters']:,}",
         f"{one['seconds']:.1f} s",
         shown(one["startup"], "{:.1f} s"),
-        f"{around(one['mean']['skill_pinball'], one['spread']['skill_pinball'])} %",
+        f"{around(one['mean'][f'skill_{loss}'], one['spread'][f'skill_{loss}'])} %",
     ]
 
 

@@ -13,6 +13,12 @@ import simulated
 
 from forecast.config import Settings
 from forecast.errors import ConfigError, TrainingError
+from forecast.evaluation.class_forecasts import (
+    classes_of,
+    probability_columns,
+    read_class_forecasts,
+)
+from forecast.evaluation.class_scores import class_score_table
 from forecast.evaluation.forecasts import read_forecasts
 from forecast.evaluation.scores import score_table
 from forecast.pipeline import entrants
@@ -231,6 +237,42 @@ def test_a_network_that_fails_is_named_and_the_others_go_on(home, monkeypatch):
     monkeypatch.setattr(entrants, "fit_network", fail)
     with pytest.raises(TrainingError):
         run(home, networks=["lstm"], l2=0.5)
+
+
+@pytest.mark.parametrize(("target", "weight"), [("direction", "none"), ("move", "balanced")])
+def test_networks_that_forecast_classes_are_ranked_by_their_log_loss(home, target, weight):
+    one = run(home, networks=["gru"], target=target, class_weight=weight, horizon=2, epochs=1)
+    document = one.document
+    assert document["losses"] == ["log_loss", "error"]
+    rows = [row for row in document["scores"] if row["step"] == 2]
+    assert {"gru", "majority", "ewma", "garch"} <= {row["model"] for row in rows}
+    losses = [row["log_loss"] for row in rows]
+    assert losses == sorted(losses)
+    folder = one.report.parent
+    seeds = [read_class_forecasts(folder / f"gru-seed-{seed}.csv") for seed in (7, 8)]
+    own = one.forecasts[one.forecasts["model"] == "gru"].reset_index(drop=True)
+    columns = probability_columns(classes_of(own))
+    mean = (seeds[0][columns] + seeds[1][columns]) / 2
+    np.testing.assert_allclose(own[columns], mean, rtol=1e-12)
+    if weight == "none":
+        likeliest = mean.idxmax(axis=1).str.removeprefix("probability_")
+        assert (own["called"] == likeliest).all()
+    assert read_class_forecasts(folder / "probabilities.csv").equals(one.forecasts)
+    baselines = read_class_forecasts(folder / "baselines.csv")
+    for frame, row in zip(seeds, document["networks"]["gru"]["seeds"], strict=True):
+        table = class_score_table(pd.concat([frame, baselines], ignore_index=True))
+        at = table[(table["model"] == "gru") & (table["step"] == 2)].iloc[0]
+        for name in ("log_loss", "skill_log_loss", "skill_error"):
+            assert row[name] == pytest.approx(at[name]), name
+    assert document["better"]["price"]["than"] == "majority"
+    assert "the commonest class" in document["answer"]
+    assert "Odds: log loss below the usual shares" in one.report.read_text()
+    stages: list[str] = []
+    again = run(
+        home, networks=["gru"], target=target, class_weight=weight, horizon=2, epochs=1,
+        stages=stages,
+    )  # fmt: skip
+    assert (again.document["status"], trainings(stages)) == ("current", [])
 
 
 def test_the_command_prints_one_document(original, capsys, monkeypatch):

@@ -14,8 +14,9 @@ from forecast.evaluation.scores import as_rows, score_table
 from forecast.evaluation.verdict import verdict
 from forecast.pipeline.scoring import lag_of
 from forecast.report.compared import compared_models
+from forecast.report.comparison_page import write_comparison
 from forecast.report.equity import equity
-from forecast.report.evaluation_page import write_comparison, write_evaluation
+from forecast.report.evaluation_page import write_evaluation
 from forecast.report.skills import fold_skills
 from forecast.report.text import comparison_lines, evaluation_lines
 
@@ -213,7 +214,13 @@ def test_models_side_by_side_with_seeds_and_seconds():
         "gru": entrant(20.0, [0.01, 0.02]),
     }
     picture = compared_models(
-        rows, networks, ["gru", "lstm"], ticker="XYZ", title="t", subtitle="s"
+        rows,
+        networks,
+        ["gru", "lstm"],
+        losses=["pinball", "mse"],
+        ticker="XYZ",
+        title="t",
+        subtitle="s",
     )
     spread, _, seconds = picture.figure.axes
     assert labels_of(spread) == ["+1.20", "+1.10", "+1.00", "0.00", "−1.00", "−90.00"]
@@ -246,6 +253,8 @@ def compared(document, forecasts):
             "tcn": {"error": error},
         },
         "split": {name: part("2012-01-02", "2012-07-02", 130) for name in ("train", "test")},
+        "target": "return",
+        "losses": ["pinball", "mse"],
         "seeds": [7, 8],
         "answer": f"It makes no difference. {EVIL}",
         "finding": "gru and lstm are the same",
@@ -263,7 +272,7 @@ def test_the_comparison_answers_first_and_ranks(compared, tmp_path):
     page = Page(text)
     assert not page.unbalanced
     assert not page.all("script")
-    assert page.words.index("It makes no difference.") < page.words.index("The best spread first")
+    assert page.words.index("It makes no difference.") < page.words.index("The best first")
     for words in ("1,234", "+1.20 ± 0.14", "mean of 2 seeds", "TrainingError: diverged"):
         assert words in page.words, words
     ranked = re.findall(r"<th scope=\"row\">([^<]+)</th>", text.split('id="table-ranking"')[1])
