@@ -18,11 +18,9 @@ from forecast.evaluation.classification import CLASS_METRICS
 from forecast.features.targets import CLASSES
 from forecast.nightly.night import run_night
 from forecast.pipeline.audit import audit
-from forecast.pipeline.compare import compare
 from forecast.pipeline.evaluate import evaluate
 from forecast.pipeline.predict import predict
 from forecast.pipeline.train import train
-from forecast.pipeline.tune import tune
 from forecast.registry import load_run
 from forecast.report.text import forecast_lines, group_lines, score_lines
 
@@ -218,15 +216,10 @@ def test_a_saved_run_remembers_its_head(home):
     assert saved.head == "quantiles"
 
 
-def tune_one(tickers, **asked):
-    return tune(tickers[0], **asked)
-
-
 @EVERY
-@pytest.mark.parametrize("verb", [evaluate, compare, tune_one])
-def test_verbs_of_prices_refuse_classes_before_any_work(verb, target, tmp_path):
+def test_a_walk_forward_refuses_classes_before_any_work(target, tmp_path):
     with pytest.raises(ConfigError, match="needs forecasts of prices") as refused:
-        verb(["AAA"], home=tmp_path, settings=Settings(target=target))
+        evaluate(["AAA"], home=tmp_path, settings=Settings(target=target))
     assert "--target return" in str(refused.value.hint)
     assert not list(tmp_path.iterdir())
 
