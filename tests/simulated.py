@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+from scipy.special import ndtr, stdtrit
 
 from forecast.features.targets import LEVELS, Prediction
 
@@ -34,6 +34,67 @@ def autoregression(
     for row in range(1, sessions):
         expected[row] = phi * (expected[row - 1] + shocks[row - 1].sum())
     return _bars(shocks, expected, rng)
+
+
+@dataclass(frozen=True)
+class Regimes:
+    """A price that rises for weeks and falls for weeks: bars, and what is known at each session.
+
+    Attributes:
+        bars: The price.
+        rising: Probability that the coming session belongs to a rise, from all that happened up to
+            and with each session (the filter of J. Hamilton 1989), shape (n,): nobody can know
+            more. What is expected comes over night, so only the gaps tell of it.
+        drift: Expected log return of a session of a rise; of a fall the negative of it.
+        volatility: Of each session's shock.
+    """
+
+    bars: pd.DataFrame
+    rising: np.ndarray
+    drift: float
+    volatility: float
+
+    def moves(self, origins: pd.DatetimeIndex, edges: np.ndarray) -> np.ndarray:
+        """True probabilities of down, flat and up of the coming session.
+
+        Args:
+            origins: Shape (n,).
+            edges: Log returns that part the classes, shape (n, 2).
+
+        Returns:
+            Shape (n, 3).
+        """
+        rise = self.rising[self.bars.index.get_indexer(origins)][:, None]
+        below = rise * ndtr((edges - self.drift) / self.volatility) + (1 - rise) * ndtr(
+            (edges + self.drift) / self.volatility
+        )
+        return np.diff(below, axis=1, prepend=0.0, append=1.0)
+
+
+def regimes(
+    sessions: int, *, seed: int, size: float = 0.8, stay: float = 0.98, volatility: float = 0.015
+) -> Regimes:
+    """Bars whose expected return is `size` volatilities up or down, and turns now and then.
+
+    Args:
+        sessions: How many.
+        seed: Of everything.
+        size: Of the expected return [volatility].
+        stay: Probability that a regime goes on for another session.
+        volatility: Of each session's shock.
+    """
+    rng = np.random.default_rng(seed)
+    turned = rng.uniform(size=sessions) > stay
+    sign = np.where(np.cumsum(turned) % 2 == 0, 1.0, -1.0)
+    drift = size * volatility
+    shocks = _shocks(np.full(sessions, volatility), rng)
+    gaps, spread = shocks[:, 0] + drift * sign, np.sqrt(_OVERNIGHT) * volatility
+    rising, now = np.empty(sessions), 0.5
+    for row, gap in enumerate(gaps):
+        up, down = (np.exp(-0.5 * ((gap - one) / spread) ** 2) for one in (drift, -drift))
+        known = now * up / (now * up + (1 - now) * down)
+        rising[row] = now = stay * known + (1 - stay) * (1 - known)
+    return Regimes(_bars(shocks, drift * sign, rng), rising, drift, volatility)
 
 
 @dataclass(frozen=True)

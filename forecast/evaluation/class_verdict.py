@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,9 +17,9 @@ _CALLS = {
     "loses": "worse than always naming the commonest class",
 }
 _ODDS = {
-    "beats": "better odds than the classes' usual shares",
-    "ties": "no better than the classes' usual shares",
-    "loses": "worse than the classes' usual shares",
+    "beats": "better odds than the classes’ usual shares",
+    "ties": "no better than the classes’ usual shares",
+    "loses": "worse than the classes’ usual shares",
 }
 
 
@@ -63,10 +64,19 @@ def class_sentences(
     """What a model's row of scores says beside that of `majority`, in plain words."""
     calls = outcome(row["skill_error"], row["dm_p_error"])
     odds = outcome(row["skill_log_loss"], row["dm_p_log_loss"])
+    usual = f"{100 * base['accuracy']:.1f} %"
+    if math.isnan(row["dm_p_error"]) and row["accuracy"] == base["accuracy"]:
+        named = (
+            f"{model} always names the commonest class of the training part, which came {usual} "
+            "of the time"
+        )
+    else:
+        named = (
+            f"{model} names the right class {100 * row['accuracy']:.1f} % of the time, the "
+            f"commonest class of the training part came {usual} ({p_text(row['dm_p_error'])})"
+        )
     return (
-        f"Calls{ahead}: {model} names the right class {100 * row['accuracy']:.1f} % of the time, "
-        f"the commonest class of the training part came {100 * base['accuracy']:.1f} % "
-        f"({p_text(row['dm_p_error'])}): {_CALLS[calls]}. Probabilities{ahead}: the log loss is "
-        f"{compared(row['skill_log_loss'])} that of the classes' shares in the training part "
+        f"Calls{ahead}: {named}: {_CALLS[calls]}. Probabilities{ahead}: the log loss is "
+        f"{compared(row['skill_log_loss'])} that of the classes’ shares in the training part "
         f"({p_text(row['dm_p_log_loss'])}): {_ODDS[odds]}."
     )

@@ -8,7 +8,7 @@ import pandas as pd
 from forecast.evaluation.class_forecasts import classes_of
 from forecast.evaluation.class_scores import class_samples
 
-_MOST_BINS, _FEWEST = 10, 40
+_MOST_BINS, _FEWEST = 10, 80
 _SURE = 1.96
 
 

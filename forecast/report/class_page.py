@@ -127,7 +127,9 @@ def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (
             wording.percent(own.get("accuracy")),
             "of calls right",
-            f"against the commonest class p {equals(own.get('dm_p_error'))}",
+            "it always names the commonest class"
+            if own.get("dm_p_error") is None
+            else f"against the commonest class p {equals(own['dm_p_error'])}",
         ),
         (
             wording.percent(own.get("skill_log_loss"), signed=True),

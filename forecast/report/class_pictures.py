@@ -68,7 +68,7 @@ def confusion_picture(
                 y - 0.47,
                 y + 0.47,
                 color=BLUE if x == y else ORANGE,
-                alpha=0.08 + 0.62 * float(shares[y, x]),
+                alpha=0.08 + 0.4 * float(shares[y, x]),
                 linewidth=0,
             )
             axes.text(

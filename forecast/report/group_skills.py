@@ -25,12 +25,14 @@ class Panels:
     Attributes:
         headings: What `skill_…` ends in → heading of its panel; the last one is the title's.
         pooled: The same → column of the pooled scores.
-        beats: The title's words about those that are better.
+        better: The title's words before the number of those that are.
+        worse: The same.
     """
 
     headings: Mapping[str, str]
     pooled: Mapping[str, str]
-    beats: str
+    better: str
+    worse: str
 
 
 PRICES = Panels(
@@ -39,7 +41,8 @@ PRICES = Panels(
         "pinball": "Spread: pinball loss below the better of EWMA and GARCH",
     },
     {"mse": "skill_mse_return", "pinball": "skill_pinball"},
-    "the spread beats EWMA and GARCH",
+    "the spread beats EWMA and GARCH for",
+    "loses for",
 )
 CLASSES = Panels(
     {
@@ -47,7 +50,8 @@ CLASSES = Panels(
         "log_loss": "Odds: log loss below that of the usual shares",
     },
     {"error": "skill_error", "log_loss": "skill_log_loss"},
-    "the odds beat the usual shares",
+    "the odds beat the usual shares for",
+    "lose for",
 )
 # An outlier must not squeeze all others together.
 _REACH = 6.0
@@ -75,7 +79,7 @@ def group_skills(
     better, worse = (
         sum(_standing(row, judged) == standing for row in rows) for standing in ("up", "down")
     )
-    title = f"{many}: {panels.beats} for {better}, loses for {worse}"
+    title = f"{many}: {panels.better} {better}, {panels.worse} {worse}"
     skill = finite(whole.get(panels.pooled[judged]))
     if skill is not None:
         title += f"; all together {percent(skill, 1, signed=True)}"
