@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-_WIDEST = 3
+_WIDEST = 5
 
 
 def tcn(
@@ -17,11 +17,12 @@ def tcn(
     every_step: bool,
     lookback: int,
 ) -> Any:
-    """Residual blocks of two causal convolutions each, the dilation doubling from block to block.
+    """Residual blocks of two causal convolutions each, the dilation growing from block to block.
 
     Source: S. Bai, J. Kolter, V. Koltun (2018), An Empirical Evaluation of Generic Convolutional
     and Recurrent Networks for Sequence Modeling. Without its weight normalisation, which Keras has
-    not.
+    not; and the dilation does not double, but grows as fast as it may without skipping a row: with
+    two blocks it would see 25 of 60 rows.
 
     The receptive field never reaches beyond `lookback` rows: what a window's last row gives is
     then the same whether or not more rows come before the window.
@@ -69,11 +70,13 @@ def tcn(
 def kernels(blocks: int, *, lookback: int) -> Iterator[tuple[int, int]]:
     """Kernel size and dilation of each block, such that no output sees more than `lookback` rows.
 
-    A block that would reach further has a smaller kernel, at last one of a single row.
+    A block's dilation is the number of rows seen by the one below it, or what is left of the
+    lookback; where nothing is left a block is of single rows.
     """
     field = 1
-    for depth in range(blocks):
-        dilation = 2**depth
-        kernel = min(_WIDEST, 1 + (lookback - field) // (2 * dilation))
+    for _ in range(blocks):
+        kernel = min(_WIDEST, 1 + (lookback - field) // 2)
+        reach = 2 * (kernel - 1)
+        dilation = max(1, min(field, (lookback - field) // max(reach, 1)))
         yield kernel, dilation
-        field += 2 * (kernel - 1) * dilation
+        field += reach * dilation

@@ -150,8 +150,7 @@ def fit(
         "l2": l2,
         "embedding": (1 + int(train.features[:, 0].max()), embedding) if embedding else None,
     }
-    every_step = NETWORKS[network].causal if outputs is None else outputs == "every"
-    scored = _scored_steps(train, validation) if every_step else None
+    scored = _scored_steps(train, validation) if _every_step(network, outputs) else None
     # Untrained, the network gives what the training part's outcomes give: it learns the rest.
     ending = head_of(head)
     start = ending.start(train.y)
@@ -180,7 +179,7 @@ def fit(
         epochs=epochs,
         patience=patience,
         seed=seed,
-        batch=batch or default_batch(network),
+        batch=batch or default_batch(network, outputs),
         on_epoch=on_epoch,
         logs=logs,
     )
@@ -204,9 +203,13 @@ def fit(
     )
 
 
-def default_batch(network: str) -> int:
-    """Slices an update for a causal network, windows for the others."""
-    return BATCH_SLICES if NETWORKS[network].causal else BATCH_WINDOWS
+def default_batch(network: str, outputs: str | None = None) -> int:
+    """Slices an update for a network trained on every step, windows for one on the last."""
+    return BATCH_SLICES if _every_step(network, outputs) else BATCH_WINDOWS
+
+
+def _every_step(network: str, outputs: str | None) -> bool:
+    return NETWORKS[network].causal if outputs is None else outputs == "every"
 
 
 def targets_hash(windows: Windows) -> str:

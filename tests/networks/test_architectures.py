@@ -11,7 +11,14 @@ from forecast.features.inputs import fit_inputs
 from forecast.features.targets import LEVELS
 from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.heads import OUTPUTS, point_and_quantile_loss
-from forecast.networks.training import fit, infer, load_model, prepare_backend
+from forecast.networks.tcn import kernels
+from forecast.networks.training import (
+    default_batch,
+    fit,
+    infer,
+    load_model,
+    prepare_backend,
+)
 
 EVERY = pytest.mark.parametrize("network", list(NETWORKS))
 CAUSAL = [name for name, kind in NETWORKS.items() if kind.causal]
@@ -103,6 +110,18 @@ def test_a_network_of_one_length_asks_for_it(network):
         build(network, n_features=3, horizon=1)
 
 
+@pytest.mark.parametrize("lookback", [2, 5, 10, 60, 2000])
+@pytest.mark.parametrize("blocks", [1, 2, 3, 6])
+def test_no_convolution_reaches_beyond_the_lookback_nor_skips_a_row(blocks, lookback):
+    field = 1
+    for kernel, dilation in kernels(blocks, lookback=lookback):
+        assert kernel == 1 or 1 <= dilation <= field
+        field += 2 * (kernel - 1) * dilation
+    assert field <= lookback
+    if blocks > 1 and 5 <= lookback <= 60:
+        assert field >= 0.9 * lookback
+
+
 @EVERY
 def test_overfits_sixteen_windows(network):
     import keras
@@ -149,3 +168,20 @@ def test_same_seed_same_bits_other_seed_other_bits(network, parts):
     ]
     np.testing.assert_array_equal(first, second)
     assert (first != other).any()
+
+
+def test_a_causal_network_can_be_trained_on_the_last_step_alone(parts):
+    """Then the number of windows decides an epoch's updates, and the network is the same."""
+    settings = {"units": (4,), "dropout": 0.0, "l2": 0.0, "learning_rate": 1e-2, "patience": 9}
+    every, last, others = [
+        fit(*parts, network=network, outputs=outputs, epochs=1, seed=1, **settings)
+        for network, outputs in (("gru", "every"), ("gru", "last"), ("bigru", None))
+    ]
+    shapes = [weight.shape for weight in every.model.get_weights()]
+    assert [weight.shape for weight in last.model.get_weights()] == shapes
+    assert (infer(every.model, parts[1]) != infer(last.model, parts[1])).any()
+    assert default_batch("gru", "last") == default_batch("bigru") > default_batch("gru")
+    # Scored on the same windows as a network that has no choice: losses of one size.
+    assert last.validation_loss[0] == pytest.approx(others.validation_loss[0], rel=0.1)
+    with pytest.raises(ValueError, match="sees later rows"):
+        fit(*parts, network="bigru", outputs="every", epochs=1, seed=1, **settings)

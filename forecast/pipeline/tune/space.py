@@ -204,7 +204,7 @@ def _own(name: str, settings: Settings) -> Any:
         groups = [group for group, members in FEATURE_GROUPS.items() if members == names]
         return groups[0] if groups else list(names)
     if name == "batch" and value is None:
-        return default_batch(settings.network)
+        return default_batch(settings.network, settings.outputs)
     return list(value) if isinstance(value, tuple) else value
 
 
