@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -124,7 +125,7 @@ def imdb(count: int) -> Reviews | None:
     return Reviews("IMDB", padded(rows[:count], 80), np.asarray(good[:count]), goal=0.70)
 
 
-def network(length: int) -> object:
+def network(length: int) -> Any:
     """An embedding, then the layers and the head that every network here is built of."""
     import keras
 

@@ -48,6 +48,16 @@ def test_scaled_windows_end_where_their_outcome_begins():
     np.testing.assert_allclose(windows.y[:, 0], np.arange(10, 14) / 13)
 
 
+def test_after_one_epoch_nothing_is_as_is_known(capsys):
+    assert textbook.main(["--epochs", "1", "--ticker", "IBM"]) == 1
+    said = capsys.readouterr().out
+    assert [line.split("  ")[0] for line in said.splitlines()[2:6]] == [
+        *textbook.WAYS,
+        textbook.LAST,
+    ]
+    assert said.rstrip().endswith("NO")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "seed", [1, *(pytest.param(seed, marks=pytest.mark.trial) for seed in (2, 3))]
