@@ -41,7 +41,7 @@ evaluate: $(CORE)  ## Walk forward over TICKER with several seeds, and trade on 
 	@$(FORECAST) evaluate $(TICKER) --source $(SOURCE) $(ARGS)
 
 .PHONY: compare
-compare: $(CORE)  ## Compare the networks and baselines on TICKER
+compare: $(CORE)  ## Compare all networks with several seeds and the baselines on TICKER
 	@$(FORECAST) compare $(TICKER) --source $(SOURCE) $(ARGS)
 
 .PHONY: tune

@@ -46,21 +46,21 @@ def test_noise_is_not_praised_and_a_planted_signal_is_found(tmp_path):
 @pytest.mark.slow
 @pytest.mark.trial
 def test_of_all_networks_none_is_praised_on_noise(tmp_path):
-    """Ten walks, all networks, three seeds: 2.5 % of such tests praise a network by chance."""
+    """Four walks: of such tests, two a walk, 2.5 % praise a network by chance."""
     found = []
-    for seed in range(10):
-        walk = simulated.random_walk(2500, seed=30 + seed)
-        document = compared(tmp_path / f"walk-{seed}", walk, networks=list(NETWORKS), seeds=3)
-        found += [kind for kind, networks in praised(document).items() if networks]
-    # Binomial(20, 0.025): two or more in 9 % of such trials.
-    assert len(found) <= 1
+    for seed in range(30, 34):
+        walk = simulated.random_walk(2500, seed=seed)
+        document = compared(tmp_path / f"walk-{seed}", walk, networks=list(NETWORKS), seeds=1)
+        found += [(seed, kind) for kind, names in praised(document).items() if names]
+    # Binomial(8, 0.025): two or more in 2 % of such trials.
+    assert len(found) <= 1, found
 
 
 @pytest.mark.slow
 @pytest.mark.trial
 def test_of_all_networks_those_with_skill_are_found(tmp_path):
-    """An AR(1) whose next return is known up to noise: its R² is 4 %."""
-    for seed in range(3):
-        bars = simulated.autoregression(5000, phi=0.2, seed=40 + seed)
-        document = compared(tmp_path / f"ar-{seed}", bars, networks=list(NETWORKS), seeds=3)
-        assert len(praised(document)["price"]) >= len(NETWORKS) / 2
+    """An AR(1) whose next return is known up to noise: at best 4 % of its variance."""
+    bars = simulated.autoregression(5000, phi=0.2, seed=40)
+    document = compared(tmp_path / "ar", bars, networks=list(NETWORKS), seeds=1)
+    found = praised(document)["price"]
+    assert len(found) >= len(NETWORKS) / 2, found
