@@ -135,7 +135,12 @@ def which_network(
     first = Gain(rival, *superior(losses[ours], losses[rival].to_numpy(), step=step))
     other = Gain(reference, *superior(second[ours], second[reference].to_numpy(), step=step))
     by = f"{ruler.better} {_listed(other.networks)}" if other.networks else ruler.no_better
-    words = [text, _luck(skills), _against(first, ours, losses, step), f"{by} ({p_text(other.p)})."]
+    words = [
+        text,
+        _luck(skills, plausible),
+        _against(first, ours, losses, step),
+        f"{by} ({p_text(other.p)}).",
+    ]
     return Answer(best, plausible, first, other, finding, " ".join(word for word in words if word))
 
 
@@ -170,16 +175,25 @@ def _among(
     )
 
 
-def _luck(skills: pd.Series) -> str:
-    """How far the seed alone moves a network, beside how far the networks lie apart."""
+def _luck(skills: pd.Series, plausible: list[str]) -> str:
+    """How far the seed alone moves a network, beside how far the networks lie apart.
+
+    Only of those that cannot be told from the best, where there are several: one erratic network
+    would speak for all.
+    """
     by_network = skills.groupby(level="network")
     means, spreads = by_network.mean(), by_network.std(ddof=1)
+    some = 1 < len(plausible) < len(means)
+    if some:
+        means, spreads = means[plausible], spreads[plausible]
     if len(means) < 2 or means.isna().any() or spreads.isna().any():
         return ""
     seed = 100 * math.sqrt((spreads**2).mean())
+    apart = 100 * (means.max() - means.min())
     return (
-        f"The luck of the seed alone moves a network's skill by ± {seed:.2f} points; the "
-        f"{len(means)} networks' means lie {100 * (means.max() - means.min()):.2f} points apart."
+        f"{'Among the former the' if some else 'The'} luck of the seed alone moves a network's "
+        f"skill by ± {seed:.2f} points; {'their' if some else 'the networks’'} means lie "
+        f"{apart:.2f} points apart."
     )
 
 

@@ -253,7 +253,8 @@ def _scores(
     settings: Settings,
 ) -> dict[str, Any]:
     fastest = min(answer.plausible, key=lambda name: float(facts[name]["seconds"]))
-    advice = f" Of these {fastest} trained fastest ({facts[fastest]['seconds']:.1f} s a seed)."
+    took = f"{facts[fastest]['seconds']:.1f} s a seed"
+    advice = f" Of the networks that cannot be told apart {fastest} trained fastest ({took})."
     return {
         "target": settings.target,
         "losses": [contest.ruler.loss, contest.ruler.second],
