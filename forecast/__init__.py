@@ -59,8 +59,9 @@ def predict(
 
     Returns:
         Index `session`; columns `step`, `predicted`, `p05` … `p95` [quote currency, in today's
-        money], `probability_up`. `attrs["plot"]` is the path of the picture, `attrs["in_training"]`
-        whether the network was trained on this ticker.
+        money], `probability_up`; of a network of classes no prices, but the probability of each
+        class and `usual`, its share of the training part. `attrs["plot"]` is the path of the
+        picture, `attrs["in_training"]` whether the network was trained on this ticker.
 
     Raises:
         ForecastError: whatever went wrong, with the next thing to try.
