@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from forecast.errors import SourceError
+from examples.options import count
+from forecast.errors import ForecastError, SourceError
 from forecast.evaluation.significance import diebold_mariano
 from forecast.features.scaling import fit_standard
 from forecast.features.splits import chronological
@@ -131,8 +132,17 @@ def hourly_windows(frame: pd.DataFrame, *, lookback: int) -> Windows:
 
 
 def unbroken(windows: Windows) -> Windows:
-    """Only windows in runs of at least a day: a causal network is trained on stretches."""
+    """Only windows in runs of at least a day: a causal network is trained on stretches.
+
+    Raises:
+        SourceError: if there is none.
+    """
     rows = [np.arange(first, first + n) for first, n in windows.runs() if n >= RUN]
+    if not rows:
+        raise SourceError(
+            f"training needs {RUN} hours without a gap. There are none in a part of the series.",
+            hint="a longer series",
+        )
     return windows.take(np.flatnonzero(np.isin(windows.starts, np.concatenate(rows))))
 
 
@@ -146,17 +156,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train, name the test part's classes; 1 if no better than the majority, or worse than now."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path)
-    parser.add_argument("--lookback", type=int, default=24)
+    parser.add_argument("--lookback", type=count, default=24)
     parser.add_argument("--network", choices=list(NETWORKS), default="lstm")
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--epochs", type=int, default=100)
-    parser.add_argument("--hours", type=int, default=43_824, help="of the made-up series")
+    parser.add_argument("--epochs", type=count, default=100)
+    parser.add_argument("--hours", type=count, default=43_824, help="of the made-up series")
     options = parser.parse_args(arguments)
     try:
-        frame = read(options.file) if options.file else made_up(options.hours, seed=options.seed)
-    except SourceError as error:
+        return run(options)
+    except ForecastError as error:
         print(f"{error} Try: {error.hint}", file=sys.stderr)
         return 1
+
+
+def run(options: argparse.Namespace) -> int:
+    """The same, of options read.
+
+    Raises:
+        ForecastError: if the file or its length will not do.
+    """
+    frame = read(options.file) if options.file else made_up(options.hours, seed=options.seed)
     source = options.file.name if options.file else "MADE-UP series, not Beijing's air"
     windows = hourly_windows(frame, lookback=options.lookback)
     split = chronological(len(windows), horizon=1, sessions=len(frame), ticker=source)

@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from examples.options import count
 from forecast.errors import SourceError
 from forecast.networks.heads import answers, classes
 from forecast.networks.recurrent import stack
 from forecast.networks.training import prepare_backend
 
 WORDS, PADDING, UNKNOWN = 5000, 0, 2
-SECONDS_TO_WAIT = 5.0
+SECONDS_TO_WAIT, LEAST = 5.0, 40
 HEAD = classes(2)
 
 
@@ -104,10 +105,17 @@ def from_file(file: Path, *, count: int) -> Reviews:
         raise SourceError(f"{file} must be a readable CSV file: {error}", hint=hint) from error
     if not {"review", "sentiment"} <= set(frame):
         raise SourceError(f"{file}: review and sentiment must be columns.", hint=hint)
-    if not set(frame["sentiment"]) <= {"positive", "negative"}:
-        raise SourceError(f"{file}: a sentiment must be positive or negative.", hint=hint)
+    if set(frame["sentiment"]) != {"positive", "negative"} or len(frame) < LEAST:
+        raise SourceError(
+            f"{file} must hold {LEAST} reviews or more, positive and negative ones, and no others.",
+            hint=hint,
+        )
+    # Whoever sorted them by sentiment: both must be in both parts.
+    frame = frame.sample(frac=1.0, random_state=0)
     good = (frame["sentiment"] == "positive").to_numpy(int)
-    return Reviews(file.name, numbered(frame["review"].tolist(), length=80), good, goal=0.70)
+    return Reviews(
+        file.name, numbered(frame["review"].astype(str).tolist(), length=80), good, goal=0.70
+    )
 
 
 def imdb(count: int) -> Reviews | None:
@@ -154,9 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--file", type=Path)
     parser.add_argument("--made-up", action="store_true")
-    parser.add_argument("--reviews", type=int, default=4000)
+    parser.add_argument("--reviews", type=count, default=4000)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--epochs", type=count, default=8)
     options = parser.parse_args(arguments)
     prepare_backend(options.seed)
     reviews = None

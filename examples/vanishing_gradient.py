@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogFormatterMathtext
 
+from examples.options import count
 from forecast.networks.architectures import build
 from forecast.networks.heads import POINT
 from forecast.networks.training import prepare_backend
@@ -157,7 +158,7 @@ def draw(measured: dict[str, pd.DataFrame], *, units: int) -> Picture:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table; 1 unless open gates keep far more of the gradient."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--units", type=int, default=32)
+    parser.add_argument("--units", type=count, default=32)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     options = parser.parse_args(arguments)
