@@ -129,9 +129,9 @@ def test_another_test_part_gives_the_same_study(tuned, history, tmp_path):
     poisoned = history.copy()
     poisoned.iloc[first:] = poisoned.iloc[first:] * 7.0
     poisoned.iloc[first:] += np.random.default_rng(1).uniform(0, 1, (len(poisoned) - first, 1))
-    again = run(home_with(tmp_path / "poisoned", poisoned))
+    again = run(home_with(tmp_path / "poisoned", poisoned), trials=2)
     assert again.document["study"] == one.document["study"]
-    assert losses(again.document) == losses(one.document)
+    assert losses(again.document) == losses(one.document)[:2]
     rows = again.document["rows"]
     assert rows["read"] == one.document["rows"]["read"]
     assert rows["test"]["sha256"] != one.document["rows"]["test"]["sha256"]
@@ -186,41 +186,39 @@ def test_a_setting_that_is_searched_but_set_is_named(home, tuned):
 
 def test_more_random_trials_train_the_new_ones_alone(home):
     space = {"learning_rate": "0.001..0.01 log"}
-    few = run(home, space=space, search="random", trials=2).document
+    few = run(home, space=space, search="random", trials=1).document
     begun = []
     watch = Watch(search=lambda now: begun.append(now.now))
-    more = run(home, space=space, search="random", trials=3, watch=watch).document
-    assert begun == [2, None]
+    more = run(home, space=space, search="random", trials=2, watch=watch).document
+    assert begun == [1, None]
     assert more["study"] == few["study"]
-    assert more["trials"][:2] == few["trials"]
+    assert more["trials"][:1] == few["trials"]
 
 
-def test_tpe_prunes_and_tries_nothing_twice(home):
+def test_tpe_tries_nothing_twice_and_goes_on(home):
     pytest.importorskip("optuna")
-    space = {"learning_rate": [0.001, 0.002, 0.01], "patience": [3, 5]}
-    # Seven are all there are: six combinations, and the settings as they are.
+    space = {"learning_rate": [0.001, 0.01]}
+    # Three are all there are: two values, and the settings as they are.
     document = run(home, space=space, search="tpe", trials=30).document
-    assert len(document["trials"]) == 7
+    assert len(document["trials"]) == 3
     assert document["counts"]["failed"] == 0
     tried = {tuple(trial["settings"].values()) for trial in document["trials"]}
-    assert len(tried) == 7
-    for trial in document["trials"]:
-        assert len(trial["folds"]) == (2 if trial["state"] == "done" else 1)
+    assert len(tried) == 3
     folder = home / "reports" / "XYZ" / "tune" / document["study"]
     assert (folder / "optuna.journal").stat().st_size > 1000
     # A trial is lost and half a line is left, as by a kill: it is made again, nothing else is.
-    (folder / "trials" / "0006.json").unlink()
+    (folder / "trials" / "0002.json").unlink()
     with (folder / "optuna.journal").open("ab") as journal:
         journal.write(b'{"op_code":5,"wor')
     begun = []
     watch = Watch(search=lambda now: begun.append(now.now))
     again = run(home, space=space, search="tpe", trials=30, watch=watch).document
-    assert begun == [6, None]
-    assert again["trials"][:6] == document["trials"][:6]
+    assert begun == [2, None]
+    assert again["trials"][:2] == document["trials"][:2]
     assert {tuple(trial["settings"].values()) for trial in again["trials"]} == tried
     # The sampler's memory is made up again from the trials.
     (folder / "optuna.journal").write_text("{]\n")
-    (folder / "trials" / "0005.json").unlink()
+    (folder / "trials" / "0001.json").unlink()
     last = run(home, space=space, search="tpe", trials=30).document
     assert {tuple(trial["settings"].values()) for trial in last["trials"]} == tried
     assert (folder / "optuna.damaged").read_text().startswith("{]\n")
@@ -257,6 +255,7 @@ def test_a_trial_that_fails_is_counted_and_shown(tuned, tmp_path, history, monke
         run(home_with(tmp_path / "all", history), space={"learning_rate": [0.001]}, horizon=1)
 
 
+@pytest.mark.slow
 def test_classes_are_searched_by_their_log_loss(home):
     space = {"learning_rate": [0.001]}
     document = run(home, space=space, target="direction", horizon=1).document
@@ -357,6 +356,8 @@ def test_two_processes_share_a_study_and_one_is_killed(tmp_path, history, search
     tried = [tuple(trial["settings"].values()) for trial in document["trials"]]
     assert len(set(tried)) == 9
     assert document["counts"]["failed"] == 0
+    for trial in document["trials"]:
+        assert len(trial["folds"]) == (1 if trial["state"] == "pruned" else 2)
     assert len(finished(folder)) == 9
     # The study alone again, and by one process: the same trials, and no training.
     kept = {path: path.stat().st_mtime_ns for path in folder.glob("*/trials/*.json")}
