@@ -18,6 +18,7 @@ from forecast.evaluation.verdict import SIGNIFICANT, p_text
 
 PLAUSIBLE = 0.1
 """Models whose confidence-set p-value is at least this cannot be told from the best."""
+_ERRORS = 2.0
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,8 @@ def which_network(
 ) -> Answer:
     """Networks ranked by a loss, against each other and the baselines.
 
-    The networks' differences are judged by their own 90 % model confidence set. Whether any network
+    A network is worse than the best one where the networks' own 90 % model confidence set leaves
+    it out, and its seeds' mean skill is lower by more than two standard errors. Whether any network
     beats the best baseline, and the reference by the second loss, is judged by a test that counts
     how many were tried (`significance.superior`); whether the best baseline beats the best network,
     by a Diebold-Mariano test.
@@ -130,8 +132,12 @@ def which_network(
     plausible = ours
     if len(ours) > 1:
         inside = model_confidence_set(losses[ours], step=step)
-        plausible = [name for name in ours if name == best or not inside[name] < PLAUSIBLE]
-    finding, text = _among(best, ours, plausible, losses, ruler)
+        plausible = [
+            name
+            for name in ours
+            if name == best or not (inside[name] < PLAUSIBLE and _seeds_lower(skills, name, best))
+        ]
+    finding, text = _among(best, ours, plausible, losses, ruler, _ways(skills))
     first = Gain(rival, *superior(losses[ours], losses[rival].to_numpy(), step=step))
     other = Gain(reference, *superior(second[ours], second[reference].to_numpy(), step=step))
     by = f"{ruler.better} {_listed(other.networks)}" if other.networks else ruler.no_better
@@ -145,33 +151,57 @@ def which_network(
 
 
 def _among(
-    best: str, ours: list[str], plausible: list[str], losses: pd.DataFrame, ruler: Ruler
+    best: str,
+    ours: list[str],
+    plausible: list[str],
+    losses: pd.DataFrame,
+    ruler: Ruler,
+    ways: tuple[str, str],
 ) -> tuple[str, str]:
     """The networks among themselves: a line and a sentence or two."""
+    both, either = ways
     count = len(losses)
     if len(ours) == 1:
         return f"{best} beside the baselines", f"Only {best} was compared with the baselines."
     if len(plausible) == 1:
         return (
             f"{best} has the best {ruler.spread} of {len(ours)} networks",
-            f"Take {best}: it has the lowest {ruler.words} of the {len(ours)} networks, "
-            f"more than chance would give on {count:,} forecasts (90 % model confidence set).",
+            f"Take {best}: it has the lowest {ruler.words} of the {len(ours)} networks, by more "
+            f"than chance gives on {count:,} forecasts ({both}).",
         )
     behind = 100 * (losses[plausible[-1]].mean() / losses[best].mean() - 1)
     if len(plausible) == len(ours):
         return (
             f"{best} has the lowest loss, but no network differs by more than chance",
             f"It makes no difference that {count:,} forecasts could show: {best} has the lowest "
-            f"{ruler.words}, but no network is distinguishable from it (90 % model confidence "
-            f"set); the last, {ours[-1]}, is {behind:.2f} % behind.",
+            f"{ruler.words}, but no network is distinguishable from it ({either}); the last, "
+            f"{ours[-1]}, is {behind:.2f} % behind.",
         )
     worse = [name for name in ours if name not in plausible]
     others = plausible[1:]
     return (
         f"{best} has the lowest loss; {len(others)} more cannot be told from it",
         f"Take {best} or what cannot be told from it: it has the lowest {ruler.words} on "
-        f"{count:,} forecasts, but {_listed(others)} {_is(others)} within chance of it (90 % model "
-        f"confidence set; at most {behind:.2f} % behind). {_listed(worse)} {_is(worse)} worse.",
+        f"{count:,} forecasts, but {_listed(others)} {_is(others)} within chance of it ({either}; "
+        f"at most {behind:.2f} % behind). {_listed(worse)} {_is(worse)} worse.",
+    )
+
+
+def _seeds_lower(skills: pd.Series, name: str, best: str) -> bool:
+    """Whether the seeds of a network lie clearly below those of the best; True if unknown."""
+    own, theirs = skills[name], skills[best]
+    error = math.sqrt(own.var(ddof=1) / len(own) + theirs.var(ddof=1) / len(theirs))
+    return not theirs.mean() - own.mean() <= _ERRORS * error
+
+
+def _ways(skills: pd.Series) -> tuple[str, str]:
+    """How networks were told apart, where they were and where they were not."""
+    forecasts = "90 % model confidence set"
+    if skills.groupby(level="network").size().min() < 2:
+        return forecasts, forecasts
+    return (
+        f"{forecasts}, and two standard errors over the seeds",
+        f"{forecasts}, or two standard errors over the seeds",
     )
 
 

@@ -23,8 +23,8 @@ _HEADINGS = {
 }
 _READING = (
     "Right of the dashed line a model is better than the reference; bars are 95 % intervals. "
-    "Diamonds are networks, filled where the model confidence set cannot tell them from the best, "
-    "and small circles their single seeds. Where circles scatter wider than diamonds differ, the "
+    "Diamonds are networks, filled where they cannot be told from the best, and small circles "
+    "their single seeds. Where circles scatter wider than diamonds differ, the "
     "seed matters more than the network. A square is filled where no other network is both better "
     "and quicker. Arrows point to values outside."
 )
