@@ -201,7 +201,7 @@ def search_importance(document: Mapping[str, Any]) -> Picture:
     shares = sorted(document["importance"].items(), key=lambda item: item[1])
     name, share = shares[-1]
     title = (
-        f"{document['ticker']}: {name.replace('_', ' ')} explains {percent(share, 0)} of the loss"
+        f"{document['ticker']}: {name.replace('_', ' ')} explains {percent(share, 0)} of the spread"
     )
     figure = style.new_figure(title, "functional ANOVA over a forest of the finished trials")
     axes = figure.add_axes((0.17, 0.125, 0.72, style.TOP - 0.125))
