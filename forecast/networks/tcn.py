@@ -52,7 +52,6 @@ def tcn(
                 padding="causal",
                 dilation_rate=dilation,
                 activation="relu",
-                kernel_initializer="he_normal",
                 kernel_regularizer=regularizers.L2(l2) if l2 else None,
                 name=f"convolution_{depth}{part}",
             )(new)
