@@ -17,7 +17,7 @@ from forecast.report.wording import count, finite, number, percent, shorten
 _HEADINGS = {
     "pinball": "Spread: pinball loss below {}",
     "mse": "Price: below last close",
-    "log_loss": "Odds: log loss below the usual shares",
+    "log_loss": "Odds: better than usual shares",
     "error": "Calls: fewer wrong",
     "seconds": "Training a seed",
 }
@@ -112,20 +112,20 @@ def _draw_skills(
     # Seeds and diamond of a row must not touch, however many rows there are.
     size = 8.0 if len(scores) <= 12 else 6.0
     shown = [finite(row.get(f"skill_{kind}")) for row in scores]
-    sizes = [abs(value) for value in shown if value is not None]
-    reach = 100 * max(2.5 * float(np.median(sizes)) if sizes else 0.0, 0.02)
+    ends = {id(row): _interval(row, kind) for row in scores}
+    reach = _reach([value for value in shown if value is not None], list(ends.values()))
     for height, row, value in zip(at, scores, shown, strict=True):
         if value is None:
             continue
         own = networks.get(row["model"])
         colour = BLUE if own else MUTED
-        low, high = (finite(row.get(f"skill_{kind}_{end}")) for end in ("low", "high"))
-        if low is not None and high is not None:
-            axes.plot(
-                [100 * low, 100 * high], [height, height], color=colour, linewidth=2.2, alpha=0.45
-            )
+        if (interval := ends[id(row)]) is not None:
+            # Not under the figures on the right.
+            seen = np.clip([100 * end for end in interval], -1.12 * reach, 1.12 * reach)
+            axes.plot(seen, [height, height], color=colour, linewidth=2.2, alpha=0.45)
         singles = [finite(seed.get(f"skill_{kind}")) for seed in own["seeds"]] if own else []
         known = [100 * single for single in singles if single is not None]
+        known = [single for single in known if abs(single) <= 1.12 * reach]
         if len(known) > 1:
             axes.plot(
                 known,
@@ -160,10 +160,24 @@ def _draw_skills(
             color=INK,
         )
     # Room on the right for the figures.
-    axes.set_xlim(-1.12 * reach, 1.6 * reach)
+    wide = axes.get_position().width > 0.3
+    axes.set_xlim(-1.12 * reach, (1.6 if wide else 2.0) * reach)
     axes.xaxis.set_major_locator(mticker.MaxNLocator(nbins=5))
     axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
     axes.set_xlabel("skill [%], right is better", size=style.SMALL, color=MUTED)
+
+
+def _interval(row: Mapping[str, Any], kind: str) -> tuple[float, float] | None:
+    low, high = (finite(row.get(f"skill_{kind}_{end}")) for end in ("low", "high"))
+    return None if low is None or high is None else (low, high)
+
+
+def _reach(skills: Sequence[float], intervals: Sequence[tuple[float, float] | None]) -> float:
+    """How far an axis goes to both sides [%], so that most models and intervals are on it."""
+    ends = [max(abs(low), abs(high)) for low, high in filter(None, intervals)]
+    sizes = [abs(skill) for skill in skills]
+    middle = [2.5 * float(np.median(sizes))] if sizes else []
+    return 100 * max([*middle, *([1.1 * float(np.median(ends))] if ends else []), 0.0002])
 
 
 def _draw_seconds(
@@ -208,8 +222,12 @@ def _draw_seconds(
     span = max(np.log10(high / low), 0.5)
     axes.set_xlim(low / 10 ** (0.1 * span), high * 10 ** (1.15 * span))
     # None under the figures on the right.
-    ticks = [value for power in range(-2, 6) for value in (10.0**power, 3 * 10.0**power)]
-    axes.set_xticks([value for value in ticks if low / 1.2 <= value <= 1.2 * high])
+    for steps in ((1.0, 3.0), (1.0, 2.0, 5.0), tuple(range(1, 10))):
+        ticks = [10.0**power * each for power in range(-2, 6) for each in steps]
+        ticks = [value for value in ticks if low / 1.2 <= value <= 1.2 * high]
+        if len(ticks) > 1:
+            break
+    axes.set_xticks(ticks if len(ticks) < 6 and high / low > 2 else ticks[:1] + ticks[-1:])
     axes.xaxis.set_minor_locator(mticker.NullLocator())
     axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
     axes.set_xlabel("seconds (log) · weights", size=style.SMALL, color=MUTED)

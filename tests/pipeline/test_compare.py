@@ -266,7 +266,7 @@ def test_networks_that_forecast_classes_are_ranked_by_their_log_loss(home, targe
             assert row[name] == pytest.approx(at[name]), name
     assert document["better"]["price"]["than"] == "majority"
     assert "the commonest class" in document["answer"]
-    assert "Odds: log loss below the usual shares" in one.report.read_text()
+    assert "Odds: better than usual shares" in one.report.read_text()
     assert f"{target} 2 sessions ahead" in str(one)
     assert "skill odds" in str(one)
     stages: list[str] = []

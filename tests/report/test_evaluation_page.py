@@ -237,6 +237,20 @@ def test_models_side_by_side_with_seeds_and_seconds():
     assert "gru: spread +1.20 %, price –, 20.0 s of training." in picture.alt
 
 
+@pytest.mark.parametrize("seconds", [[1.3], [0.42, 0.6], [0.7, 20.0], [2.0, 9000.0]])
+def test_seconds_of_any_size_can_be_drawn(seconds):
+    names = [f"n{number}" for number in range(len(seconds))]
+    rows = [{"model": name, "skill_mse": 0.0, "skill_pinball": 0.0} for name in names]
+    networks = {name: entrant(took, [0.0]) for name, took in zip(names, seconds, strict=True)}
+    picture = compared_models(
+        rows, networks, names, losses=["pinball", "mse"], ticker="XYZ", title="t", subtitle="s"
+    )
+    axes = picture.figure.axes[2]
+    assert len(axes.get_xticks()) <= 6
+    assert axes.get_xlim()[0] < min(seconds) <= max(seconds) < axes.get_xlim()[1]
+    assert picture.svg()
+
+
 @pytest.fixture
 def compared(document, forecasts):
     """A comparison of three networks, one of which failed; its forecasts."""
