@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from forecast.networks.architectures import build
+from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.devices import devices, set_precision, strategy
 from forecast.networks.heads import Head, head_of
 
@@ -58,8 +58,14 @@ def learner_of(
 
     backend = keras.backend.backend()
     on_gpu = any(device.kind == "GPU" for device in devices())
-    # The fused kernels of a GPU, half precision and torch have loops of their own.
-    compiled = not on_gpu and precision == "float32" and backend != "torch"
+    # The fused kernels of a GPU, half precision and torch have loops of their own; a network
+    # without a loop has nothing to gain: XLA's products of its rows take up to 16 times as long.
+    compiled = (
+        NETWORKS[network].takes("compiled")
+        and not on_gpu
+        and precision == "float32"
+        and backend != "torch"
+    )
     set_precision(precision)
     try:
         with strategy():
