@@ -12,14 +12,15 @@ from simulated import garch
 from benchmarks.rivals.contract import RIVALS
 from benchmarks.rivals.limit import flops_per_step
 from benchmarks.rivals.summary import arrival, as_markdown, summarise
-from benchmarks.rivals.task import LOOKBACK, load, pinball, write
+from benchmarks.rivals.task import LOOKBACK, features_of, load, pinball, write
 from benchmarks.rivals.watch import Watch
 
 
 @pytest.fixture(scope="module")
 def task(tmp_path_factory):
     file = tmp_path_factory.mktemp("task") / "task.npz"
-    write(file, ((name, garch(600, seed=seed).bars) for seed, name in enumerate("AB")))
+    bars = ((name, garch(600, seed=seed).bars) for seed, name in enumerate("AB"))
+    write(file, bars, features=features_of("textbook"))
     return load(file)
 
 
