@@ -11,7 +11,7 @@ from simulated import garch
 
 from benchmarks.rivals.contract import RIVALS
 from benchmarks.rivals.limit import flops_per_step
-from benchmarks.rivals.summary import arrival, as_markdown, summarise
+from benchmarks.rivals.summary import arrival, as_markdown, settled, summarise
 from benchmarks.rivals.task import LOOKBACK, features_of, load, pinball, write
 from benchmarks.rivals.watch import Watch
 
@@ -96,4 +96,8 @@ def test_times_and_ratios_round_by_round(task):
     assert torch["sgemm_share"] == pytest.approx(1000 * results["flops_per_step"] / 1e12)
     assert (keras["trained"], keras["trained_ratio"], keras["arrived"]) == (None, None, 0)
     assert arrival(runs[4], 0.1005) == math.inf
+    jumping = run("torch_windows", 0, [(1.0, 0.1), (2.0, 0.2), (3.0, 0.1), (4.0, 0.1)])
+    assert (arrival(jumping, 0.1005), settled(jumping, 0.1005)) == (1.0, 3.0)
+    assert settled(runs[0], 0.1005) == 2.0
+    assert settled(runs[4], 0.1005) == math.inf
     assert "| Keras fit, windows | 1.0 | not reached |" in as_markdown(results)
