@@ -38,7 +38,8 @@ def summarise(runs: Sequence[Run], task: Task) -> dict[str, Any]:
     """One entry a rival, in the order of `RIVALS`.
 
     Times are seconds: `trained` leaves out the start of the process (imports, loading), `whole`
-    holds it; `settled` is training until the goal is kept. A rival's ratio is the median over the rounds of its time by this program's in the
+    holds it; `settled` is training until the goal is kept.
+    A rival's ratio is the median over the rounds of its time by this program's in the
     same round. What never arrived is None.
     """
     best = min(look["pinball"] for run in runs for look in run["points"])
