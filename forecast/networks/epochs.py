@@ -181,7 +181,7 @@ def _tensorboard(logs: Path | None) -> list[Any]:
     if find_spec("tensorboard") is None:
         raise ConfigError(
             "setting 'tensorboard' needs the tensorboard package. It is not installed.",
-            hint="pip install 'forecast[tensorboard]'",
+            hint="pip install -e '.[tensorboard]'",
         )
     import keras
 

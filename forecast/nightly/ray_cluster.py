@@ -49,7 +49,7 @@ def ray_cluster(
     except ImportError as error:
         raise ConfigError(
             "the engine 'ray' needs the ray package. It is not installed.",
-            hint="pip install 'forecast[ray]', or --engine local",
+            hint="pip install -e '.[ray]', or --engine local",
         ) from error
     with _connected(ray, address, workers):
         count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))

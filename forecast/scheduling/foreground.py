@@ -42,7 +42,7 @@ def triggers(nights: Sequence[Night]) -> list[BaseTrigger]:
     except ImportError as error:
         raise ConfigError(
             "a scheduler in front needs the package apscheduler. It is not installed.",
-            hint="pip install 'forecast[schedule]'",
+            hint="pip install -e '.[schedule]'",
         ) from error
     return [
         CronTrigger(hour=night.at.hour, minute=night.at.minute, timezone=night.zone)

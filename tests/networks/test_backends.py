@@ -56,7 +56,7 @@ def expected():
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_trains_the_same_networks(backend, expected):
     if find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed: pip install 'forecast[{backend}]'")
+        pytest.skip(f"{backend} is not installed: pip install -e '.[{backend}]'")
     # Other random numbers, the same task.
     assert _losses(KERAS_BACKEND=backend) == pytest.approx(expected, rel=0.02)
 

@@ -227,7 +227,7 @@ def test_tpe_tries_nothing_twice_and_goes_on(home):
 def test_tpe_without_optuna_says_what_to_install(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.setattr(searches, "find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install 'forecast\[tune\]'"):
+    with pytest.raises(ConfigError, match=r"pip install -e '.\[tune\]'"):
         run(home, search="tpe")
     assert len(run(home, search="grid").document["trials"]) == 5
 

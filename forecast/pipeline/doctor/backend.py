@@ -30,7 +30,7 @@ def backend(settings: Settings) -> Iterator[Finding]:
     if not gpus:
         missed = driver_present()
         told = "no GPU" + (", though this machine has an NVIDIA driver" if missed else "")
-        hint = "pip install 'forecast[gpu]'" if missed else None
+        hint = "pip install -e '.[gpu]'" if missed else None
         yield Finding("devices", WARN if missed else OK, f"{told}: networks train on the CPU", hint)
     for device in gpus:
         grows = {True: "memory grows as needed", False: "takes all memory at once", None: ""}

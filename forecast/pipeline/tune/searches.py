@@ -77,7 +77,7 @@ def check_search(kind: str, space: Space) -> None:
     if kind == "tpe" and find_spec("optuna") is None:
         raise ConfigError(
             "--search tpe needs the optuna package. It is not installed.",
-            hint="pip install 'forecast[tune]', or --search random",
+            hint="pip install -e '.[tune]', or --search random",
         )
 
 
