@@ -132,7 +132,7 @@ def search_settings(document: Mapping[str, Any]) -> Picture:
         f"{count(len(losses.done), 'trial')}"
     )
     words = ", ".join(setting_text(losses.best["settings"][name]) for name in names)
-    figure = style.new_figure(title, f"◆ the best: {shorten(words, 60)} · – median of a value")
+    figure = style.new_figure(title, f"loss [%] · ◆ the best: {shorten(words, 52)} · – median")
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
     grid = figure.add_gridspec(
@@ -141,9 +141,7 @@ def search_settings(document: Mapping[str, Any]) -> Picture:
     for place, name in enumerate(names):
         axes = figure.add_subplot(grid[divmod(place, columns)])
         style.dress(axes, heading=name.replace("_", " "))
-        if place % columns == 0:
-            axes.set_ylabel("loss [%]", size=style.SMALL, color=MUTED)
-        else:
+        if place % columns:
             axes.tick_params(axis="y", labelleft=False)
         _by_value(axes, losses, name, document["space"][name])
     return Picture(
@@ -249,7 +247,8 @@ def _by_value(axes: Axes, losses: Losses, name: str, choices: Any) -> None:
         else:
             axes.xaxis.set_major_locator(mticker.MaxNLocator(nbins=4))
         axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
-        axes.margins(x=0.08)
+        # All that was searched, not only what was drawn; the settings as they are may lie outside.
+        axes.set_xlim(min(choices["from"], *at), max(choices["to"], *at))
     else:
         values = [setting_text(value) for value in choices]
         values += [text for value in said if (text := setting_text(value)) not in values]
