@@ -9,7 +9,7 @@ import pandas as pd
 
 from forecast.evaluation.class_scores import CLASS_LOSSES, CLASS_REFERENCE, class_samples
 from forecast.evaluation.class_verdict import class_sentences
-from forecast.evaluation.pooled import COUNT, PooledScores, beside
+from forecast.evaluation.pooled import COUNT, PooledScores, beside, means_by_day
 from forecast.evaluation.verdict import outcome
 
 
@@ -49,12 +49,7 @@ def pooled_class_scores(days: pd.DataFrame, *, model: str, step: int, tickers: i
     Raises:
         ValueError: if the model is not among those pooled.
     """
-    names = list(dict.fromkeys(days.columns.get_level_values(0)))
-    if model not in names:
-        raise ValueError(f"the model must be one of {', '.join(names)}. Received {model!r}.")
-    forecasts = int(days[CLASS_REFERENCE, COUNT].sum())
-    scaled = days.to_numpy() * (len(days) / forecasts)
-    means: dict[Any, np.ndarray] = dict(zip(list(days.columns), scaled.T, strict=True))
+    names, forecasts, means = means_by_day(days, model=model)
     rows: dict[str, dict[str, Any]] = {
         name: {
             "model": name,

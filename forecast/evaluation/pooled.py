@@ -102,6 +102,28 @@ def pool(parts: Iterable[pd.DataFrame]) -> pd.DataFrame:
     return total.sort_index()
 
 
+def means_by_day(days: pd.DataFrame, *, model: str) -> tuple[list[str], int, dict[Any, np.ndarray]]:
+    """The models, how many forecasts each made, and each sum a day in units of a forecast's mean.
+
+    Args:
+        days: As `pool` gave it.
+        model: One of the models.
+
+    Returns:
+        Of (model, sum) an array whose mean over the days is the mean over the forecasts, (days,).
+
+    Raises:
+        ValueError: if the model is not among those pooled.
+    """
+    names = list(dict.fromkeys(days.columns.get_level_values(0)))
+    if model not in names:
+        raise ValueError(f"the model must be one of {', '.join(names)}. Received {model!r}.")
+    # All models forecast the same origins.
+    forecasts = int(days[model, COUNT].sum())
+    scaled = days.to_numpy() * (len(days) / forecasts)
+    return names, forecasts, dict(zip(list(days.columns), scaled.T, strict=True))
+
+
 def pooled_scores(days: pd.DataFrame, *, model: str, step: int, tickers: int) -> PooledScores:
     """Scores, tests and verdict over all tickers, each forecast with the same weight.
 
@@ -117,13 +139,7 @@ def pooled_scores(days: pd.DataFrame, *, model: str, step: int, tickers: int) ->
     Raises:
         ValueError: if the model is not among those pooled.
     """
-    names = list(dict.fromkeys(days.columns.get_level_values(0)))
-    if model not in names:
-        raise ValueError(f"the model must be one of {', '.join(names)}. Received {model!r}.")
-    forecasts = int(days[PRICE_REFERENCE, COUNT].sum())
-    # Scaled so that the mean over the days is the mean over the forecasts.
-    scaled = days.to_numpy() * (len(days) / forecasts)
-    means: dict[Any, np.ndarray] = dict(zip(list(days.columns), scaled.T, strict=True))
+    names, forecasts, means = means_by_day(days, model=model)
     present = [name for name in SPREAD_REFERENCES if name in names]
     spread = min(present, key=lambda name: float(means[name, "pinball"].mean()), default=None)
     rows = []
