@@ -282,6 +282,7 @@ def _dots(axes: Axes, x: Any, y: Any, colour: str, marker: str, *, size: float =
         markeredgecolor=colour,
         markeredgewidth=1.2,
         zorder=3,
+        clip_on=False,
     )
 
 
