@@ -14,7 +14,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from forecast.errors import ForecastError
 from forecast.nightly.jobs import Job
@@ -53,14 +55,14 @@ def pool(jobs: Iterable[Job], *, workers: int, scratch: Path, pause: Pause) -> I
         pause: When it says so the workers are ended; what they had begun is lost.
     """
     waiting = iter(jobs)
-    with _environment({**ONE_THREAD, "TMPDIR": str(scratch)}):
-        suspects = yield from _until_one_dies(waiting, workers=workers, pause=pause)
-        while suspects:
-            # Any of them may have brought it down: each gets a process to itself, once.
-            for suspect in suspects:
-                for job in (yield from _until_one_dies(iter([suspect]), workers=1, pause=pause)):
-                    yield failed(job, died(job.ticker, "it was ended twice"))
-            suspects = yield from _until_one_dies(waiting, workers=workers, pause=pause)
+    until_one_dies = partial(_until_one_dies, scratch=scratch, pause=pause)
+    suspects = yield from until_one_dies(waiting, workers=workers)
+    while suspects:
+        # Any of them may have brought it down: each gets a process to itself, once.
+        for suspect in suspects:
+            for job in (yield from until_one_dies(iter([suspect]), workers=1)):
+                yield failed(job, died(job.ticker, "it was ended twice"))
+        suspects = yield from until_one_dies(waiting, workers=workers)
 
 
 def died(ticker: str, how: str) -> ForecastError:
@@ -73,9 +75,20 @@ def died(ticker: str, how: str) -> ForecastError:
 
 
 def _until_one_dies(
-    jobs: Iterator[Job], *, workers: int, pause: Pause
+    jobs: Iterator[Job], *, workers: int, scratch: Path, pause: Pause
 ) -> Generator[Outcome, None, list[Job]]:
     """Outcomes until there are no more jobs; if a worker dies, returns the jobs at work then."""
+    # A folder to each round of workers: one that is ended leaves its files behind.
+    with (
+        TemporaryDirectory(dir=scratch) as folder,
+        _environment({**ONE_THREAD, "TMPDIR": folder}),
+    ):
+        return (yield from _round(jobs, workers=workers, pause=pause))
+
+
+def _round(
+    jobs: Iterator[Job], *, workers: int, pause: Pause
+) -> Generator[Outcome, None, list[Job]]:
     others = set(multiprocessing.active_children())
     executor = ProcessPoolExecutor(
         workers,
