@@ -53,9 +53,13 @@ def check_ticker(ticker: str) -> str:
     """
     upper = ticker.strip().upper()
     if not _TICKER.fullmatch(upper) or ".." in upper:
+        several = re.split(r"[\s,;]+", upper.strip(" ,;"))
+        listed = len(several) > 1 and all(_TICKER.fullmatch(one) for one in several)
         raise UnknownTicker(
             f"a ticker must be 1 to 20 of A-Z 0-9 . - = ^, without '..'. Received {ticker!r}.",
-            hint="forecast fetch AAPL",
+            hint=f"several tickers are separated by spaces: {' '.join(several)}"
+            if listed
+            else "forecast fetch AAPL",
         )
     return upper
 

@@ -58,7 +58,7 @@ class Rules:
         Raises:
             MalformedData: if there is a `reject` among the findings.
         """
-        exchange = settle_exchange(history, self.exchange)
+        exchange = settle_exchange(history, self.exchange, self.now)
         calendar = calendar_name(exchange) or WEEKDAYS
         quotes = history.quotes[QUOTE_COLUMNS].astype("float64")
         quotes.index = pd.DatetimeIndex(quotes.index, name="session").as_unit("us")
@@ -69,12 +69,19 @@ class Rules:
         return replace(history, quotes=quotes, exchange=exchange), findings
 
 
-def settle_exchange(history: History, override: str | None) -> str:
-    """The exchange whose sessions the history keeps: the override, the source's, or inferred."""
+def settle_exchange(history: History, override: str | None, now: pd.Timestamp) -> str:
+    """The exchange whose sessions the history keeps: the override, the source's, or inferred.
+
+    Args:
+        history: As the source brought it, unchecked.
+        override: Of the settings, or None.
+        now: tz-aware; a session after it, such as a mistyped year, tells of no calendar.
+    """
     for exchange in (override, history.exchange):
         if exchange is not None and calendar_name(exchange) is not None:
             return exchange
     sessions = pd.DatetimeIndex(history.quotes.index).unique().sort_values()
+    sessions = sessions[sessions <= now.tz_convert("UTC").tz_localize(None) + pd.Timedelta(days=1)]
     return infer_calendar(sessions) if len(sessions) else WEEKDAYS
 
 

@@ -66,6 +66,11 @@ def same(found, expected):
 
 
 class TestFiles:
+    @pytest.mark.parametrize("word", ["AAPL,MSFT", "aapl, msft", "AAPL;MSFT,", "AAPL MSFT"])
+    def test_a_list_with_commas_says_how_several_tickers_are_given(self, data, word):
+        with pytest.raises(UnknownTicker, match="separated by spaces: AAPL MSFT"):
+            fetch_one(word, data=data, source="sample")
+
     def test_the_sample(self, data):
         fetched = fetch_one("aapl", data=data, source="sample")
         assert (fetched.ticker, fetched.status, fetched.source) == ("AAPL", "updated", "sample")
@@ -107,6 +112,18 @@ class TestFiles:
         assert [one.history.exchange for one in results] == ["XNYS", "every_day", "weekdays"]
         override = fetch_one("PLAIN", data=data, source=f"csv:{folder}", exchange="LSE")
         assert override.history.exchange == "LSE"
+
+    @pytest.mark.parametrize("year", [2206, 3026, 9999])
+    def test_a_mistyped_year_is_dropped_and_tells_of_no_calendar(self, data, folder, year):
+        quotes = made_up(SESSIONS[:600])
+        last = pd.DatetimeIndex([pd.Timestamp(year, 1, 5)], name="session")
+        write(folder, pd.concat([quotes, quotes.tail(1).set_axis(last)]))
+        fetched = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert fetched.history.exchange == "XNYS"
+        assert [(one.kind, one.sessions) for one in fetched.findings] == [
+            ("future", [f"{year}-01-05"])
+        ]
+        same(fetched.history.quotes, quotes)
 
     def test_a_session_that_still_runs_is_taken_once_it_is_over(self, data, folder):
         write(folder, made_up(SESSIONS[:300]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +15,18 @@ from forecast.files import inside
 from forecast.market.bars import PRICE_COLUMNS, QUOTE_COLUMNS, History, check_ticker
 
 _REQUIRED = ["date", *PRICE_COLUMNS, "volume"]
+# Spellings that downloads use, without their spaces, dots and underscores.
+_SPELLINGS = {"adjclose": "adj_close", "adjustedclose": "adj_close", "stocksplits": "splits"}
+_ZONE = re.compile(r"(?<=:\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)\s*$")
+_UNREADABLE = (
+    pd.errors.ParserError,
+    pd.errors.EmptyDataError,
+    UnicodeDecodeError,
+    OSError,
+    # What gzip raises for a file that was cut, and for one whose bytes were changed.
+    EOFError,
+    zlib.error,
+)
 
 
 def fetch(
@@ -21,7 +35,9 @@ def fetch(
     """The history in `folder/TICKER.csv[.gz]`.
 
     Columns in any order and case: Date, Open, High, Low, Close, Volume, and optionally
-    Adj Close, Dividends, Stock Splits. Without Adj Close the prices count as adjusted.
+    Adj Close (also Adjusted Close, with or without spaces, dots and underscores), Dividends,
+    Stock Splits. Without Adj Close the prices count as adjusted. A date with a time and its
+    zone is the date there.
 
     Args:
         ticker: Such as `AAPL`.
@@ -62,20 +78,23 @@ def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
         MalformedData: if the file is empty, lacks a column, or holds text where a number belongs.
     """
     try:
-        # Read as text first: pandas would otherwise turn a whole column to text in silence.
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, OSError) as error:
+        # Read as text first: pandas would otherwise turn a whole column to text in silence, rename
+        # a column that appears twice, and take the first one for row names where rows are longer.
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, header=None)
+    except _UNREADABLE as error:
         raise MalformedData(
-            f"{ticker}: {path} must be a CSV table. Reading it failed: {error}.",
+            f"{ticker}: {path} must be a CSV table. Reading it failed: {str(error).strip()}.",
             hint=f"head {path}",
         ) from error
-    table.columns = [name.strip().lower().replace(" ", "_") for name in table.columns]
+    header = [name.strip() for name in table.iloc[0]]
+    table = table.iloc[1:].reset_index(drop=True).set_axis([_name(one) for one in header], axis=1)
     missing = [name for name in _REQUIRED if name not in table.columns]
     if missing:
         raise MalformedData(
             f"{ticker}: {path} must have the columns Date, Open, High, Low, Close, Volume. "
-            f"Missing: {', '.join(name.capitalize() for name in missing)}.",
-            hint="rename or add the missing columns in the file",
+            f"Missing: {', '.join(name.capitalize() for name in missing)}. "
+            f"The first line: {', '.join(header)[:100]!r}.",
+            hint="separate the columns by commas, and rename or add what is missing",
         )
     repeated = sorted(set(table.columns[table.columns.duplicated()]))
     if repeated:
@@ -83,11 +102,10 @@ def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
             f"{ticker}: each column of {path} must appear once. Repeated: {', '.join(repeated)}.",
             hint="remove one of them",
         )
-    table = table.rename(columns={"stock_splits": "splits"})
-    sessions = pd.to_datetime(table["date"], format="ISO8601", errors="coerce")
+    # The date is the exchange's own; a zone behind it, which differs in summer, moves none.
+    days = table["date"].str.replace(_ZONE, "", regex=True)
+    sessions = pd.to_datetime(days, format="ISO8601", errors="coerce")
     _refuse(ticker, path, table["date"], sessions.isna(), "a date as YYYY-MM-DD")
-    if sessions.dt.tz is not None:
-        sessions = sessions.dt.tz_localize(None)
     # Yahoo's own downloads mark a day without trade so; the quality pass drops and reports it.
     blank = table.drop(columns="date").isin(["", "null"]).all(axis=1)
     quotes = pd.DataFrame(index=pd.DatetimeIndex(sessions.dt.normalize(), name="session"))
@@ -101,6 +119,11 @@ def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
         else:
             quotes[name] = 0.0
     return quotes
+
+
+def _name(column: str) -> str:
+    """A column's name as this program spells it."""
+    return _SPELLINGS.get(re.sub(r"[\s._]", "", column.lower()), column.lower())
 
 
 def _refuse(ticker: str, path: Path, column: pd.Series, bad: pd.Series, what: str) -> None:

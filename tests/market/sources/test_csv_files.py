@@ -1,0 +1,81 @@
+"""Files as people have them: other spellings, zones, cut archives. Each is read right or refused."""
+
+import gzip
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from forecast.errors import ForecastError, MalformedData
+from forecast.market.sources.csv_files import fetch
+
+HEADER = "Date,Open,High,Low,Close,Volume"
+ROWS = ["2024-01-02,10,12,9,11,100", "2024-07-01,11,13,10,12,200"]
+
+
+def written(folder: Path, text: str) -> pd.DataFrame:
+    (folder / "ACME.csv").write_text(text)
+    return fetch("ACME", folder=folder).quotes
+
+
+def table(header: str = HEADER, rows: list[str] = ROWS) -> str:
+    return "\n".join([header, *rows]) + "\n"
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        # yfinance's own to_csv: the zone's distance to UTC differs in summer.
+        ("2024-01-02 00:00:00-05:00", "2024-07-01 00:00:00-04:00"),
+        ("2024-01-02 00:00:00+00:00", "2024-07-01 00:00:00+01:00"),
+        ("2024-01-02T00:00:00Z", "2024-07-01T00:00:00Z"),
+        ("2024-01-02 16:00:00", "2024-07-01 16:00:00"),
+        ("2024-01-02 09:00:00.000+0900", "2024-07-01 09:00:00.000+0900"),
+    ],
+)
+def test_a_date_with_a_time_and_its_zone_is_the_date_there(tmp_path, stamps):
+    rows = [row.replace(row[:10], stamp) for row, stamp in zip(ROWS, stamps, strict=True)]
+    quotes = written(tmp_path, table(rows=rows))
+    assert [day.date() for day in quotes.index] == [date(2024, 1, 2), date(2024, 7, 1)]
+    assert quotes.index.tz is None
+    assert list(quotes["close"]) == [11, 12]
+
+
+@pytest.mark.parametrize(
+    "spelling", ["Adj Close", "adj_close", "Adj. Close", "AdjClose", "ADJUSTED CLOSE"]
+)
+def test_the_adjusted_close_is_known_in_each_spelling(tmp_path, spelling):
+    rows = [f"{row},{half}" for row, half in zip(ROWS, ("5.5", "6"), strict=True)]
+    quotes = written(tmp_path, table(f"{HEADER},{spelling}", rows))
+    assert list(quotes["adj_close"]) == [5.5, 6]
+    assert list(quotes["close"]) == [11, 12]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (table().replace(",", ";"), "Date;Open;High"),
+        (table(f"{HEADER},Close", [f"{row},1" for row in ROWS]), "Repeated: close"),
+        # Without care the first column would become the rows' names, and each price another one.
+        (table(rows=[f"{row}," for row in ROWS]), "Expected 6 fields in line 2"),
+    ],
+)
+def test_a_table_that_could_be_misread_is_refused(tmp_path, text, says):
+    with pytest.raises(MalformedData, match=says):
+        written(tmp_path, text)
+
+
+def test_no_cut_or_changed_archive_gives_anything_but_an_error_that_names_it(tmp_path):
+    whole = gzip.compress(table(rows=ROWS[:1] * 40).encode())
+    for place in range(len(whole)):
+        for damaged in (whole[:place], whole[:place] + bytes([whole[place] ^ 255])):
+            (tmp_path / "ACME.csv.gz").write_bytes(damaged)
+            try:
+                quotes = fetch("ACME", folder=tmp_path).quotes
+            except ForecastError as error:
+                assert "ACME.csv.gz" in str(error)
+            else:
+                # The header of an archive holds bytes that say nothing of its content.
+                assert place < 10
+                assert len(quotes) == 40
