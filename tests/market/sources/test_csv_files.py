@@ -1,4 +1,4 @@
-"""Files as people have them: other spellings, zones, cut archives. Each is read right or refused."""
+"""Files as people have them: other spellings, zones, cut archives: read right, or refused."""
 
 import gzip
 from datetime import date
