@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from collections.abc import Iterator
+
+import hypothesis
 import pandas as pd
 import pytest
 from simulated import random_walk
@@ -9,11 +14,38 @@ from simulated import random_walk
 from forecast.market.bars import derive_bars
 from forecast.market.sources import sample
 
+# The same examples every time, however slow the machine is and whatever it was shown before.
+hypothesis.settings.register_profile(
+    "same",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("same")
+
+# What the caller has set for the program, or for its way out, is not meant for these tests.
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+for _name in list(os.environ):
+    if _name.startswith("FORECAST_") or _name.lower() in _PROXIES:
+        del os.environ[_name]
+
 
 @pytest.fixture(scope="session")
 def aapl() -> pd.DataFrame:
     """Bars of AAPL from the sample: 3,270 sessions."""
     return derive_bars(sample.fetch("AAPL").quotes)
+
+
+@pytest.fixture
+def default_interrupt() -> Iterator[None]:
+    """Python's own handler of SIGINT, here and in processes started from here.
+
+    A suite that was started in the background inherits an ignored SIGINT, and hands it on.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -25,16 +24,13 @@ QUICK = ["--units=8", "--lookback=20", "--epochs=2"]
 
 
 def run(*arguments, home, cwd=None, **variables):
-    """A `forecast` process, without what the caller's environment may set."""
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("FORECAST_")
-    }
+    """A `forecast` process."""
     return subprocess.run(
         [sys.executable, "-m", "forecast", *arguments, "--home", str(home)],
         capture_output=True,
         text=True,
         cwd=cwd or home,
-        env=environment | variables,
+        env=os.environ | variables,
         check=False,
     )
 
@@ -330,19 +326,23 @@ def test_a_home_that_cannot_be_written_is_said_so(tmp_path, here):
     assert "--home" in error["hint"]
 
 
+@pytest.mark.usefixtures("default_interrupt")
 def test_an_interrupt_ends_with_130_and_leaves_no_half_run(tmp_path):
+    (tmp_path / "forecast.toml").write_text("epochs = 100000\npatience = 100000\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "forecast", "train", "AAPL", "--source=sample", "--home", tmp_path],
+        [
+            *(sys.executable, "-m", "forecast", "train", "AAPL", "--source=sample"),
+            *("--units=8", "--lookback=20", "--home", tmp_path),
+        ],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    said = ""
-    while "epoch" not in said:
-        said += process.stderr.readline()
-    time.sleep(0.2)
+    for line in process.stderr:
+        if "epoch" in line:
+            break
     process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=60)
+    _, rest = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Interrupted" in rest
     assert "Traceback" not in rest

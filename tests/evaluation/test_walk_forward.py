@@ -1,7 +1,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forecast.errors import NotEnoughBars
@@ -33,7 +33,6 @@ def test_rolling_folds_forget_as_much_as_they_learn():
     assert second.validation == range(658, 745)
 
 
-@settings(deadline=None)  # the first call imports scikit-learn
 @given(
     origins=st.integers(400, 4000),
     folds=st.integers(2, 10),

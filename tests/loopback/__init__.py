@@ -15,6 +15,6 @@ with its own certificate authority; `bars.py` makes bars up.
 
 from loopback.bars import made_up
 from loopback.tunnel import Tunnel
-from loopback.yahoo import Listing, LoopbackSession, Yahoo
+from loopback.yahoo import PATIENT, Listing, LoopbackSession, Yahoo
 
-__all__ = ["Listing", "LoopbackSession", "Tunnel", "Yahoo", "made_up"]
+__all__ = ["PATIENT", "Listing", "LoopbackSession", "Tunnel", "Yahoo", "made_up"]

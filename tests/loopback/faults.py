@@ -5,7 +5,6 @@ and leave the time zone look-up (`range=1d`) alone.
 """
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -34,14 +33,9 @@ def down(_: Answer) -> Answer:
     return Answer(200, b"<html>Will be right back... Thank you for your patience.</html>")
 
 
-def silent(seconds: float) -> Fault:
-    """No answer for so long."""
-
-    def wait(answer: Answer) -> Answer:
-        time.sleep(seconds)
-        return answer
-
-    return wait
+def silent(_: Answer) -> Answer:
+    """No answer, until who asked gives up."""
+    return Answer(0, None, silent=True)
 
 
 def cut(_: Answer) -> Answer:

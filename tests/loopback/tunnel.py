@@ -3,6 +3,8 @@
 import socket
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 from typing import Self
@@ -75,8 +77,9 @@ class Tunnel:
         return Handler
 
 
-def unused_port() -> int:
-    """A port on loopback where nobody listens."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port on loopback where nobody listens, kept from everybody else meanwhile."""
+    with socket.socket() as kept:
+        kept.bind(("127.0.0.1", 0))
+        yield int(kept.getsockname()[1])

@@ -13,19 +13,26 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 import pandas as pd
 
+from forecast.market.sources.yahoo import Patience
 from forecast.market.sources.yahoo_session import YahooSession
 
 CHART = "/v8/finance/chart/"
+PATIENT = Patience(connect=30.0, answer=30.0, total=300.0, tries=3, pause=0.01)
+"""Waits for an answer as long as a busy machine may take to give it, and hardly between tries."""
 
 
 @dataclass
 class Answer:
-    """What goes over the wire; `body` None cuts the connection, `part` sends only so much."""
+    """What goes over the wire; `body` None cuts the connection, `part` sends only so much.
+
+    `silent` keeps the connection open without a word, until it is closed from the other side.
+    """
 
     status: int
     body: bytes | None
     headers: dict[str, str] = field(default_factory=dict)
     part: float = 1.0
+    silent: bool = False
 
     @classmethod
     def of(cls, document: Any, status: int = 200) -> Self:
@@ -203,6 +210,8 @@ def _handler(yahoo: Yahoo) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             yahoo.requests.append(self.path)
             answer = yahoo.answer(self.path)
+            if answer.silent:
+                self.connection.recv(1)
             if answer.body is None:
                 self.close_connection = True
                 return
@@ -221,16 +230,21 @@ def _handler(yahoo: Yahoo) -> type[BaseHTTPRequestHandler]:
 
 
 class LoopbackSession(YahooSession):
-    """The program's session, pointed at the loopback for every address of Yahoo's."""
+    """The program's session, pointed at the loopback for every address of Yahoo's.
+
+    `sent` holds every address that was asked, whether or not the question arrived.
+    """
 
     def __init__(self, address: str, **options: Any) -> None:
         self._address = address
+        self.sent: list[str] = []
         super().__init__(**options)
 
     def alike(self, **options: Any) -> Self:
         return type(self)(self._address, **options)
 
     def send(self, method: str, url: str, **options: Any) -> Any:
+        self.sent.append(url)
         target = urlsplit(url)
         if target.hostname and target.hostname.endswith(".yahoo.com"):
             url = self._address + (target.path or "/")

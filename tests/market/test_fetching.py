@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from loopback import LoopbackSession, Yahoo, faults, made_up
+from loopback import PATIENT, LoopbackSession, Yahoo, faults, made_up
+from loopback.tunnel import closed_port
 from vendor import SESSIONS, Vendor
 
 from forecast.errors import (
@@ -24,10 +25,8 @@ from forecast.market.bars import check_bars, derive_bars
 from forecast.market.fetching import Failed, Fetched, fetch_many, fetch_one
 from forecast.market.sources import sample, yahoo
 from forecast.market.sources.throttle import Gate
-from forecast.market.sources.yahoo import Patience
 from forecast.market.store import Store
 
-HASTY = Patience(connect=0.5, answer=1.0, total=5.0, tries=2, pause=0.01)
 COLUMNS = {
     "open": "Open",
     "high": "High",
@@ -279,7 +278,7 @@ def online(monkeypatch):
 
         def reach(address):
             sessions.append(LoopbackSession(address))
-            ask = partial(whole, session=sessions[-1], gate=Gate(), patience=HASTY)
+            ask = partial(whole, session=sessions[-1], gate=Gate(), patience=PATIENT)
             monkeypatch.setattr(yahoo, "fetch", ask)
 
         reach(server.address)
@@ -289,10 +288,11 @@ def online(monkeypatch):
             session.close()
 
 
+@pytest.fixture
 def nowhere(online):
-    from loopback.tunnel import unused_port
-
-    online.reach(f"http://127.0.0.1:{unused_port()}")
+    """A function that points `online` where nobody listens."""
+    with closed_port() as port:
+        yield lambda: online.reach(f"http://127.0.0.1:{port}")
 
 
 class TestYahoo:
@@ -343,11 +343,11 @@ class TestYahoo:
         first_asked = pd.Timestamp(int(online.charts("AAPL")[-1]["period1"]), unit="s")
         assert first_asked.normalize() == SESSIONS[280]
 
-    def test_the_stored_bars_serve_while_yahoo_cannot_be_reached(self, data, online):
+    def test_the_stored_bars_serve_while_yahoo_cannot_be_reached(self, data, online, nowhere):
         vendor = Vendor()
         online.add("ACME", vendor.quotes())
         first = fetch_one("ACME", data=data, now=vendor.now)
-        nowhere(online)
+        nowhere()
         later = vendor.now + pd.Timedelta(days=7)
         served = fetch_one("ACME", data=data, now=later)
         assert (served.status, served.snapshot) == ("current", first.snapshot)
@@ -355,23 +355,23 @@ class TestYahoo:
         with pytest.raises(SourceUnavailable):
             fetch_one("ACME", data=data, source="yahoo", now=later)
 
-    def test_the_sample_serves_loudly_where_nothing_is_stored(self, data, online):
-        nowhere(online)
+    def test_the_sample_serves_loudly_where_nothing_is_stored(self, data, nowhere):
+        nowhere()
         served = fetch_one("AAPL", data=data)
         assert (served.source, served.last) == ("sample", "2013-03-01")
         assert "SAMPLE" in served.notice
 
-    def test_no_sample_no_store_no_yahoo(self, data, online):
-        nowhere(online)
+    def test_no_sample_no_store_no_yahoo(self, data, nowhere):
+        nowhere()
         with pytest.raises(SourceUnavailable) as caught:
             fetch_one("ACME", data=data)
         assert "--source sample" in caught.value.hint and "csv:DIR" in caught.value.hint
         assert stored(data) == {}
 
-    def test_bars_of_a_file_are_never_taken_for_yahoos(self, data, folder, online):
+    def test_bars_of_a_file_are_never_taken_for_yahoos(self, data, folder, nowhere):
         write(folder, made_up(300))
         fetch_one("ACME", data=data, source=f"csv:{folder}")
-        nowhere(online)
+        nowhere()
         with pytest.raises(SourceUnavailable):
             fetch_one("ACME", data=data)
 

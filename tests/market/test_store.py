@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback import made_up
 
@@ -56,7 +56,7 @@ def test_quotes_come_back_bit_for_bit(store):
     same(read(store, manifest), quotes)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50)
 @given(
     st.lists(st.lists(st.floats(allow_nan=False), min_size=8, max_size=8), min_size=1, max_size=20),
     st.dates(),

@@ -8,13 +8,7 @@ import pytest
 
 from forecast.networks.interrupt import kept_interrupt
 
-
-@pytest.fixture(autouse=True)
-def pythons_own_handler():
-    # A suite that was started in the background inherits an ignored SIGINT.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("default_interrupt")
 
 
 def test_an_interrupt_waits_for_the_safe_point():

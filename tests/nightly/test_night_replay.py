@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from homes import Home
-from loopback import LoopbackSession, Yahoo, faults, made_up
+from loopback import PATIENT, LoopbackSession, Yahoo, faults, made_up
 from market.vendor import Vendor
 
 from forecast.features.targets import LEVELS
@@ -19,7 +19,6 @@ from forecast.market.fetching import fetch_one
 from forecast.market.sessions import expected_sessions
 from forecast.market.sources import yahoo
 from forecast.market.sources.throttle import Gate
-from forecast.market.sources.yahoo import Patience
 from forecast.pipeline.predict import newest_forecast
 from forecast.registry import history, load_run
 
@@ -31,7 +30,6 @@ SPLIT, DIVIDENDS, LAST_OF_GONE = BEGIN + 80, (BEGIN + 30, BEGIN + 95, BEGIN + 16
 TICKERS = ("AAA", "BBB", "GONE")
 # Sessions on whose evening nothing, or one ticker, can be had; and until when.
 FIRST_TRY, ONE_TICKER, ALL_NIGHT = BEGIN + 40, BEGIN + 90, BEGIN + 140
-HASTY = Patience(connect=0.5, answer=1.0, total=10.0, tries=2, pause=0.01)
 LEFT_OUT = ["2023-11-23", "2023-12-25", "2024-01-01", "2024-03-29", "2024-07-04"]
 HALF_DAYS = ["2023-11-24", "2024-07-03"]
 
@@ -40,7 +38,7 @@ HALF_DAYS = ["2023-11-24", "2024-07-03"]
 def server(monkeypatch):
     whole = yahoo.fetch
     with Yahoo() as server, LoopbackSession(server.address) as session:
-        ask = partial(whole, session=session, gate=Gate(), patience=HASTY)
+        ask = partial(whole, session=session, gate=Gate(), patience=PATIENT)
         monkeypatch.setattr(yahoo, "fetch", ask)
         yield server
 

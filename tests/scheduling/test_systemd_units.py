@@ -103,7 +103,7 @@ USER_INSTANCE = """
 mount -t tmpfs none /run && mkdir -p /run/systemd/system /run/user && chmod 700 /run/user
 export XDG_RUNTIME_DIR=/run/user
 /lib/systemd/systemd --user --log-target=null & manager=$!
-for _ in $(seq 100); do systemctl --user show-environment >/dev/null 2>&1 && break; sleep 0.1; done
+for _ in $(seq 600); do systemctl --user show-environment >/dev/null 2>&1 && break; sleep 0.1; done
 systemctl --user show-environment >/dev/null || exit 77
 timers() { systemctl --user list-timers --all --no-legend --no-pager 'forecast-*'; }
 forecast() { "$PYTHON" -m forecast "$@" --home "$FOLDER" --quiet; }
@@ -116,7 +116,7 @@ sed -i -e 's|^ExecStart=.*|ExecStart=/bin/sh -c "echo >>$FOLDER/tries; exit 75"|
 sed -i 's|^ExecStart=.*|ExecStart=/bin/sh -c "echo >>$FOLDER/alerts"|' "$units"/*failed.service
 systemctl --user daemon-reload
 systemctl --user start --no-block "$(cd "$units" && echo *york.service)"
-for _ in $(seq 100); do [ -f "$FOLDER/alerts" ] && break; sleep 0.1; done
+for _ in $(seq 600); do [ -s "$FOLDER/alerts" ] && break; sleep 0.1; done
 echo "tries: $(wc -l <"$FOLDER/tries")"
 echo "alerts: $(wc -l <"$FOLDER/alerts")"
 forecast schedule --remove && echo "third: $(timers)."
@@ -142,6 +142,7 @@ def test_installing_failing_and_removing_with_a_real_systemd(tmp_path):
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(user),
+            "TZ": "UTC",
             "PYTHON": sys.executable,
             "FOLDER": str(home),
         },

@@ -1,18 +1,16 @@
-"""A Yahoo on loopback and a hasty `fetch` that asks it."""
+"""A Yahoo on loopback and a `fetch` that asks it."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from loopback import LoopbackSession, Yahoo
+from loopback import PATIENT, LoopbackSession, Yahoo
 
 from forecast.market.bars import History
 from forecast.market.sources.throttle import Gate
-from forecast.market.sources.yahoo import Patience, fetch
+from forecast.market.sources.yahoo import fetch
 
 Ask = Callable[..., History | None]
-
-HASTY = Patience(connect=0.5, answer=1.0, total=10.0, tries=3, pause=0.01)
 
 
 @pytest.fixture
@@ -29,6 +27,6 @@ def ask(yahoo: Yahoo, tmp_path: Path) -> Iterator[Ask]:
 
         def fetch_here(ticker: str, *range_: object, **options: object) -> History | None:
             known = {"cache": tmp_path / "cache", "session": session, "gate": gate}
-            return fetch(ticker, *range_, **{"patience": HASTY, **known, **options})
+            return fetch(ticker, *range_, **{"patience": PATIENT, **known, **options})
 
         yield fetch_here

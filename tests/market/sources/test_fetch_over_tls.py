@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from loopback import Tunnel, Yahoo, faults, made_up
-from loopback.tunnel import unused_port
+from loopback.tunnel import closed_port
 
 from forecast.market.fetching import fetch_one
 from forecast.market.sessions import expected_sessions, last_completed
@@ -247,10 +247,15 @@ def test_a_yahoo_out_of_reach_leaves_the_store_and_the_sample(tmp_path: Path) ->
         variables = tunnel.environment(tmp_path)
         yahoo.add("KEPT", _recent("NMS").iloc[:-1])
         well = forecast_fetch(["KEPT"], home=home, variables=variables, yahoo=yahoo)
-        variables["HTTPS_PROXY"] = f"http://127.0.0.1:{unused_port()}"
-        ill = forecast_fetch(
-            ["KEPT", "AAPL", "NEVER"], home=home, variables=variables, yahoo=yahoo, source="auto"
-        )
+        with closed_port() as port:
+            variables["HTTPS_PROXY"] = f"http://127.0.0.1:{port}"
+            ill = forecast_fetch(
+                ["KEPT", "AAPL", "NEVER"],
+                home=home,
+                variables=variables,
+                yahoo=yahoo,
+                source="auto",
+            )
     assert ill.code == 1
     assert ill.tickers["KEPT"]["snapshot"] == well.tickers["KEPT"]["snapshot"]
     assert ill.tickers["AAPL"]["source"] == "sample"

@@ -2,18 +2,21 @@
 
 import socket
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from loopback import LoopbackSession, Yahoo, faults, made_up
-from loopback.tunnel import unused_port
+from loopback import PATIENT, LoopbackSession, Yahoo, faults, made_up
+from loopback.tunnel import closed_port
 
 from forecast.errors import MalformedData, RateLimited, SourceUnavailable, UnknownTicker
+from forecast.market.sources import yahoo_session
 from forecast.market.sources.throttle import Circuit, Gate
 from forecast.market.sources.yahoo import Patience
 
-HASTY = Patience(connect=0.2, answer=0.1, total=5.0, tries=3, pause=0.01)
+HASTY = replace(PATIENT, connect=0.2, answer=0.1)
+"""For those that wait in vain; whoever is answered could miss it on a busy machine."""
 
 # fault, error, a word of its message, how often the ticker is asked for
 FOR_EVER = {
@@ -24,7 +27,6 @@ FOR_EVER = {
     # yfinance asks once more with another crumb.
     "403": (faults.broken(403), SourceUnavailable, "403", 3 * 2),
     "down": (faults.down, SourceUnavailable, "right back", 3),
-    "no answer": (faults.silent(0.5), SourceUnavailable, "in time", 3),
     # curl asks once more over a fresh connection when one that it kept open turns out dead.
     "cut": (faults.cut, SourceUnavailable, "no connection", 3 * 2),
     "cut short": (faults.cut_short, SourceUnavailable, "broke", 3),
@@ -48,7 +50,7 @@ def test_a_fault_for_ever_is_named(yahoo: Yahoo, ask, name: str) -> None:
     yahoo.add("AAPL", made_up(30))
     yahoo.inject("AAPL", fault)
     with pytest.raises(error, match=rf"AAPL: .*{word}") as caught:
-        ask("AAPL", patience=HASTY)
+        ask("AAPL")
     assert type(caught.value) is error
     assert caught.value.hint
     assert len(yahoo.charts("AAPL")) == asked
@@ -63,10 +65,36 @@ def test_it_recovers_by_itself(yahoo: Yahoo, ask, name: str) -> None:
     assert received.to_numpy().tobytes() == quotes.to_numpy().tobytes()
 
 
+def reached() -> Gate:
+    gate = Gate()
+    gate.reached = True
+    return gate
+
+
+def test_no_answer_is_given_up_and_asked_for_again(yahoo: Yahoo, ask) -> None:
+    yahoo.inject("AAPL", faults.silent)
+    with (
+        LoopbackSession(yahoo.address) as session,
+        pytest.raises(SourceUnavailable, match=r"AAPL: .*in time") as caught,
+    ):
+        ask("AAPL", session=session, gate=reached(), patience=HASTY)
+    assert caught.value.hint
+    # What was sent: a question may arrive after it was given up.
+    assert sum("/chart/AAPL" in address for address in session.sent) == HASTY.tries
+
+
+def test_it_recovers_by_itself_from_no_answer(yahoo: Yahoo, ask) -> None:
+    quotes = made_up(30)
+    yahoo.add("AAPL", quotes)
+    yahoo.inject("AAPL", faults.silent, times=1)
+    received = ask("AAPL", gate=reached(), patience=replace(HASTY, tries=1000)).quotes
+    assert received.to_numpy().tobytes() == quotes.to_numpy().tobytes()
+
+
 def test_429_twice_is_waited_out(yahoo: Yahoo, ask) -> None:
     yahoo.add("AAPL", made_up(30))
     yahoo.inject("AAPL", faults.too_many_requests(), times=2)
-    assert len(ask("AAPL", patience=HASTY).quotes) == 30
+    assert len(ask("AAPL").quotes) == 30
 
 
 @pytest.mark.parametrize("fault", [faults.too_many_requests("1"), faults.broken(503, "1")])
@@ -78,7 +106,7 @@ def test_retry_after_is_respected(yahoo: Yahoo, ask, monkeypatch, fault) -> None
     monkeypatch.setattr(
         yahoo, "answer", lambda path: (moments.append(time.monotonic()), answer(path))[1]
     )
-    ask("AAPL", patience=HASTY)
+    ask("AAPL")
     assert max(later - earlier for earlier, later in pairwise(moments)) >= 1.0
 
 
@@ -86,12 +114,12 @@ def test_retry_after_is_respected(yahoo: Yahoo, ask, monkeypatch, fault) -> None
 def test_a_longer_retry_after_than_the_patience_is_told_at_once(yahoo: Yahoo, ask, after) -> None:
     yahoo.inject("AAPL", faults.too_many_requests(after))
     with pytest.raises(RateLimited, match=r"asked again in \d{3,} s"):
-        ask("AAPL", patience=HASTY)
+        ask("AAPL", patience=replace(PATIENT, total=60.0))
     assert len(yahoo.charts("AAPL")) == 1
 
 
 def test_the_ticker_is_given_up_at_its_deadline(yahoo: Yahoo, ask) -> None:
-    yahoo.inject("AAPL", faults.silent(0.5))
+    yahoo.inject("AAPL", faults.silent)
     patience = Patience(connect=0.2, answer=0.2, total=0.5, tries=100, pause=0.01)
     with pytest.raises(SourceUnavailable, match="in time"):
         ask("AAPL", patience=patience)
@@ -170,14 +198,16 @@ COOKIE_FAULTS = {
     "refused": faults.too_many_requests(),
     "broken": faults.broken(),
     "HTML": faults.html,
-    "no answer": faults.silent(2.0),
+    "no answer": faults.silent,
     "cut": faults.cut,
 }
 
 
 @pytest.mark.parametrize("name", COOKIE_FAULTS)
 @pytest.mark.parametrize("which", ["cookie", "crumb"])
-def test_bars_need_neither_cookie_nor_crumb(yahoo: Yahoo, ask, which: str, name: str) -> None:
+def test_bars_need_neither_cookie_nor_crumb(yahoo: Yahoo, ask, monkeypatch, which, name) -> None:
+    if name == "no answer":
+        monkeypatch.setattr(yahoo_session, "_EXTRA_TIMEOUT", 0.1)
     yahoo.add("AAPL", made_up(30))
     yahoo.inject(which, COOKIE_FAULTS[name])
     assert len(ask("AAPL").quotes) == 30
@@ -228,7 +258,7 @@ def test_unknown_and_malformed_tickers_open_no_circuit(yahoo: Yahoo, ask) -> Non
 
 def test_a_closed_door_is_knocked_at_once(yahoo: Yahoo, ask) -> None:
     gate = Gate()
-    with LoopbackSession(f"http://127.0.0.1:{unused_port()}") as session:
+    with closed_port() as port, LoopbackSession(f"http://127.0.0.1:{port}") as session:
         for ticker in ("AAPL", "IBM"):
             with pytest.raises(SourceUnavailable, match=rf"{ticker}: .*no connection"):
                 ask(ticker, session=session, gate=gate)
