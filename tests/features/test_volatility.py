@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from simulated import random_walk
 
-from forecast.features.volatility import VolatilityUnit, fit_unit
+from forecast.features.volatility import VolatilityUnit, fit_unit, session_volatility
 
 
 def test_the_unit_is_a_regression_by_hand():
     bars = random_walk(30, seed=1)
-    weights = [-1.0, 0.5, 0.25, 0.25, 0.01, 0.02, 0.03, -0.04, -0.05, -0.06, 0.07, 0.08]
+    weights = [-1.0, 0.5, 0.25, 0.25, 0.01, 0.02, 0.03, -0.04, -0.05, -0.06, 0.07, 0.08, 0.09]
     values = VolatilityUnit(floor=1e-4, weights=weights).at(bars)
     before = bars["close"].shift(1).fillna(bars["close"])
     true_range = np.log(np.maximum(bars["high"], before) / np.minimum(bars["low"], before))
@@ -21,6 +21,9 @@ def test_the_unit_is_a_regression_by_hand():
         np.clip((closes[-1] - closes[-1 - span]) / (month * np.sqrt(span)), -4, 4)
         for span in (1, 5, 22)
     ]
+    ranges = np.log(bars["high"] / bars["low"]).to_numpy()
+    bodies = np.log(bars["close"] / bars["open"]).to_numpy()
+    days = np.log(np.sqrt(0.5 * ranges**2 - (2 * np.log(2) - 1) * bodies**2))
     inputs = [
         1.0,
         *(logs[-span:].mean() for span in (1, 5, 22)),
@@ -28,10 +31,20 @@ def test_the_unit_is_a_regression_by_hand():
         *(min(move, 0.0) for move in moves),
         np.clip(volume[-1] - volume[-22:].mean(), -3, 3),
         volume[-5:].mean() - volume[-22:].mean(),
+        np.average(days[-22:], weights=0.75 ** np.arange(22)[::-1]),
     ]
     np.testing.assert_allclose(values.iloc[-1], np.exp(np.dot(weights, inputs)))
     assert values.iloc[:21].isna().all()
     assert values.iloc[21:].notna().all()
+
+
+def test_a_session_s_volatility_without_the_night():
+    bars = pd.DataFrame(
+        {"open": [100.0, 100.0], "high": [102.0, 101.0], "low": [99.0, 101.0], "close": [101.0] * 2}
+    )
+    expected = 0.5 * np.log(102 / 99) ** 2 - (2 * np.log(2) - 1) * np.log(1.01) ** 2
+    # The second session opened outside its range, as bad data can have it.
+    np.testing.assert_allclose(session_volatility(bars, floor=1e-3), [np.sqrt(expected), 1e-3])
 
 
 def test_a_unit_of_another_version_is_refused():
