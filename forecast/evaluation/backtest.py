@@ -9,23 +9,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from forecast.evaluation.positions import BUY_AND_HOLD, RULES, Positions, price_positions
 from forecast.evaluation.sharpe import deflated_sharpe, sharpe, sharpe_intervals
 
 TRADES = ("open", "close")
-TARGET_VOLATILITY = 0.15
-"""A year; what the volatility-scaled rules aim at."""
-LARGEST_POSITION = 1.5
-BUY_AND_HOLD = "buy_and_hold"
-
-# The 10 and 90 % quantiles of a normal distribution lie this many deviations apart.
-_WIDTH_80 = 2 * NormalDist().inv_cdf(0.9)
-_NARROWEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -50,17 +42,25 @@ class Backtest:
 
 
 def backtest(
-    forecasts: pd.DataFrame, bars: pd.DataFrame, *, model: str, trade: str, cost: float
+    forecasts: pd.DataFrame,
+    bars: pd.DataFrame,
+    *,
+    model: str,
+    trade: str,
+    cost: float,
+    positions: Positions = price_positions,
 ) -> Backtest:
     """Trade on a model's forecasts of the next session, beside buy-and-hold and momentum.
 
     Args:
-        forecasts: Forecast frame of one ticker; all origins out of sample, following each other
-            session by session. Only step 1 is used: positions are decided anew every session.
+        forecasts: Of one ticker, a forecast frame or class forecasts; all origins out of sample,
+            following each other session by session. Only step 1 is used: positions are decided
+            anew every session.
         bars: Bars of the ticker; `open` and `close` as adjusted.
         model: Whose forecasts.
         trade: One of `TRADES`, see above.
         cost: Basis points of the amount traded.
+        positions: The rules: `price_positions`, or `class_positions` of class forecasts.
 
     Raises:
         ValueError: if the origins are not consecutive sessions of the bars.
@@ -83,36 +83,6 @@ def backtest(
     )
     table, trials = _table(paths, a_year)
     return Backtest(paths, table, a_year, trials, _text(table, trials, cost=cost, trade=trade))
-
-
-def positions(own: pd.DataFrame, close: pd.Series, *, a_year: float) -> dict[str, np.ndarray]:
-    """Each rule's position at every origin, as a share of the capital, from -1.5 to 1.5.
-
-    Args:
-        own: One model's forecasts of step 1.
-        close: Adjusted close, with every origin and the session before it.
-        a_year: Sessions a year.
-
-    Returns:
-        `sign`: long where the point forecast is above the close, short where it is below.
-        `sign_scaled`: the same, times target volatility over predicted volatility, capped.
-        `long_scaled`: always long, scaled so. `momentum`: sign of the last session's return.
-        `buy_and_hold`: 1. The predicted volatility is that of a normal distribution with the
-        forecast's 80 % band.
-    """
-    at = close.loc[own["origin"]].to_numpy()
-    sign = np.sign(own["predicted"].to_numpy() - at)
-    width = np.log(own["p90"].to_numpy() / own["p10"].to_numpy()) / _WIDTH_80
-    yearly = np.maximum(width, _NARROWEST) * math.sqrt(a_year)
-    size = np.minimum(TARGET_VOLATILITY / yearly, LARGEST_POSITION)
-    last = np.sign(close.diff()).loc[own["origin"]].fillna(0.0).to_numpy()
-    return {
-        "sign": sign,
-        "sign_scaled": sign * size,
-        "long_scaled": size,
-        "momentum": last,
-        BUY_AND_HOLD: np.ones(len(at)),
-    }
 
 
 def returns_held(
@@ -260,11 +230,15 @@ def _text(table: pd.DataFrame, trials: int, *, cost: float, trade: str) -> str:
         f"{_percent(held['annual_return'])} a year (Sharpe ratio {_ratio(held['sharpe'])}, deepest "
         f"fall {_percent(held['max_drawdown'])})."
     )
-    for name, rule in (("sign", "the sign of the forecast"), ("long_scaled", "its spread alone")):
+    for name, rule in RULES.items():
+        if name not in rows:
+            continue
         own = rows[name]
         low, high = own["sharpe_excess_low"], own["sharpe_excess_high"]
         compared = (
-            "which is more than chance would give"
+            "as it was never anything else"
+            if low == high == 0
+            else "which is more than chance would give"
             if low > 0
             else "which is worse than chance would give"
             if high < 0

@@ -129,23 +129,40 @@ def class_scores_by_year(frame: pd.DataFrame, *, model: str, step: int) -> pd.Da
     Returns:
         Columns `year`, `origins`, `accuracy`, `log_loss`, `skill_log_loss`, `skill_error`.
     """
+    part = frame[(frame["step"] == step) & frame["model"].isin([model, CLASS_REFERENCE])]
+    table = class_scores_by(part, part["session"].dt.year.rename("year"))
+    own = table[table["model"] == model].reset_index(drop=True)
+    return own[["year", "origins", "accuracy", "log_loss", "skill_log_loss", "skill_error"]]
+
+
+def class_scores_by(frame: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    """Metrics, skills and tests of every model and step within each group of origins.
+
+    Args:
+        frame: As `class_score_table`.
+        groups: The group of each row of the frame; its name becomes a column.
+
+    Returns:
+        Columns of the groups' name, `model`, `step`, `origins`, those of `CLASS_METRICS`, and for
+        the log loss and the share of wrong calls beside `majority` `skill_…` and `dm_p_…`.
+    """
     rows = []
-    part = frame[frame["step"] == step]
-    for year, own in part.groupby(part["session"].dt.year):
-        samples = dict(class_samples(own)).get(step)
-        if samples is None:
-            continue
-        sample, base = samples[model], samples[CLASS_REFERENCE]
-        rows.append(
-            {
-                "year": int(str(year)),
-                "origins": len(sample.origins),
-                "accuracy": CLASS_METRICS["accuracy"](sample.outcomes),
-                "log_loss": CLASS_METRICS["log_loss"](sample.outcomes),
-                "skill_log_loss": skill(sample.log_loss, base.log_loss),
-                "skill_error": skill(sample.error, base.error),
-            }
-        )
+    for group, part in frame.groupby(groups):
+        for step, samples in class_samples(part):
+            base = samples[CLASS_REFERENCE]
+            for name, sample in samples.items():
+                row: dict[str, object] = {
+                    str(groups.name): group,
+                    "model": name,
+                    "step": step,
+                    "origins": len(sample.origins),
+                    **{key: metric(sample.outcomes) for key, metric in CLASS_METRICS.items()},
+                }
+                for loss in CLASS_LOSSES:
+                    own, other = getattr(sample, loss), getattr(base, loss)
+                    row[f"skill_{loss}"] = skill(own, other)
+                    row[f"dm_p_{loss}"] = diebold_mariano(own, other, step=step)
+                rows.append(row)
     return pd.DataFrame(rows)
 
 

@@ -30,6 +30,7 @@ class Ruler:
         second: The other one, as its columns end.
         words: What the first one is called.
         spread: What it judges.
+        price: What the second one judges.
         better: What to say of networks that beat the reference by the second one.
         no_better: What to say if none does.
     """
@@ -38,6 +39,7 @@ class Ruler:
     second: str
     words: str
     spread: str
+    price: str
     better: str
     no_better: str
 
@@ -47,6 +49,7 @@ OF_PRICES = Ruler(
     second="mse",
     words="pinball loss",
     spread="spread",
+    price="price",
     better="The price itself is forecast better than last close by",
     no_better="No network forecasts the price itself better than last close",
 )
@@ -57,6 +60,7 @@ OF_CLASSES = Ruler(
     second="error",
     words="log loss",
     spread="odds",
+    price="calls",
     better="The class that comes is named more often than the commonest class comes by",
     no_better="No network names the class that comes more often than the commonest class comes",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,29 @@ import pandas as pd
 
 from forecast.baselines.classes import CLASS_BASELINES, training_shares
 from forecast.evaluation.class_calibration import ClassCalibration, fit_class_calibration
-from forecast.evaluation.class_forecasts import ClassPrediction, class_frame, write_class_forecasts
+from forecast.evaluation.class_forecasts import (
+    ClassPrediction,
+    class_frame,
+    classes_of,
+    write_class_forecasts,
+)
 from forecast.evaluation.class_pooled import class_losses_by_day
-from forecast.evaluation.class_scores import class_score_table, class_scores_by_year, confusion_of
+from forecast.evaluation.class_scores import (
+    CLASS_REFERENCE,
+    class_samples,
+    class_score_table,
+    class_scores_by_year,
+    confusion_of,
+)
 from forecast.evaluation.class_verdict import class_verdict
+from forecast.evaluation.classification import CLASS_METRICS
 from forecast.evaluation.forecasts import forecast_frame, outcomes, write_forecasts
 from forecast.evaluation.metrics import METRICS
 from forecast.evaluation.reliability import reliability, reliability_text
 from forecast.evaluation.scores import as_rows
-from forecast.evaluation.verdict import Verdict
 from forecast.features.targets import LEVELS, ClassTarget, Prediction
 from forecast.pipeline.preparing import Prepared
-from forecast.pipeline.scoring import baseline_forecasts
+from forecast.pipeline.scoring import Judged, baseline_forecasts
 
 # What `train --json` promises of every row, and a class has no answer to.
 _OF_PRICES = (
@@ -39,18 +50,14 @@ class ClassScored:
     Attributes:
         forecasts: Forecast frame of the test part; prices only where a model has them.
         probabilities: Class forecasts of the test part: the network, then every baseline.
-        scores: Rows of the score table.
-        verdict: On the network.
+        judged: What these are worth.
         calibration: How its probabilities are rescaled.
-        detail: Confusion matrix, reliability, scores by year: JSON for the report.
     """
 
     forecasts: pd.DataFrame
     probabilities: pd.DataFrame
-    scores: list[dict[str, object]]
-    verdict: Verdict
+    judged: Judged
     calibration: ClassCalibration
-    detail: dict[str, Any]
 
     def write(self, folder: Path) -> None:
         """Write `forecasts.csv` and `probabilities.csv`.
@@ -102,16 +109,45 @@ def score_classes(
     """
     own, calibration = class_forecasts_of(one, answers, network=network, class_weight=class_weight)
     probabilities = pd.concat([own, class_baseline_forecasts(one)], ignore_index=True)
-    table = class_score_table(probabilities)
-    step = one.inputs.horizon
+    judged = judge_classes(probabilities, one, network)
     return ClassScored(
         _prices(one, list(dict.fromkeys(probabilities["model"]))),
         probabilities,
-        [{**dict.fromkeys(_OF_PRICES), **row} for row in as_rows(table)],
-        class_verdict(table, model=network),
+        replace(judged, detail={**_classes(one), **judged.detail}),
         calibration,
-        _detail(one, probabilities, network, step),
     )
+
+
+def judge_classes(probabilities: pd.DataFrame, one: Prepared, network: str) -> Judged:
+    """What class forecasts are worth, with the confusion matrix, the reliability and by year.
+
+    Args:
+        probabilities: Class forecasts of the network and every baseline.
+        one: The ticker.
+        network: Its name.
+    """
+    table, step = class_score_table(probabilities), one.inputs.horizon
+    detail = {
+        "classes": classes_of(probabilities),
+        **_held(probabilities, network, step),
+        "by_year": as_rows(class_scores_by_year(probabilities, model=network, step=step)),
+    }
+    rows = [{**dict.fromkeys(_OF_PRICES), **row} for row in as_rows(table)]
+    return Judged(rows, class_verdict(table, model=network), detail)
+
+
+def judge_fold(probabilities: pd.DataFrame, one: Prepared, network: str) -> dict[str, Any]:
+    """What a fold's document has besides its scores; arguments as `judge_classes`.
+
+    `usual` is how often the commonest class of the training part came.
+    """
+    step = one.inputs.horizon
+    usual = dict(class_samples(probabilities))[step][CLASS_REFERENCE].outcomes
+    return {
+        "usual": CLASS_METRICS["accuracy"](usual),
+        **_classes(one),
+        **_held(probabilities, network, step),
+    }
 
 
 def class_forecasts_of(
@@ -221,13 +257,12 @@ def _prices(one: Prepared, models: list[str]) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True)
 
 
-def _detail(one: Prepared, frame: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
-    classes = _target(one).classes
+def _held(frame: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
+    """Confusion matrix and reliability of a network's class forecasts at one step, as JSON."""
+    classes = classes_of(frame)
     held = reliability(frame, model=network, step=step)
     matrix = confusion_of(frame, model=network, step=step)
     return {
-        "classes": list(classes),
-        **{name: value for name, value in _target(one).as_document().items() if name != "kind"},
         "confusion": {
             "rows": [
                 {"came": name, **dict(zip(classes, row, strict=True))}
@@ -235,5 +270,10 @@ def _detail(one: Prepared, frame: pd.DataFrame, network: str, step: int) -> dict
             ]
         },
         "reliability": {"text": reliability_text(held), "rows": as_rows(held)},
-        "by_year": as_rows(class_scores_by_year(frame, model=network, step=step)),
     }
+
+
+def _classes(one: Prepared) -> dict[str, Any]:
+    """The target's classes and where they begin, as JSON."""
+    edges = {name: value for name, value in _target(one).as_document().items() if name != "kind"}
+    return {"classes": list(_target(one).classes), **edges}

@@ -1,10 +1,11 @@
-"""What the models of a comparison are forecast, averaged, kept and judged by: a contest."""
+"""What `compare` and `evaluate` forecast, average, keep and judge models by: a contest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,15 +17,21 @@ from forecast.evaluation.class_forecasts import (
     read_class_forecasts,
     write_class_forecasts,
 )
-from forecast.evaluation.class_scores import CLASS_REFERENCE, class_samples, class_score_table
+from forecast.evaluation.class_scores import (
+    CLASS_REFERENCE,
+    class_samples,
+    class_score_table,
+    class_scores_by,
+)
+from forecast.evaluation.classification import CLASS_METRICS
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS, read_forecasts, write_forecasts
+from forecast.evaluation.positions import Positions, class_positions, price_positions
 from forecast.evaluation.ranking import OF_CLASSES, OF_PRICES, Ruler
 from forecast.evaluation.scores import (
     PRICE_REFERENCE,
     SPREAD_REFERENCES,
     losses_by_origin,
-    naive_scale,
-    score_table,
+    scores_by,
 )
 from forecast.features.targets import CLASSES
 from forecast.networks.training import Fitted, infer
@@ -32,9 +39,19 @@ from forecast.pipeline.classifying import (
     called_of,
     class_baseline_forecasts,
     class_forecasts_of,
+    judge_classes,
+    judge_fold,
 )
 from forecast.pipeline.preparing import Prepared
-from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of, scored_windows
+from forecast.pipeline.scoring import (
+    Judged,
+    baseline_forecasts,
+    calibrated,
+    frame_of,
+    judge,
+    price_scores,
+    scored_windows,
+)
 
 
 @dataclass(frozen=True)
@@ -52,6 +69,11 @@ class Contest:
         losses: (frame, step, a loss of the ruler) → a row an origin, a column a model.
         references: Losses of all models by the ruler's first loss → the baseline that its skill is
             measured from; and the one of the second.
+        judge: (frame of all models, ticker, network) → scores, verdict, and what the page shows.
+        by: (frame of all models, group of each row) → scores of every model in each group.
+        shown: Columns of these that a fold and a seed show.
+        fold: (frame of a fold, its ticker, network) → what its document has besides.
+        positions: The rules of the backtest.
         read: File → frame; raises ArtifactError.
         write: (file, frame).
         file: Name of the file with all models' forecasts.
@@ -64,6 +86,11 @@ class Contest:
     scores: Callable[[pd.DataFrame, Prepared], pd.DataFrame]
     losses: Callable[[pd.DataFrame, int, str], pd.DataFrame]
     references: Callable[[pd.DataFrame], tuple[str, str]]
+    judge: Callable[[pd.DataFrame, Prepared, str], Judged]
+    by: Callable[[pd.DataFrame, pd.Series], pd.DataFrame]
+    shown: tuple[str, ...]
+    fold: Callable[[pd.DataFrame, Prepared, str], dict[str, Any]]
+    positions: Positions
     read: Callable[[Path], pd.DataFrame]
     write: Callable[[Path, pd.DataFrame], None]
     file: str
@@ -73,7 +100,7 @@ def _prices_of(one: Prepared, fitted: Fitted, settings: Settings) -> pd.DataFram
     return frame_of(one, settings.network, calibrated(one, fitted)[0])
 
 
-def mean_prices(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _mean_prices(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Forecasts of the same origins averaged: mean log return of the point and each quantile."""
     prices = ["predicted", *QUANTILE_COLUMNS]
     logs = np.mean([np.log(frame[prices].to_numpy()) for frame in frames], axis=0)
@@ -81,11 +108,6 @@ def mean_prices(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
     # One seed's forecasts stay as they are, to the bit.
     mean[prices] = np.exp(logs) if len(frames) > 1 else frames[0][prices]
     return mean
-
-
-def _price_scores(frame: pd.DataFrame, one: Prepared) -> pd.DataFrame:
-    scale = naive_scale(one.bars["close"].loc[: one.fitted_until])
-    return score_table(frame, naive_mae={one.ticker: scale})
 
 
 def _price_losses(frame: pd.DataFrame, step: int, loss: str) -> pd.DataFrame:
@@ -100,10 +122,18 @@ PRICES = Contest(
     ruler=OF_PRICES,
     forecast=_prices_of,
     baselines=baseline_forecasts,
-    mean=lambda frames, *_: mean_prices(frames),
-    scores=_price_scores,
+    mean=lambda frames, *_: _mean_prices(frames),
+    scores=price_scores,
     losses=_price_losses,
     references=_price_references,
+    judge=judge,
+    by=scores_by,
+    shown=(
+        *("mse_price", "mae_price", "direction_accuracy", "pinball", "coverage_80"),
+        *("skill_mse", "skill_pinball"),
+    ),
+    fold=lambda *_: {},
+    positions=price_positions,
     read=read_forecasts,
     write=write_forecasts,
     file="forecasts.csv",
@@ -145,6 +175,11 @@ OF_TARGET_CLASSES = Contest(
     scores=lambda frame, _: class_score_table(frame),
     losses=_class_losses,
     references=lambda _: (CLASS_REFERENCE, CLASS_REFERENCE),
+    judge=judge_classes,
+    by=class_scores_by,
+    shown=(*CLASS_METRICS, "skill_error", "dm_p_error", "skill_log_loss", "dm_p_log_loss"),
+    fold=judge_fold,
+    positions=class_positions,
     read=read_class_forecasts,
     write=write_class_forecasts,
     file="probabilities.csv",

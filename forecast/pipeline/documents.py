@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from forecast.config import Settings
-from forecast.evaluation.verdict import Verdict
 from forecast.features.windows import Windows
 from forecast.networks.training import Fitted
 from forecast.pipeline.preparing import Prepared, Ready
@@ -17,6 +16,7 @@ from forecast.pipeline.provenance import (
     settings_document,
     versions,
 )
+from forecast.pipeline.scoring import Judged
 
 
 class Calibrated(Protocol):
@@ -35,16 +35,8 @@ class Result(_Calibrated, Protocol):
     """What came of one ticker: `Scored`, or `ClassScored` of classes."""
 
     @property
-    def scores(self) -> list[dict[str, object]]:
-        """Rows of the score table."""
-
-    @property
-    def verdict(self) -> Verdict:
-        """On the network."""
-
-    @property
-    def detail(self) -> dict[str, Any]:
-        """What the page shows besides."""
+    def judged(self) -> Judged:
+        """What its forecasts are worth."""
 
 
 def run_document(
@@ -82,13 +74,13 @@ def run_document(
         "lookback": settings.lookback,
         "horizon": settings.horizon,
         "split": {name: span_of(one.part(name)) for name in ("train", "validation", "test")},
-        "scores": result.scores,
-        "verdict": result.verdict.as_document(),
+        "scores": result.judged.scores,
+        "verdict": result.judged.verdict.as_document(),
         "report": f"reports/{one.ticker}/{run}/index.html",
         "plots": [],
         "model": folder.as_posix(),
         "seconds": {},
-        **result.detail,
+        **result.judged.detail,
         "audit": audit,
         "snapshot": fetched.snapshot,
         "currency": fetched.history.currency,

@@ -16,32 +16,21 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ArtifactError
 from forecast.evaluation.backtest import Backtest, backtest
-from forecast.evaluation.forecasts import read_forecasts, write_forecasts
-from forecast.evaluation.lag import lag_test
-from forecast.evaluation.scores import as_rows, naive_scale, score_table, scores_by
-from forecast.evaluation.verdict import verdict
+from forecast.evaluation.ranking import Ruler
+from forecast.evaluation.scores import as_rows
 from forecast.files import inside, write_atomically, write_json
 from forecast.market.fetching import Fetched
+from forecast.pipeline.contests import Contest, contest_of
 from forecast.pipeline.documents import span_of
 from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.folds import Fold, Pooled, forecast_folds, key_of, make_folds
 from forecast.pipeline.kept import deciding, seeds_of
 from forecast.pipeline.provenance import command, versions
-from forecast.pipeline.scoring import detail_of, lag_of
 from forecast.pipeline.watch import Watch
 from forecast.report.text import evaluation_lines
 
-_RESULT, _FORECASTS, _PAGE = "evaluation.json", "forecasts.csv", "index.html"
-_SHOWN = (
-    "mse_price",
-    "mae_price",
-    "direction_accuracy",
-    "pinball",
-    "coverage_80",
-    "skill_mse",
-    "skill_pinball",
-)
+_RESULT, _PAGE = "evaluation.json", "index.html"
 
 
 @dataclass(frozen=True)
@@ -50,7 +39,8 @@ class Evaluation:
 
     Attributes:
         document: As `evaluate --json` prints it.
-        forecasts: Forecast frame of all test parts: the seeds' mean and every baseline.
+        forecasts: Of all test parts, the seeds' mean and every baseline: a forecast frame, or class
+            forecasts.
         report: The page.
     """
 
@@ -86,10 +76,8 @@ def evaluate(
         One entry a ticker, in the order given; a bad one never fails the others.
 
     Raises:
-        ConfigError: if the target is one of classes.
         ForecastError: with a single ticker, whatever went wrong.
     """
-    settings.require_prices("evaluate")
     watch = watch or Watch()
     one = partial(_evaluate, home=home, settings=settings, as_of=as_of, watch=watch)
     return every(tickers, one, watch=watch)
@@ -110,22 +98,27 @@ def _evaluate(
         watch.notice(fetched.notice)
     key = key_of(fetched.bars, settings)
     folder = inside(home / "reports", ticker, "evaluate", key)
-    if known := _finished(folder, settings, home):
+    contest = contest_of(settings.target)
+    if known := _finished(folder, settings, contest, home):
         watch.stage(f"{ticker} was evaluated before: nothing to do")
         return known
     folds = make_folds(fetched, settings)
-    pooled = forecast_folds(folds, folder, settings=settings, watch=watch)
-    watch.stage("scoring beside the baselines")
-    forecasts = pd.concat([pooled.ensemble(), pooled.baselines], ignore_index=True)
+    pooled = forecast_folds(folds, folder, contest=contest, settings=settings, watch=watch)
     watch.stage("trading on the forecasts")
     traded = backtest(
-        forecasts, fetched.bars, model=settings.network, trade=settings.trade, cost=settings.cost
+        pooled.forecasts,
+        fetched.bars,
+        model=settings.network,
+        trade=settings.trade,
+        cost=settings.cost,
+        positions=contest.positions,
     )
+    watch.stage("scoring beside the baselines")
     document = {
         "ticker": ticker,
         "key": key,
         "status": "evaluated",
-        **_scores(ticker, folds, pooled, forecasts, settings),
+        **_scores(folds, pooled, contest, settings),
         "backtest": _trades(traded, settings),
         **_provenance(fetched, settings),
         "report": (folder / _PAGE).relative_to(home).as_posix(),
@@ -133,17 +126,19 @@ def _evaluate(
         "seconds": {},
     }
     watch.stage("drawing the report")
-    _write(folder, document, forecasts, fetched.bars, traded, begun=begun, home=home)
-    return Evaluation(document, forecasts, home / document["report"])
+    _write(
+        folder, document, pooled.forecasts, contest, fetched.bars, traded, begun=begun, home=home
+    )
+    return Evaluation(document, pooled.forecasts, home / document["report"])
 
 
-def _finished(folder: Path, settings: Settings, home: Path) -> Evaluation | None:
+def _finished(folder: Path, settings: Settings, contest: Contest, home: Path) -> Evaluation | None:
     """The evaluation in the folder, if it is whole and was asked for in the same way."""
     try:
         document = json.loads((folder / _RESULT).read_bytes())
         if document["settings"] != deciding(settings) or not (folder / _PAGE).is_file():
             return None
-        forecasts = read_forecasts(folder / _FORECASTS)
+        forecasts = contest.read(folder / contest.file)
         return Evaluation(
             {**document, "status": "current"}, forecasts, home / str(document["report"])
         )
@@ -153,73 +148,72 @@ def _finished(folder: Path, settings: Settings, home: Path) -> Evaluation | None
 
 
 def _scores(
-    ticker: str, folds: Sequence[Fold], pooled: Pooled, forecasts: pd.DataFrame, settings: Settings
+    folds: Sequence[Fold], pooled: Pooled, contest: Contest, settings: Settings
 ) -> dict[str, Any]:
-    network, step = settings.network, settings.horizon
-    first = folds[0].one
-    scale = naive_scale(first.bars["close"].loc[: first.fitted_until])
-    table = score_table(forecasts, naive_mae={ticker: scale})
-    by_fold, by_seed = _parts(folds, pooled, forecasts, settings)
+    by_fold, by_seed = _parts(folds, pooled, contest, settings)
+    judged = contest.judge(pooled.forecasts, folds[0].one, settings.network)
     return {
-        "network": network,
+        "network": settings.network,
         "target": settings.target,
         "lookback": settings.lookback,
-        "horizon": step,
+        "horizon": settings.horizon,
         "folds": by_fold,
-        "scores": as_rows(table),
+        "scores": judged.scores,
         "seeds": by_seed,
-        "verdict": verdict(table, model=network).as_document(),
-        "lag": lag_of(lag_test(forecasts, model=network, step=step)),
-        **detail_of(forecasts, network, step),
+        "verdict": judged.verdict.as_document(),
+        **judged.detail,
     }
 
 
 def _parts(
-    folds: Sequence[Fold], pooled: Pooled, forecasts: pd.DataFrame, settings: Settings
+    folds: Sequence[Fold], pooled: Pooled, contest: Contest, settings: Settings
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Scores at the last step of each fold, and of each seed with their mean and spread."""
     seeds = {f"seed {seed}": seed for seed in seeds_of(settings)}
-    frame = pd.concat(
-        [forecasts, *(pooled.by_seed[seed].assign(model=name) for name, seed in seeds.items())],
-        ignore_index=True,
-    )
+    single = [pooled.by_seed[seed].assign(model=name) for name, seed in seeds.items()]
+    frame = pd.concat([pooled.forecasts, *single], ignore_index=True)
     frame = frame[frame["step"] == settings.horizon]
     numbers = pd.Series(
         np.repeat([fold.number for fold in folds], [len(fold.one.split.test) for fold in folds]),
         index=np.concatenate([fold.one.part("test").origin for fold in folds]),
     )
-    in_folds = scores_by(frame, frame["origin"].map(numbers).rename("fold"))
-    whole = scores_by(frame, pd.Series("all", index=frame.index, name="fold"))
+    of_fold = frame["origin"].map(numbers).rename("fold")
+    in_folds = contest.by(frame, of_fold)
+    whole = contest.by(frame, pd.Series("all", index=frame.index, name="fold"))
+    of_seed = [name for name in contest.shown if not name.startswith("dm_p_")]
     by_fold = []
     for fold in folds:
         rows = in_folds[in_folds["fold"] == fold.number].set_index("model")
-        test = span_of(fold.one.part("test"))
         by_fold.append(
             {
                 "fold": fold.number,
-                **test,
+                **span_of(fold.one.part("test")),
                 **{name: span_of(fold.one.part(name)) for name in ("train", "validation")},
-                **as_rows(rows.loc[[settings.network], [*_SHOWN]])[0],
-                "seeds": as_rows(
-                    rows.loc[list(seeds), [*_SHOWN]].assign(seed=list(seeds.values()))
-                ),
+                **as_rows(rows.loc[[settings.network], [*contest.shown]])[0],
+                **contest.fold(frame[of_fold == fold.number], fold.one, settings.network),
+                "seeds": as_rows(rows.loc[list(seeds), of_seed].assign(seed=list(seeds.values()))),
             }
         )
-    own = whole.set_index("model").loc[list(seeds), [*_SHOWN]]
-    rows = own.assign(seed=list(seeds.values()))[["seed", *_SHOWN]]
+    own = whole.set_index("model").loc[list(seeds), of_seed]
+    rows = own.assign(seed=list(seeds.values()))[["seed", *of_seed]]
     spread = own.std(ddof=1)
     return by_fold, {
         "seeds": list(seeds.values()),
         "rows": as_rows(rows),
         "mean": as_rows(own.mean().to_frame().T)[0],
         "spread": as_rows(spread.to_frame().T)[0],
-        "text": _seeds_text(own, spread, by_fold),
+        "text": _seeds_text(own, spread, by_fold, contest.ruler),
     }
 
 
-def _seeds_text(own: pd.DataFrame, spread: pd.Series, by_fold: list[dict[str, Any]]) -> str:
+def _seeds_text(
+    own: pd.DataFrame, spread: pd.Series, by_fold: list[dict[str, Any]], ruler: Ruler
+) -> str:
     words = []
-    for key, what in (("skill_pinball", "spread"), ("skill_mse", "price")):
+    for key, what in (
+        (f"skill_{ruler.loss}", ruler.spread),
+        (f"skill_{ruler.second}", ruler.price),
+    ):
         if own[key].isna().any():
             words.append(f"Skill of the {what}: there is nothing to compare it with.")
             continue
@@ -271,6 +265,7 @@ def _write(
     folder: Path,
     document: dict[str, Any],
     forecasts: pd.DataFrame,
+    contest: Contest,
     bars: pd.DataFrame,
     traded: Backtest,
     *,
@@ -281,7 +276,7 @@ def _write(
     from forecast.report.evaluation_page import write_evaluation
 
     (folder / _RESULT).unlink(missing_ok=True)
-    write_forecasts(folder / _FORECASTS, forecasts)
+    contest.write(folder / contest.file, forecasts)
     table = traded.paths.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
     write_atomically(folder / "backtest.csv", table.encode())
     document["seconds"] = {"total": time.perf_counter() - begun}

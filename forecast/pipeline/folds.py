@@ -16,9 +16,8 @@ from forecast.features.splits import Split
 from forecast.market.fetching import Fetched
 from forecast.networks.architectures import NETWORKS
 from forecast.pipeline import kept
-from forecast.pipeline.contests import mean_prices
+from forecast.pipeline.contests import Contest
 from forecast.pipeline.preparing import Prepared, features_of
-from forecast.pipeline.scoring import baseline_forecasts, calibrated, frame_of
 from forecast.pipeline.train import fit_network
 from forecast.pipeline.watch import Watch
 
@@ -44,16 +43,12 @@ class Pooled:
     """Forecasts of every fold's test part.
 
     Attributes:
-        baselines: Of every baseline.
+        forecasts: The mean of the network's seeds, then every baseline.
         by_seed: Seed → of the network trained with it.
     """
 
-    baselines: pd.DataFrame
+    forecasts: pd.DataFrame
     by_seed: dict[int, pd.DataFrame]
-
-    def ensemble(self) -> pd.DataFrame:
-        """The seeds' forecasts averaged: mean log return of the point and of each quantile."""
-        return mean_prices(list(self.by_seed.values()))
 
 
 def key_of(bars: pd.DataFrame, settings: Settings) -> str:
@@ -84,13 +79,14 @@ def make_folds(fetched: Fetched, settings: Settings) -> list[Fold]:
 
 
 def forecast_folds(
-    folds: Sequence[Fold], folder: Path, *, settings: Settings, watch: Watch
+    folds: Sequence[Fold], folder: Path, *, contest: Contest, settings: Settings, watch: Watch
 ) -> Pooled:
     """Forecasts of every fold and seed; those that are kept in the folder are not made again.
 
     Args:
         folds: As from `make_folds`.
         folder: Holds a file for every fold's baselines and for every fold and seed.
+        contest: What is forecast.
         settings: Of the network.
         watch: Told how it goes.
 
@@ -98,35 +94,33 @@ def forecast_folds(
         TrainingError: if a training diverged.
         ArtifactError: if the folder cannot be written.
     """
+
+    def baselines(one: Prepared, where: str) -> pd.DataFrame:
+        watch.stage(f"{where}: baselines")
+        return contest.baselines(one)
+
+    def network(one: Prepared, where: str, seed: int) -> pd.DataFrame:
+        watch.stage(f"{where}: training {settings.network}, seed {seed}")
+        own = settings.model_copy(update={"seed": seed})
+        return contest.forecast(one, fit_network([one], own, watch=watch), own)
+
     seeds = kept.seeds_of(settings)
-    baselines: list[pd.DataFrame] = []
+    means: list[pd.DataFrame] = []
+    beside: list[pd.DataFrame] = []
     by_seed: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
     for fold in folds:
-        where, name = f"fold {fold.number} of {len(folds)}", f"fold-{fold.number:02d}"
-        path = folder / f"{name}-baselines.csv"
-        baselines.append(kept.kept(path, fold.one, partial(_baselines, fold.one, where, watch)))
+        one, where = fold.one, f"fold {fold.number} of {len(folds)}"
+        keep = partial(kept.kept, one=one, read=contest.read, write=contest.write)
+        name = f"fold-{fold.number:02d}"
+        beside.append(keep(folder / f"{name}-baselines.csv", make=partial(baselines, one, where)))
         for seed in seeds:
             path = folder / f"{name}-seed-{seed}.csv"
-            own = settings.model_copy(update={"seed": seed})
-            by_seed[seed].append(
-                kept.kept(path, fold.one, partial(_network, fold.one, own, where, watch))
-            )
+            by_seed[seed].append(keep(path, make=partial(network, one, where, seed)))
+        means.append(contest.mean([frames[-1] for frames in by_seed.values()], one, settings))
     return Pooled(
-        pd.concat(baselines, ignore_index=True),
+        pd.concat([*means, *beside], ignore_index=True),
         {seed: pd.concat(frames, ignore_index=True) for seed, frames in by_seed.items()},
     )
-
-
-def _baselines(one: Prepared, where: str, watch: Watch) -> pd.DataFrame:
-    watch.stage(f"{where}: baselines")
-    return baseline_forecasts(one)
-
-
-def _network(one: Prepared, settings: Settings, where: str, watch: Watch) -> pd.DataFrame:
-    watch.stage(f"{where}: training {settings.network}, seed {settings.seed}")
-    fitted = fit_network([one], settings, watch=watch)
-    prediction, _ = calibrated(one, fitted)
-    return frame_of(one, settings.network, prediction)
 
 
 def prepare_fold(

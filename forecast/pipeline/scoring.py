@@ -36,22 +36,33 @@ _HOLDS = "The 80 % band holds what it promises, over the whole test part and alo
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What a network's forecasts are worth, of prices or of classes.
+
+    Attributes:
+        scores: Rows of the score table.
+        verdict: On the network.
+        detail: What the page shows besides, as JSON.
+    """
+
+    scores: list[dict[str, object]]
+    verdict: Verdict
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Scored:
     """What came of one ticker.
 
     Attributes:
         forecasts: Forecast frame of the test part: the network, then every baseline.
-        scores: Rows of the score table.
-        verdict: On the network.
+        judged: What they are worth.
         calibration: How the intervals were adjusted, as far as outcomes are known.
-        detail: The lag test, by year, by regime, the intervals' shares: JSON for the report.
     """
 
     forecasts: pd.DataFrame
-    scores: list[dict[str, object]]
-    verdict: Verdict
+    judged: Judged
     calibration: intervals.Calibration
-    detail: dict[str, Any]
 
     def write(self, folder: Path) -> None:
         """Write `forecasts.csv`.
@@ -111,18 +122,29 @@ def score_outputs(one: Prepared, outputs: np.ndarray, *, network: str) -> Scored
     prediction, calibration = _calibrated(one, outputs)
     own = frame_of(one, network, prediction)
     forecasts = pd.concat([own, baseline_forecasts(one)], ignore_index=True)
+    return Scored(forecasts, judge(forecasts, one, network), calibration)
+
+
+def judge(forecasts: pd.DataFrame, one: Prepared, network: str) -> Judged:
+    """What the forecasts are worth, with the lag test, by year, by regime, the intervals' shares.
+
+    Args:
+        forecasts: Forecast frame: the network and every baseline.
+        one: The ticker; its training part gives MASE its scale.
+        network: Its name.
+    """
+    table, step = price_scores(forecasts, one), one.inputs.horizon
+    detail = {
+        "lag": lag_of(lag_test(forecasts, model=network, step=step)),
+        **_detail(forecasts, network, step),
+    }
+    return Judged(as_rows(table), verdict(table, model=network), detail)
+
+
+def price_scores(forecasts: pd.DataFrame, one: Prepared) -> pd.DataFrame:
+    """The score table of a forecast frame; arguments as `judge`."""
     scale = naive_scale(one.bars["close"].loc[: one.fitted_until])
-    table = score_table(forecasts, naive_mae={one.ticker: scale})
-    return Scored(
-        forecasts,
-        as_rows(table),
-        verdict(table, model=network),
-        calibration,
-        {
-            "lag": lag_of(lag_test(forecasts, model=network, step=one.inputs.horizon)),
-            **detail_of(forecasts, network, one.inputs.horizon),
-        },
-    )
+    return score_table(forecasts, naive_mae={one.ticker: scale})
 
 
 def baseline_forecasts(one: Prepared, *, among: Collection[str] = BASELINES) -> pd.DataFrame:
@@ -224,7 +246,7 @@ def frame_of(one: Prepared, model: str, prediction: Prediction) -> pd.DataFrame:
     )
 
 
-def detail_of(forecasts: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
+def _detail(forecasts: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
     """By year, by regime, and how the intervals held, as JSON for the page."""
     needed = forecasts["model"].isin([network, PRICE_REFERENCE, *SPREAD_REFERENCES])
     part = forecasts[needed & (forecasts["step"] == step)]

@@ -11,16 +11,18 @@ import pandas as pd
 from forecast.files import write_atomically
 from forecast.report import tables, wording
 from forecast.report.charts import history_strip, indicator_chart
-from forecast.report.class_pictures import confusion_picture, odds_picture, reliability_picture
+from forecast.report.class_pictures import (
+    PLAIN,
+    confusion_picture,
+    odds_picture,
+    reliability_picture,
+)
 from forecast.report.html import Side, equals, render_page, write_pictures
 from forecast.report.picture import Picture
 from forecast.report.training import training_curve
 
-_SECTIONS = (
-    ("reliability", "Do the odds hold?"),
-    ("confusion", "What was named and what came"),
-    ("audit", "Does anything see the future?"),
-)
+HELD = (("reliability", "Do the odds hold?"), ("confusion", "What was named and what came"))
+"""Sections of every page of classes."""
 
 
 def write_class_report(
@@ -51,20 +53,36 @@ def write_class_report(
     drawn = _pictures(document, probabilities, bars, history) if pictures else []
     paths = write_pictures(folder, drawn)
     page = folder / "index.html"
-    # Of prices the rows hold nothing: columns of dashes would hide the others.
-    scores = [
-        {name: value for name, value in row.items() if value is not None}
-        for row in document["scores"]
-    ]
     text = render_page(
-        {**document, "scores": scores, "asked": _asked(document)},
+        {**document, **shown(document), "asked": asked(document, [document])},
         drawn,
         template="classes.html",
-        sections=_SECTIONS,
+        sections=(*HELD, ("audit", "Does anything see the future?")),
         side=CLASSES,
     )
     write_atomically(page, text.encode())
     return [*paths, page]
+
+
+def shown(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a page shows of a document's `scores`, `reliability` and `confusion`."""
+    held, matrix = document["reliability"], document["confusion"]
+    return {
+        # Of prices the rows hold nothing: columns of dashes would hide the others.
+        "scores": [
+            {name: value for name, value in row.items() if value is not None}
+            for row in document["scores"]
+        ],
+        "reliability": {
+            **held,
+            "caption": "Groups of forecasts, by class",
+            "rows": [{**row, "class": PLAIN[row["class"]]} for row in held["rows"]],
+        },
+        "confusion": {
+            "caption": "What came, by row, and how often it was named as what",
+            "rows": [{**row, "came": PLAIN[row["came"]]} for row in matrix["rows"]],
+        },
+    }
 
 
 def _pictures(
@@ -74,11 +92,24 @@ def _pictures(
     history: Mapping[str, Any],
 ) -> list[Picture]:
     ticker, model = wording.shorten(document["ticker"], 20), str(document["network"])
+    return [
+        *held_pictures(document, probabilities),
+        training_curve(history, ticker=ticker, model=model),
+        indicator_chart(bars, ticker=ticker, currency=document["currency"]),
+        history_strip(
+            bars,
+            document["findings"],
+            document["split"],
+            ticker=ticker,
+            currency=document["currency"],
+        ),
+    ]
+
+
+def held_pictures(document: Mapping[str, Any], probabilities: pd.DataFrame) -> list[Picture]:
+    """What was named and what came, whether the odds hold, and the odds over time."""
+    ticker, model = wording.shorten(document["ticker"], 20), str(document["network"])
     step = int(document["horizon"])
-    base = probabilities[
-        (probabilities["model"] == "majority") & (probabilities["step"] == step)
-    ].iloc[0]
-    usual = {name: float(base[f"probability_{name}"]) for name in document["classes"]}
     return [
         confusion_picture(
             document["confusion"]["rows"],
@@ -94,27 +125,25 @@ def _pictures(
             step=step,
             text=document["reliability"]["text"],
         ),
-        odds_picture(probabilities, ticker=ticker, model=model, step=step, usual=usual),
-        training_curve(history, ticker=ticker, model=model),
-        indicator_chart(bars, ticker=ticker, currency=document["currency"]),
-        history_strip(
-            bars,
-            document["findings"],
-            document["split"],
-            ticker=ticker,
-            currency=document["currency"],
-        ),
+        odds_picture(probabilities, ticker=ticker, model=model, step=step),
     ]
 
 
-def _asked(document: Mapping[str, Any]) -> str:
-    """What the network was asked, in words."""
+def asked(document: Mapping[str, Any], fitted: Sequence[Mapping[str, Any]]) -> str:
+    """What the network was asked, in words.
+
+    Args:
+        document: One entry of `train --json` or `evaluate --json`.
+        fitted: With the `threshold` of a move, one for each training part.
+    """
     step = int(document["horizon"])
     if document["target"] == "direction":
         return f"Is the close up, {wording.ahead(step)}? Unchanged is not up."
+    sizes = [float(one["threshold"]) for one in fitted]
+    most = " to ".join(dict.fromkeys(wording.number(size, 3) for size in (min(sizes), max(sizes))))
     return (
         f"Does the close go down, stay flat or go up, {wording.ahead(step)}? Flat is a move of at "
-        f"most {wording.number(document['threshold'], 3)} times its expected size at that moment, "
+        f"most {most} times its expected size at that moment, "
         "which makes the three about equally frequent in the training part."
     )
 

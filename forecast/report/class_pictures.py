@@ -186,9 +186,7 @@ def reliability_picture(
     return Picture("reliability", figure, title, alt, reading, text)
 
 
-def odds_picture(
-    forecasts: pd.DataFrame, *, ticker: str, model: str, step: int, usual: Mapping[str, float]
-) -> Picture:
+def odds_picture(forecasts: pd.DataFrame, *, ticker: str, model: str, step: int) -> Picture:
     """The probability of each class over the test part, beside its usual share.
 
     Args:
@@ -196,10 +194,9 @@ def odds_picture(
         ticker: Named in the title.
         model: The network.
         step: Which step to draw.
-        usual: Share of each class in the training part.
     """
-    own = forecasts[(forecasts["model"] == model) & (forecasts["step"] == step)]
-    own = own.sort_values("session")
+    drawn = forecasts[forecasts["step"] == step].sort_values("session")
+    own, usual = (drawn[drawn["model"] == name] for name in (model, "majority"))
     names = [str(name) for name in own if str(name).startswith(_PREFIX)]
     shown = names[1:] if len(names) == 2 else names
     spread = [float(own[name].max() - own[name].min()) for name in shown]
@@ -222,11 +219,11 @@ def odds_picture(
     for name in shown:
         key = name.removeprefix(_PREFIX)
         colour = COLOURS[key]
-        axes.axhline(100 * usual[key], color=colour, linewidth=1.1, linestyle=(0, (5, 3)))
+        axes.plot(days, 100 * usual[name], color=colour, linewidth=1.1, linestyle=(0, (5, 3)))
         axes.plot(days, 100 * own[name], color=colour, linewidth=LINE, label=PLAIN[key])
         ends.append((100 * float(own[name].iloc[-1]), PLAIN[key], colour))
         if len(shown) == 1:
-            ends.append((100 * usual[key], "usual share", MUTED))
+            ends.append((100 * float(usual[name].iloc[-1]), "usual share", MUTED))
     axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=7))
     style.date_axis(axes, days)
     style.label_ends(axes, ends)

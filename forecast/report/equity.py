@@ -17,6 +17,7 @@ from forecast.report.wording import count, percent, span
 RULES = {
     "buy_and_hold": "buy and hold",
     "sign": "sign",
+    "likelier": "likelier side",
     "sign_scaled": "sign, scaled",
     "long_scaled": "long, scaled",
     "momentum": "momentum",
@@ -27,6 +28,18 @@ _LOOKS: dict[str, tuple[str, float, Any]] = {
     "buy_and_hold": (INK, 1.8, "solid"),
     "long_scaled": (GREEN, 2.0, "solid"),
     "sign": (BLUE, 2.0, "solid"),
+    "likelier": (BLUE, 2.0, "solid"),
+}
+# What the title and the lower panel speak of, besides buy-and-hold.
+_OWN = {"sign": "the forecast’s sign", "likelier": "the likelier direction"}
+_DEEP = ("buy_and_hold", *_OWN, "long_scaled")
+_READING = {
+    "sign": "Sign is long or short one unit as the forecast points",
+    "likelier": "Likelier side is long one unit where up is likelier than the class against it, "
+    "else short",
+    "sign_scaled": "scaled takes less when the predicted spread is wide",
+    "long_scaled": "long, scaled ignores the direction",
+    "momentum": "momentum repeats the last session",
 }
 _LOWEST = 1e-3
 
@@ -51,8 +64,9 @@ def equity(
     net = paths.pivot(index="session", columns="strategy", values="net")
     capital = (1 + net).cumprod()
     yearly = {row["strategy"]: row["annual_return"] for row in trades["rows"]}
+    own = next((name for name in _OWN if name in yearly), "sign")
     title = (
-        f"{ticker}: the forecast’s sign earned {percent(yearly.get('sign'), signed=True)} a year, "
+        f"{ticker}: {_OWN[own]} earned {percent(yearly.get(own), signed=True)} a year, "
         f"buy and hold {percent(yearly.get('buy_and_hold'), signed=True)}"
     )
     when = "the next open" if trades["trade"] == "open" else "the close it was decided from"
@@ -79,13 +93,13 @@ def equity(
     for name, (colour, width, dash) in _LOOKS.items():
         if name not in capital:
             continue
-        own = capital[name].to_numpy(dtype=float)
-        shown = np.maximum(own, _LOWEST)
+        held = capital[name].to_numpy(dtype=float)
+        shown = np.maximum(held, _LOWEST)
         label = RULES[name]
         top.plot(days, shown, color=colour, linewidth=width, linestyle=dash, label=label)
-        highest = np.maximum(np.maximum.accumulate(own), 1.0)
-        if name in ("buy_and_hold", "sign", "long_scaled"):
-            fall = 100 * (own / highest - 1)
+        highest = np.maximum(np.maximum.accumulate(held), 1.0)
+        if name in _DEEP:
+            fall = 100 * (held / highest - 1)
             low.plot(days, fall, color=colour, linewidth=1.3, label=label)
         ends.append((float(shown[-1]), f"{label} ×{shown[-1]:.2f}", colour))
     top.axhline(1.0, color=RULE, linewidth=1)
@@ -99,7 +113,7 @@ def equity(
     style.label_ends(top, ends)
     falls = [
         (name, float((capital[name] / capital[name].cummax().clip(lower=1.0) - 1).min()))
-        for name in ("buy_and_hold", "sign", "long_scaled")
+        for name in _DEEP
         if name in capital
     ]
     style.label_ends(
@@ -119,10 +133,9 @@ def equity(
         )
         + "."
     )
+    rules = "; ".join(words for name, words in _READING.items() if name in capital)
     reading = (
-        "Sign is long or short one unit as the forecast points; scaled takes less when the "
-        "predicted spread is wide; long, scaled ignores the direction; momentum repeats the last "
-        "session. Dotted lines mark where the network was retrained. One path of one market: "
+        f"{rules}. Dotted lines mark where the network was retrained. One path of one market: "
         "look at the interval of the Sharpe ratio before believing the order of the lines."
     )
     return Picture("equity", figure, title, alt, reading)

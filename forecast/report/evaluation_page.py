@@ -2,20 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from forecast.features.targets import CLASSES
 from forecast.files import write_atomically
-from forecast.report import plots, wording
+from forecast.report import class_page, group_skills, html, plots, wording
 from forecast.report.calibration import coverage_plot
 from forecast.report.equity import RULES, equity
-from forecast.report.html import render_page, write_pictures
+from forecast.report.group_skills import Panels
+from forecast.report.picture import Picture
 from forecast.report.skills import fold_skills
 
-_FOLD = ("skill_mse", "skill_pinball", "coverage_80", "direction_accuracy", "mae_price")
+
+@dataclass(frozen=True)
+class _Kind:
+    """What the page has of one kind of forecast, of prices or of classes.
+
+    Attributes:
+        side: As every page's.
+        template: Its file.
+        panels: Of the picture of the folds.
+        fold: Scores of a fold, and of a seed, in a row.
+        seed: The same of a seed.
+        held: Sections that tell whether the forecasts hold what they say.
+    """
+
+    side: html.Side
+    template: str
+    panels: Panels
+    fold: tuple[str, ...]
+    seed: tuple[str, ...]
+    held: tuple[tuple[str, str], ...]
+
+
+_PRICES = _Kind(
+    html.PRICES,
+    "evaluation.html",
+    group_skills.PRICES,
+    fold=("skill_mse", "skill_pinball", "coverage_80", "direction_accuracy", "mae_price"),
+    seed=(
+        *("mse_price", "mae_price", "direction_accuracy", "pinball", "coverage_80"),
+        *("skill_mse", "skill_pinball"),
+    ),
+    held=(("calibration", "Calibration"),),
+)
+_CLASSES = _Kind(
+    class_page.CLASSES,
+    "class_evaluation.html",
+    group_skills.CLASSES,
+    fold=(
+        *("accuracy", "usual", "dm_p_error", "roc_auc"),
+        *("skill_log_loss", "dm_p_log_loss"),
+    ),
+    seed=(
+        *("accuracy", "skill_error", "balanced_accuracy", "precision", "recall", "f1", "roc_auc"),
+        *("brier", "log_loss", "skill_log_loss"),
+    ),
+    held=class_page.HELD,
+)
 
 
 def write_evaluation(
@@ -31,7 +80,7 @@ def write_evaluation(
     Args:
         folder: Exists.
         document: One entry of `evaluate --json`.
-        forecasts: Forecast frame of all folds' test parts.
+        forecasts: Of all folds' test parts: a forecast frame, or class forecasts.
         bars: Bars of the ticker.
         paths: As `Backtest.paths`.
 
@@ -41,11 +90,23 @@ def write_evaluation(
     Raises:
         ArtifactError: if the folder cannot be written.
     """
-    ticker, network = str(document["ticker"]), str(document["network"])
+    classes = document["target"] in CLASSES
+    kind, ticker, network = (
+        _CLASSES if classes else _PRICES,
+        str(document["ticker"]),
+        str(document["network"]),
+    )
     step = int(document["horizon"])
     own = next(row for row in document["scores"] if row["model"] == network and row["step"] == step)
     pictures = [
-        fold_skills(document["folds"], document["seeds"], own, ticker=ticker, model=network),
+        fold_skills(
+            document["folds"],
+            document["seeds"],
+            own,
+            ticker=ticker,
+            model=network,
+            panels=kind.panels,
+        ),
         equity(
             paths,
             document["backtest"],
@@ -53,29 +114,28 @@ def write_evaluation(
             model=network,
             retrained=[fold["first"] for fold in document["folds"]],
         ),
-        plots.price_forecast(
-            forecasts,
-            ticker=ticker,
-            model=network,
-            step=step,
-            currency=document["currency"],
-            late=document["lag"]["persistence"],
+        *(
+            class_page.held_pictures(document, forecasts)
+            if classes
+            else _price_pictures(document, forecasts)
         ),
     ]
-    held = coverage_plot(forecasts, ticker=ticker, model=network, step=step)
-    pictures += [held] if held else []
     shown = {
         **document,
+        **(class_page.shown(document) if classes else {}),
+        "asked": class_page.asked(document, document["folds"]) if classes else None,
         "walk_forward": {
             "text": document["seeds"]["text"],
             "caption": "Scores of each fold’s test part",
-            "rows": [_fold(fold) for fold in document["folds"]],
+            "rows": [_fold(fold, kind.fold) for fold in document["folds"]],
         },
         "by_seed": {
             "text": "The same folds with networks that differ by nothing but the seed of their "
             "weights and order. All other figures are of the mean of their forecasts.",
             "caption": "Scores of each seed, all folds",
-            "rows": document["seeds"]["rows"],
+            "rows": [
+                {key: row[key] for key in ("seed", *kind.seed)} for row in document["seeds"]["rows"]
+            ],
         },
         "trades": {
             "text": document["backtest"]["text"],
@@ -87,23 +147,42 @@ def write_evaluation(
         ("walk_forward", "Fold by fold"),
         ("by_seed", "Seed by seed"),
         ("trades", "Would trading on it have paid?"),
-        ("calibration", "Calibration"),
+        *kind.held,
     )
-    written = write_pictures(folder, pictures)
+    written = html.write_pictures(folder, pictures)
     page = folder / "index.html"
-    text = render_page(shown, pictures, template="evaluation.html", sections=sections)
+    text = html.render_page(
+        shown, pictures, template=kind.template, sections=sections, side=kind.side
+    )
     write_atomically(page, text.encode())
     return [*written, page]
 
 
-def _fold(fold: Mapping[str, Any]) -> dict[str, Any]:
+def _price_pictures(document: Mapping[str, Any], forecasts: pd.DataFrame) -> list[Picture]:
+    ticker, network = str(document["ticker"]), str(document["network"])
+    step = int(document["horizon"])
+    held = coverage_plot(forecasts, ticker=ticker, model=network, step=step)
+    return [
+        plots.price_forecast(
+            forecasts,
+            ticker=ticker,
+            model=network,
+            step=step,
+            currency=document["currency"],
+            late=document["lag"]["persistence"],
+        ),
+        *([held] if held else []),
+    ]
+
+
+def _fold(fold: Mapping[str, Any], scores: Sequence[str]) -> dict[str, Any]:
     train = fold["train"]
     return {
         "fold": fold["fold"],
         "trained_on": wording.span(train["first"], train["last"]),
         "tested_on": wording.span(fold["first"], fold["last"]),
         "origins": fold["origins"],
-        **{key: fold[key] for key in _FOLD},
+        **{key: fold[key] for key in scores},
     }
 
 

@@ -20,19 +20,21 @@ _SURE = 0.05
 
 @dataclass(frozen=True)
 class Panels:
-    """What is drawn of each ticker.
+    """What is drawn of each ticker, or of each fold.
 
     Attributes:
         headings: What `skill_…` ends in → heading of its panel; the last one is the title's.
         pooled: The same → column of the pooled scores.
         better: The title's words before the number of those that are.
         worse: The same.
+        beat: The title's words before the number of folds in which it was.
     """
 
     headings: Mapping[str, str]
     pooled: Mapping[str, str]
     better: str
     worse: str
+    beat: str
 
 
 PRICES = Panels(
@@ -43,6 +45,7 @@ PRICES = Panels(
     {"mse": "skill_mse_return", "pinball": "skill_pinball"},
     "the spread beats EWMA and GARCH for",
     "loses for",
+    "the spread beat EWMA and GARCH",
 )
 CLASSES = Panels(
     {
@@ -52,6 +55,7 @@ CLASSES = Panels(
     {"error": "skill_error", "log_loss": "skill_log_loss"},
     "the odds beat the usual shares for",
     "lose for",
+    "the odds beat the usual shares",
 )
 # An outlier must not squeeze all others together.
 _REACH = 6.0

@@ -11,11 +11,13 @@ from matplotlib import ticker as mticker
 from matplotlib.axes import Axes
 
 from forecast.report import style
+from forecast.report.group_skills import PRICES, Panels
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
 from forecast.report.wording import count, finite, fixed, percent
 
-_PRICE, _SPREAD = "Price: squared error below last close", "Spread: pinball loss below "
+# Share of the panel's height within which a number would lie on the line at zero.
+_NEAR = 0.08
 
 
 def fold_skills(
@@ -25,8 +27,9 @@ def fold_skills(
     *,
     ticker: str,
     model: str,
+    panels: Panels = PRICES,
 ) -> Picture:
-    """Skill of every fold and seed, price above, spread below, with the pooled interval.
+    """Skill of every fold and seed, a panel a loss, with the pooled interval.
 
     Args:
         folds: As `folds` of `evaluate --json`.
@@ -34,10 +37,12 @@ def fold_skills(
         own: The network's row of the pooled scores at the last step.
         ticker: Named in the title.
         model: The network.
+        panels: Of prices, or of classes.
     """
-    better = sum((finite(fold.get("skill_pinball")) or 0.0) > 0 for fold in folds)
-    mean, spread = (finite(seeds[part].get("skill_pinball")) for part in ("mean", "spread"))
-    title = f"{ticker}: the spread beat EWMA and GARCH in {better} of {count(len(folds), 'fold')}"
+    judged = f"skill_{list(panels.headings)[-1]}"
+    better = sum((finite(fold.get(judged)) or 0.0) > 0 for fold in folds)
+    mean, spread = (finite(seeds[part].get(judged)) for part in ("mean", "spread"))
+    title = f"{ticker}: {panels.beat} in {better} of {count(len(folds), 'fold')}"
     if mean is not None and spread is not None:
         title += f", by {fixed(100 * mean)} ± {fixed(100 * spread)} % over the seeds"
     figure = style.new_figure(
@@ -48,14 +53,18 @@ def fold_skills(
     grid = figure.add_gridspec(
         2, 1, left=style.LEFT, right=style.RIGHT, bottom=0.105, top=0.8, hspace=0.34
     )
-    headings = {"mse": _PRICE, "pinball": f"{_SPREAD}the better of EWMA and GARCH"}
-    for place, (kind, heading) in enumerate(headings.items()):
+    for place, (kind, heading) in enumerate(panels.headings.items()):
         axes = figure.add_subplot(grid[place])
         style.dress(axes, ylabel="skill [%]", heading=heading)
         _draw_folds(axes, folds, own, kind, labels=place == 1)
+    named = {kind: heading.split(":")[0].lower() for kind, heading in panels.headings.items()}
     alt = f"Skill by fold and seed. {title}. " + " ".join(
-        f"Fold {fold['fold']}: price {percent(fold.get('skill_mse'), 2, signed=True)}, spread "
-        f"{percent(fold.get('skill_pinball'), 2, signed=True)}."
+        f"Fold {fold['fold']}: "
+        + ", ".join(
+            f"{name} {percent(fold.get(f'skill_{kind}'), 2, signed=True)}"
+            for kind, name in named.items()
+        )
+        + "."
         for fold in folds
     )
     reading = (
@@ -79,7 +88,7 @@ def _draw_folds(
     if low is not None and high is not None:
         axes.axhspan(100 * low, 100 * high, color=RULE, alpha=0.3, linewidth=0)
     axes.axhline(0, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)))
-    at = np.arange(len(folds))
+    at, reach = np.arange(len(folds)), _reach(folds, kind)
     for place, fold in zip(at, folds, strict=True):
         single = [finite(row.get(f"skill_{kind}")) for row in fold["seeds"]]
         known = [100 * value for value in single if value is not None]
@@ -96,12 +105,13 @@ def _draw_folds(
         )
         value = finite(fold.get(f"skill_{kind}"))
         if value is not None:
-            colour = BLUE if value > 0 else ORANGE
+            colour = BLUE if value > 0 else ORANGE if value < 0 else MUTED
+            aside = (7 if value >= 0 else -7) if abs(value) < _NEAR * reach else 0
             axes.plot(place, 100 * value, marker="D", markersize=8, color=colour, zorder=3)
             axes.annotate(
                 f"{100 * value:+.2f}".replace("-", "−"),
                 (place, 100 * value),
-                xytext=(10, 0),
+                xytext=(10, aside),
                 textcoords="offset points",
                 va="center",
                 size=style.SMALL,
@@ -117,6 +127,13 @@ def _draw_folds(
     if whole is not None:
         ends.append((100 * whole, f"all {100 * whole:+.2f}".replace("-", "−"), INK))
     style.label_ends(axes, ends)
+
+
+def _reach(folds: Sequence[Mapping[str, Any]], kind: str) -> float:
+    """From the lowest to the highest skill drawn, zero included."""
+    drawn = [finite(row.get(f"skill_{kind}")) for fold in folds for row in (fold, *fold["seeds"])]
+    known = [0.0, *(value for value in drawn if value is not None)]
+    return max(known) - min(known)
 
 
 def _month(session: Any) -> str:

@@ -33,6 +33,20 @@ _CLASS_COLUMNS = [
     ("skill odds", "skill_log_loss", "{:+.2%}"),
     ("p", "dm_p_log_loss", "{:.3f}"),
 ]
+_FOLD = [
+    ("skill MSE", "skill_mse", "{:+.2%}"),
+    ("skill spread", "skill_pinball", "{:+.2%}"),
+    ("in 80 % band", "coverage_80", "{:.1%}"),
+]
+_CLASS_FOLD = [
+    ("right", "accuracy", "{:.1%}"),
+    ("commonest", "usual", "{:.1%}"),
+    ("p", "dm_p_error", "{:.3f}"),
+    ("ROC AUC", "roc_auc", "{:.3f}"),
+    ("log loss", "log_loss", "{:.4f}"),
+    ("skill odds", "skill_log_loss", "{:+.2%}"),
+    ("p", "dm_p_log_loss", "{:.3f}"),
+]
 _IN_GROUP = {
     *("skill_mse", "dm_p_mse", "direction_accuracy", "skill_pinball", "dm_p_pinball"),
     "coverage_80",
@@ -137,23 +151,22 @@ def evaluation_lines(document: dict[str, Any]) -> list[str]:
     """
     folds, trades = document["folds"], document["backtest"]
     again = " (evaluated before: nothing was done again)" if document["status"] == "current" else ""
+    columns = _CLASS_FOLD if document["target"] in CLASSES else _FOLD
     return [
-        f"{document['ticker']}: {document['network']}, {_ahead(document)}, retrained in "
+        f"{document['ticker']}: {document['network']}, {_asked(document)}, retrained in "
         f"{len(folds)} folds, {sum(fold['origins'] for fold in folds)} forecasts, "
         f"{folds[0]['first']} to {folds[-1]['last']} ({document['source']}){again}",
         "",
         *_score_table(document),
         "",
         *aligned(
-            [["fold", "from", "to", "skill MSE", "skill spread", "in 80 % band"]]
+            [["fold", "from", "to", *(heading for heading, _, _ in columns)]]
             + [
                 [
                     str(fold["fold"]),
                     fold["first"],
                     fold["last"],
-                    shown(fold["skill_mse"], "{:+.2%}"),
-                    shown(fold["skill_pinball"], "{:+.2%}"),
-                    shown(fold["coverage_80"], "{:.1%}"),
+                    *(shown(fold[key], form) for _, key, form in columns),
                 ]
                 for fold in folds
             ]

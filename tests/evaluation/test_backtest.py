@@ -8,11 +8,11 @@ from forecast.evaluation.backtest import (
     backtest,
     break_even_cost,
     largest_drawdown,
-    positions,
     returns_held,
     sessions_a_year,
     trade_path,
 )
+from forecast.evaluation.positions import class_positions, price_positions
 from forecast.evaluation.sharpe import deflated_sharpe, sharpe, sharpe_intervals
 
 SESSIONS = pd.bdate_range("2012-01-02", periods=8, name="session")
@@ -68,7 +68,7 @@ def test_a_position_that_cannot_be_closed_yet_earns_nothing_yet(market):
 def test_positions_by_hand(market):
     rows = [1, 2, 3, 4]
     own = forecasts_of(market, rows, [103.0, 101.0, 102.0, 99.5])
-    found = positions(own, market["close"], a_year=225.0)
+    found = price_positions(own, market["close"], a_year=225.0)
     # 1 % a session is 15 % a year of 225 sessions: the target, so a full position.
     assert found["sign"].tolist() == [1.0, 0.0, -1.0, 1.0]
     np.testing.assert_allclose(found["sign_scaled"], [1.0, 0.0, -1.0, 1.0])
@@ -77,10 +77,42 @@ def test_positions_by_hand(market):
     assert found["buy_and_hold"].tolist() == [1.0] * 4
 
 
+def odds_of(bars, rows, **probabilities):
+    origins = bars.index[rows]
+    columns = {f"probability_{name}": values for name, values in probabilities.items()}
+    return pd.DataFrame({"origin": origins, "step": 1, "model": "lstm", **columns})
+
+
+def test_positions_of_classes_by_hand(market):
+    rows = [1, 2, 3, 4]
+    two = odds_of(market, rows, not_up=[0.4, 0.5, 0.9, 0.1], up=[0.6, 0.5, 0.1, 0.9])
+    found = class_positions(two, market["close"], a_year=225.0)
+    assert found["likelier"].tolist() == [1.0, 0.0, -1.0, 1.0]
+    assert found["momentum"].tolist() == [1.0, -1.0, 1.0, -1.0]
+    assert list(found) == ["likelier", "momentum", "buy_and_hold"]
+    # Flat is the likeliest class of all four sessions, and no side.
+    three = odds_of(
+        market, rows, down=[0.1, 0.3, 0.2, 0.3], flat=[0.6] * 4, up=[0.3, 0.1, 0.2, 0.1]
+    )
+    found = class_positions(three, market["close"], a_year=225.0)
+    assert found["likelier"].tolist() == [1.0, -1.0, 0.0, -1.0]
+
+
+def test_a_network_that_always_says_up_is_buy_and_hold():
+    rng = np.random.default_rng(3)
+    bars = bars_of(100 * np.cumprod(1 + rng.normal(0.001, 0.01, 60)))
+    own = odds_of(bars, np.arange(1, 59), not_up=np.full(58, 0.4), up=np.full(58, 0.6))
+    found = backtest(own, bars, model="lstm", trade="open", cost=5.0, positions=class_positions)
+    rows = found.table.set_index("strategy")
+    assert rows.loc["likelier", "sharpe"] == rows.loc["buy_and_hold", "sharpe"]
+    assert "0.00 against buy-and-hold, as it was never anything else" in found.text
+    assert "its spread" not in found.text
+
+
 @pytest.mark.parametrize(("width", "size"), [(2.0, 0.5), (0.8, 1.25), (0.5, 1.5), (0.0, 1.5)])
 def test_the_wider_the_forecast_the_smaller_the_position(market, width, size):
     own = forecasts_of(market, [1, 2, 3, 4], [101.0, 102.0, 102.0, 98.0], width=width)
-    found = positions(own, market["close"], a_year=225.0)
+    found = price_positions(own, market["close"], a_year=225.0)
     np.testing.assert_allclose(found["long_scaled"], size)
     np.testing.assert_allclose(found["sign_scaled"], [-size, size, -size, -size])
 

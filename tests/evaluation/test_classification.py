@@ -22,6 +22,7 @@ from forecast.evaluation.class_forecasts import (
 from forecast.evaluation.class_pooled import class_losses_by_day, pooled_class_scores
 from forecast.evaluation.class_scores import (
     class_score_table,
+    class_scores_by,
     class_scores_by_year,
     confusion_of,
 )
@@ -201,6 +202,19 @@ def test_the_confusion_matrix_and_the_years_add_up():
     years = class_scores_by_year(frame, model="lstm", step=1)
     assert list(years["year"]) == [2010, 2011]
     assert years["origins"].sum() == 500
+
+
+def test_scores_of_each_group_are_those_of_its_rows_alone():
+    models, came = knowing()
+    frame = frame_of(models, came)
+    halves = (frame["origin"] > frame["origin"].median()).rename("half")
+    table = class_scores_by(frame, halves)
+    for half in (False, True):
+        alone = class_score_table(frame[halves == half]).set_index("model")
+        own = table[table["half"] == half].set_index("model")
+        assert list(own.index) == list(alone.index)
+        for name in (*CLASS_METRICS, "skill_error", "dm_p_error", "skill_log_loss", "origins"):
+            np.testing.assert_array_equal(own[name], alone[name])
 
 
 @pytest.mark.parametrize("kind", list(CLASSES))

@@ -18,7 +18,6 @@ from forecast.evaluation.classification import CLASS_METRICS
 from forecast.features.targets import CLASSES
 from forecast.nightly.night import run_night
 from forecast.pipeline.audit import audit
-from forecast.pipeline.evaluate import evaluate
 from forecast.pipeline.predict import predict
 from forecast.pipeline.train import train
 from forecast.registry import load_run
@@ -216,17 +215,10 @@ def test_a_saved_run_remembers_its_head(home):
     assert saved.head == "quantiles"
 
 
-@EVERY
-def test_a_walk_forward_refuses_classes_before_any_work(target, tmp_path):
-    with pytest.raises(ConfigError, match="needs forecasts of prices") as refused:
-        evaluate(["AAA"], home=tmp_path, settings=Settings(target=target))
-    assert "--target return" in str(refused.value.hint)
-    assert not list(tmp_path.iterdir())
-
-
 def test_a_night_refuses_classes_before_any_work(tmp_path):
-    with pytest.raises(ConfigError, match="forecast nightly needs forecasts of prices"):
+    with pytest.raises(ConfigError, match="forecast nightly needs forecasts of prices") as refused:
         run_night(["AAA"], home=tmp_path, settings=Settings(target="move"))
+    assert "--target return" in str(refused.value.hint)
     assert not list(tmp_path.iterdir())
 
 
