@@ -44,7 +44,8 @@ def fold_skills(
     mean, spread = (finite(seeds[part].get(judged)) for part in ("mean", "spread"))
     title = f"{ticker}: {panels.beat} in {better} of {count(len(folds), 'fold')}"
     if mean is not None and spread is not None:
-        title += f", by {fixed(100 * mean)} ± {fixed(100 * spread)} % over the seeds"
+        by = ", by" if mean > 0 else "; skill"
+        title += f"{by} {fixed(100 * mean)} ± {fixed(100 * spread)} % over the seeds"
     figure = style.new_figure(
         title,
         f"{model} · retrained in each fold with {count(len(seeds['seeds']), 'seed')} · skill "
