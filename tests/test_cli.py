@@ -296,7 +296,9 @@ def test_wrong_use_says_what_to_do_next(arguments, code, words, tmp_path, here):
     assert not result.stdout
     as_json = here(*arguments, "--json", home=tmp_path)
     assert as_json.returncode == code
-    assert json.loads(as_json.stdout)["error"].keys() == {"type", "message", "hint"}
+    error = json.loads(as_json.stdout)["error"]
+    assert error.keys() == {"type", "message", "hint"}
+    assert error["hint"] == "forecast train --help"
 
 
 def test_an_unknown_setting_names_the_nearest(tmp_path, here):

@@ -71,7 +71,7 @@ def main() -> None:
                     "error": {
                         "type": "UsageError",
                         "message": error.format_message(),
-                        "hint": "forecast --help",
+                        "hint": f"{error.ctx.command_path if error.ctx else 'forecast'} --help",
                     }
                 }
             )

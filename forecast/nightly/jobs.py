@@ -8,9 +8,7 @@ from typing import Any
 
 from forecast.config import Settings
 from forecast.market.fetching import Fetched
-from forecast.registry import SavedRun, run_folder, save_run
-
-_ADDED_BY_SAVING = ("format", "sha256")
+from forecast.registry import ADDED_BY_SAVING, SavedRun, run_folder, save_run
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ class RunFiles:
     def of(cls, saved: SavedRun) -> RunFiles:
         """The files of a run whose checksums held."""
         manifest = {
-            name: value for name, value in saved.manifest.items() if name not in _ADDED_BY_SAVING
+            name: value for name, value in saved.manifest.items() if name not in ADDED_BY_SAVING
         }
         return cls(
             saved.folder.name, saved.network.read_bytes(), saved.inputs, manifest, saved.metrics

@@ -14,6 +14,7 @@ from forecast.registry.champions import (
 from forecast.registry.listing import RunSummary, runs_of, runs_of_each, tickers_of
 from forecast.registry.pruning import prune
 from forecast.registry.runs import (
+    ADDED_BY_SAVING,
     FORMAT,
     INPUTS,
     MANIFEST,
@@ -29,6 +30,7 @@ from forecast.registry.runs import (
 )
 
 __all__ = [
+    "ADDED_BY_SAVING",
     "FORMAT",
     "INPUTS",
     "MANIFEST",

@@ -1,12 +1,14 @@
 """Saved runs: `models/<ticker>/<run>/`, written whole, verified before anything is loaded.
 
 A run's folder holds `network.keras`, `inputs.json` (a ticker's fitted inputs and calibration),
-`metrics.json` and `manifest.json`, which names the checksum of each of the others. A run over
-several tickers lies under `models/_together/`. Nothing is ever written into a run's folder again.
+`metrics.json` and `manifest.json`, which names the checksum of each of the others and its own. A
+run over several tickers lies under `models/_together/`. Nothing is ever written into a run's
+folder again.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
@@ -20,11 +22,14 @@ from typing import Any
 from forecast.errors import ArtifactError
 from forecast.files import inside, sha256, staged_folder, write_json
 
-FORMAT = 2
+FORMAT = 3
 """Raised when older saved runs can no longer be read."""
 
 NETWORK, INPUTS, METRICS, MANIFEST = "network.keras", "inputs.json", "metrics.json", "manifest.json"
 TOGETHER = "_together"
+
+ADDED_BY_SAVING = ("format", "sha256", "manifest_sha256")
+"""What `save_run` adds to a manifest."""
 
 _ARTEFACTS = frozenset({NETWORK, INPUTS, METRICS})
 _TIME = "%Y%m%dT%H%M%SZ"
@@ -121,7 +126,8 @@ def save_run(
         write_json(stage / INPUTS, inputs)
         write_json(stage / METRICS, metrics)
         checksums = {name: sha256(stage / name) for name in (NETWORK, INPUTS, METRICS)}
-        write_json(stage / MANIFEST, {"format": FORMAT, **manifest, "sha256": checksums})
+        document = {"format": FORMAT, **manifest, "sha256": checksums}
+        write_json(stage / MANIFEST, {**document, "manifest_sha256": own_sha256(document)})
         for name in (*checksums, MANIFEST):
             (stage / name).chmod(_READ_ONLY)
         if verify is not None:
@@ -161,6 +167,12 @@ def verified(folder: Path, *, retrain: str) -> SavedRun:
             f"{folder} must be of format {FORMAT}. Received {found!r}"
             f"{', made by a newer version of this program' if newer else ''}.",
             hint=f"{'upgrade this program, or ' if newer else ''}{retrain}",
+        )
+    if manifest.get("manifest_sha256") != own_sha256(manifest):
+        raise ArtifactError(
+            f"{folder / MANIFEST} must be as it was saved. Its own checksum does not hold: it is "
+            f"damaged.",
+            hint=retrain,
         )
     checksums = manifest.get("sha256")
     # No other name: a checksum is no reason to open what a manifest points to.
@@ -238,6 +250,12 @@ def read_json(path: Path, *, hint: str = "forecast train the ticker again") -> d
     if not isinstance(document, dict):
         raise ArtifactError(f"{path} must hold a JSON object.", hint=hint)
     return document
+
+
+def own_sha256(manifest: dict[str, Any]) -> str:
+    """SHA-256 of a manifest's content, its own checksum left out."""
+    content = json.loads(json.dumps({**manifest, "manifest_sha256": None}))
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _major(release: str) -> str:

@@ -25,6 +25,7 @@ from forecast.pipeline.scoring import calibrated, frame_of
 from forecast.pipeline.train import fit_network
 from forecast.pipeline.watch import Watch
 from forecast.registry import MANIFEST, NETWORK, load_run, run_folder, save_run
+from forecast.registry.runs import own_sha256
 
 SETTINGS = Settings(units=(8,), lookback=10, epochs=4, patience=4)
 BARS = simulated.garch(900, seed=3).bars
@@ -185,6 +186,7 @@ def test_a_network_that_keras_cannot_read_says_what_to_do(before, champion):
     (folder / NETWORK).write_bytes(b"of another Keras")
     manifest = json.loads((folder / MANIFEST).read_text())
     manifest["sha256"][NETWORK] = sha256(folder / NETWORK)
+    manifest["manifest_sha256"] = own_sha256(manifest)
     (folder / MANIFEST).write_text(json.dumps(manifest))
     loaded = load_run(folder.parents[2], "XYZ", "champion")
     with pytest.raises(ArtifactError, match=r"that Keras \d.* can read.* Try: forecast train"):

@@ -18,6 +18,7 @@ from forecast.registry import (
     run_folder,
     save_run,
 )
+from forecast.registry.runs import own_sha256
 
 
 def test_the_champion_is_loaded_unless_a_run_is_named(tmp_path, save):
@@ -48,6 +49,22 @@ def test_a_changed_byte_is_found_before_anything_is_loaded(name, tmp_path, save,
     damage(save("run") / name)
     with pytest.raises(ArtifactError, match=rf"{name} must be as it was saved"):
         load_run(tmp_path, "AAPL", "run")
+
+
+def test_a_changed_byte_of_the_manifest_is_found(tmp_path, save):
+    path = save("run", versions={"keras": "3.1"}, seed=7) / MANIFEST
+    path.chmod(0o644)
+    whole = path.read_bytes()
+    written = json.loads(whole)
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        try:
+            read = load_run(tmp_path, "AAPL", "run").manifest
+        except ArtifactError as error:
+            assert str(path.parent) in str(error)
+        else:
+            # The byte was a space between two entries.
+            assert read == written
 
 
 def test_a_missing_file_is_found(tmp_path, save):
@@ -86,7 +103,8 @@ def test_a_network_that_does_not_verify_leaves_nothing(tmp_path):
 def doctored(folder, **changes):
     path = folder / MANIFEST
     path.chmod(0o644)
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    manifest = {**json.loads(path.read_text()), **changes}
+    path.write_text(json.dumps({**manifest, "manifest_sha256": own_sha256(manifest)}))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +114,7 @@ def doctored(folder, **changes):
             99,
             r"Received 99, made by .* Try: upgrade this program, or forecast train",
         ),
-        (0, r"must be of format 2\. Received 0\. Try: forecast train AAPL"),
+        (0, r"must be of format 3\. Received 0\. Try: forecast train AAPL"),
         (None, r"Received None\. Try: forecast train AAPL"),
     ],
 )
