@@ -13,6 +13,7 @@ from simulated import random_walk
 
 from forecast.market.bars import derive_bars
 from forecast.market.sources import sample
+from forecast.pipeline.processes import room_for
 
 # The same examples every time, however slow the machine is and whatever it was shown before.
 hypothesis.settings.register_profile(
@@ -29,6 +30,20 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 for _name in list(os.environ):
     if _name.startswith("FORECAST_") or _name.lower() in _PROXIES:
         del os.environ[_name]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Tests that share what their module made stay in one process, which makes it once."""
+    for item in items:
+        known = item._fixtureinfo.name2fixturedefs.values()
+        if any(made[-1].scope == "module" for made in known):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Processes for `-n auto`: as many as there are cores for, and memory."""
+    return room_for(64, memory=4.0)
 
 
 @pytest.fixture(scope="session")

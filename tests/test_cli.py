@@ -346,7 +346,7 @@ def test_an_interrupt_ends_with_130_and_leaves_no_half_run(tmp_path):
         if "epoch" in line:
             break
     process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=300)
+    _, rest = process.communicate(timeout=600)
     assert process.returncode == 130
     assert "Interrupted" in rest
     assert "Traceback" not in rest

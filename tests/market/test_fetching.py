@@ -430,7 +430,7 @@ def test_processes_that_are_killed_or_many_leave_a_readable_store(tmp_path, tria
         check=False,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=900,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.returncode == 0, done.stderr

@@ -81,11 +81,12 @@ def kill() -> None:
     served: set[str] = set()
     chance = random.Random(5)
     rounds = 0
-    # On a busy machine many die before they have stored anything: go on until enough have.
+    # On a busy machine many die before they have stored anything: go on, and kill later, until
+    # enough have.
     while rounds < 60 or (len(served) < 12 and rounds < 600):
         rounds += 1
         child = spawn(update_on if rounds % 2 else fetch_files)
-        time.sleep(chance.uniform(0.0, 0.15))
+        time.sleep(chance.uniform(0.0, 0.15) * max(1.0, rounds / 60))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         check(served)
@@ -96,7 +97,7 @@ def crowd() -> None:
     served: set[str] = set()
     children = [spawn(work) for work in (fetch_files, fetch_files, update_on, update_on)]
     rounds = 0
-    while rounds < 60 or (len(served) < 12 and rounds < 600):
+    while rounds < 60 or (len(served) < 12 and rounds < 6000):
         rounds += 1
         time.sleep(0.05)
         check(served)

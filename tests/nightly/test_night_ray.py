@@ -21,6 +21,12 @@ JOBS = int(os.environ.get("NIGHT_JOBS", "4"))
 """How many tickers; docs/nightly.md tells of 50."""
 
 
+@pytest.fixture(autouse=True)
+def not_behind_all_others(monkeypatch):
+    """Ray's workers give way to every other process: on a busy machine they would stand still."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+
+
 def never() -> bool:
     return False
 

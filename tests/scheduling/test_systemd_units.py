@@ -51,7 +51,9 @@ def test_systemd_finds_nothing_wrong_with_the_units(odd_home, tmp_path):
     texts = write_units(odd_home, tmp_path, "NMS", "LSE")
     assert len(texts) == 5
     result = analyze(tmp_path, "verify", *(str(tmp_path / name) for name in texts))
-    assert (result.returncode, result.stderr) == (0, "")
+    # It reads the machine's own units, too, and has its say about them.
+    ours = [line for line in result.stderr.splitlines() if any(name in line for name in texts)]
+    assert (result.returncode, ours) == (0, [])
 
 
 @needs_systemd
@@ -138,7 +140,7 @@ def test_installing_failing_and_removing_with_a_real_systemd(tmp_path):
         ["unshare", "--mount", "bash", "-c", USER_INSTANCE],
         capture_output=True,
         text=True,
-        timeout=500,
+        timeout=900,
         env={
             "PATH": os.environ["PATH"],
             "HOME": str(user),

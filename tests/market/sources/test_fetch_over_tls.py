@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
@@ -88,7 +88,7 @@ def forecast_fetch(
         env=os.environ | variables,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert "Traceback" not in ended.stderr
@@ -97,8 +97,22 @@ def forecast_fetch(
 
 
 @pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
-    folder = tmp_path_factory.mktemp("fetch")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    # Where a session closed meanwhile, there was more to fetch from one run to the next.
+    while True:
+        before = _newest()
+        one = _tell(tmp_path_factory.mktemp("fetch"))
+        if _newest() == before:
+            return one
+
+
+def _newest() -> list[pd.Timestamp]:
+    """The last completed session of each exchange, now."""
+    exchanges = ["NMS", *(exchange for exchange, _, _ in ABROAD.values())]
+    return [last_completed(exchange, pd.Timestamp.now("UTC")) for exchange in exchanges]
+
+
+def _tell(folder: Path) -> Story:
     home = folder / "home"
     quotes = _recent("NMS")
     tickers = [*OUTCOMES, "WELL", "SPLIT", "DIVIDEND", "CORRECTION", *ABROAD]
@@ -129,7 +143,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
         ill = run(*tickers)
 
         yahoo.heal()
-        yield Story(home, quotes, abroad, well, ill, run(*tickers), run(*tickers))
+        return Story(home, quotes, abroad, well, ill, run(*tickers), run(*tickers))
 
 
 def _recent(exchange: str) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def fetch_elsewhere(folder: Path, variables: dict[str, str], *, connect: float =
         | {"HOME": str(folder)}
         | variables,
         capture_output=True,
-        timeout=300,
+        timeout=600,
         check=True,
     )
     assert ended.stderr == b""
