@@ -22,6 +22,9 @@ Severity = Literal["reject", "repair", "warn"]
 # A finding that concerns most of a history would make every manifest as long as the history.
 MOST_LISTED = 250
 
+# The squares and products of larger numbers, or of smaller prices, leave the 64-bit floats.
+_LARGEST, _SMALLEST = 1e100, 1e-100
+
 _PRICES = [*PRICE_COLUMNS, "adj_close"]
 _SPLIT_RATIOS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50])
 _LOCAL = 61
@@ -213,9 +216,15 @@ def _check_numbers(quotes: pd.DataFrame) -> list[Finding]:
     for name in quotes.columns:
         rule = f"'{name}' must be a finite number"
         findings += _broken("non_finite", rule, quotes, ~np.isfinite(quotes[name]), name)
+        huge = np.isfinite(quotes[name]) & (quotes[name] > _LARGEST)
+        rule = f"'{name}' must be at most {_LARGEST:g}"
+        findings += _broken("magnitude", rule, quotes, huge, name)
     for name in _PRICES:
         rule = f"'{name}' must be positive"
         findings += _broken("non_positive", rule, quotes, quotes[name] <= 0, name)
+        tiny = (quotes[name] > 0) & (quotes[name] < _SMALLEST)
+        rule = f"'{name}' must be at least {_SMALLEST:g}"
+        findings += _broken("magnitude", rule, quotes, tiny, name)
     for name in ("volume", "dividends", "splits"):
         rule = f"'{name}' must not be negative"
         findings += _broken("negative", rule, quotes, quotes[name] < 0, name)

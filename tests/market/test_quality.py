@@ -49,6 +49,8 @@ def test_a_clean_history_passes_unchanged_without_findings(quotes):
         ("non_finite", "open", np.inf, "'open' must be a finite number"),
         ("non_positive", "open", -1.5, "'open' must be positive"),
         ("non_positive", "adj_close", -1.5, "'adj_close' must be positive"),
+        ("magnitude", "open", 1e-300, "'open' must be at least 1e-100"),
+        ("magnitude", "volume", 1e300, "'volume' must be at most 1e+100"),
         ("negative", "volume", -1.0, "'volume' must not be negative"),
         ("negative", "splits", -2.0, "'splits' must not be negative"),
         ("ohlc_order", "high", 1.0, "'high' must not be below 'low'"),

@@ -92,17 +92,22 @@ def read_chart(status: int, body: bytes, *, retry_after: str | None) -> dict[str
 
 
 def check_meta(result: dict[str, Any]) -> None:
-    """Hold the chart's `meta` to a time zone that exists.
+    """Hold the chart's `meta` to a time zone that exists, and to names that are text or null.
 
     Raises:
-        Fault: if it names none.
+        Fault: if it does not keep to that.
     """
-    meta = result.get("meta")
-    zone = meta.get("exchangeTimezoneName") if isinstance(meta, dict) else None
+    found = result.get("meta")
+    meta: dict[str, Any] = found if isinstance(found, dict) else {}
+    zone = meta.get("exchangeTimezoneName")
     try:
         ZoneInfo(zone or "")
     except (TypeError, ValueError, OSError) as error:
         raise Fault(MalformedData, f"{zone!r} as the exchange's time zone") from error
+    for name in ("exchangeName", "currency"):
+        value = meta.get(name)
+        if not isinstance(value, str | None):
+            raise Fault(MalformedData, f"{value!r} as {name!r}")
 
 
 def check_rows(result: dict[str, Any]) -> None:
