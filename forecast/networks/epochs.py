@@ -24,8 +24,8 @@ from forecast.networks.batches import (
 from forecast.networks.interrupt import kept_interrupt
 from forecast.networks.learner import give_back_memory
 
-INFERENCE_WINDOWS = 1024
-INFERENCE_SLICES = 256
+INFERENCE_WINDOWS = 256
+INFERENCE_SLICES = 128
 
 
 @dataclass(frozen=True)

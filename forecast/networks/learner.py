@@ -129,7 +129,10 @@ def prepare_tensorflow() -> None:
 
 
 def give_back_memory() -> None:
-    """Hand freed memory back to the system: compiling leaves some 60 MB that nothing uses."""
+    """Hand freed memory back to the system.
+
+    Compiling leaves some 60 MB that nothing uses, preparing many tickers 20.
+    """
     if sys.platform == "linux":
         # musl has no such call, and keeps less.
         with suppress(OSError, AttributeError):
