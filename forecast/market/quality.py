@@ -24,6 +24,8 @@ MOST_LISTED = 250
 
 # The squares and products of larger numbers, or of smaller prices, leave the 64-bit floats.
 _LARGEST, _SMALLEST = 1e100, 1e-100
+# Older than any exchange's daily prices: a mistyped year, or a program's word for no date.
+_OLDEST = pd.Timestamp("1800-01-01")
 
 _PRICES = [*PRICE_COLUMNS, "adj_close"]
 _SPLIT_RATIOS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50])
@@ -185,6 +187,7 @@ def _check_index(quotes: pd.DataFrame) -> list[Finding]:
     return [
         *_broken("duplicate", "each session must appear once", quotes, repeated),
         *_broken("order", "sessions must be in increasing order", quotes, back),
+        *_broken("ancient", f"no session may be before {_OLDEST.year}", quotes, sessions < _OLDEST),
     ]
 
 
@@ -364,10 +367,10 @@ def _broken(
     value = f" ({quotes[column].iloc[first]})" if column else ""
     what = (
         f"{rule}. Received {count} row{'s'[: count > 1]} where it is not so, "
-        f"first session {quotes.index[first]:%Y-%m-%d}{value}."
+        f"first session {quotes.index[first].date().isoformat()}{value}."
     )
     return [Finding("reject", kind, _dates(quotes.index[mask]), what)]
 
 
 def _dates(sessions: pd.Index) -> list[str]:
-    return [f"{session:%Y-%m-%d}" for session in sessions[:MOST_LISTED]]
+    return [session.date().isoformat() for session in sessions[:MOST_LISTED]]

@@ -69,6 +69,15 @@ def test_rejects_name_the_rule_the_number_and_the_first_session(
     )
 
 
+@pytest.mark.parametrize("first", ["0001-01-01", "0202-01-03"])
+def test_a_session_older_than_exchanges_is_rejected(quotes, first):
+    old = pd.DatetimeIndex([pd.Timestamp(first)], name="session").as_unit("us")
+    finding = only(check(pd.concat([quotes.head(1).set_axis(old), quotes]))[1])
+    assert (finding.severity, finding.kind) == ("reject", "ancient")
+    assert finding.sessions == [first]
+    assert "no session may be before 1800. Received 1 row" in finding.did
+
+
 def test_a_files_duplicated_session_is_rejected(quotes):
     doubled = pd.concat([quotes.iloc[:5], quotes.iloc[4:]])
     finding = only(check(doubled)[1])
