@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -14,23 +13,24 @@ from typing import Any
 import pandas as pd
 
 from forecast.config import Settings, changed
-from forecast.errors import ArtifactError, ConfigError
+from forecast.errors import ConfigError
 from forecast.evaluation.ranking import Answer, Gain, which_network
 from forecast.evaluation.scores import as_rows
-from forecast.files import inside, write_json
+from forecast.files import inside
 from forecast.networks.architectures import NETWORKS
 from forecast.pipeline.contests import Contest, contest_of
 from forecast.pipeline.documents import span_of
 from forecast.pipeline.entrants import Entrant, train_entrants
 from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
+from forecast.pipeline.finished import PAGE, bars_document, finish, finished
 from forecast.pipeline.kept import deciding, kept, key_of, seeds_of
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import command, versions
 from forecast.pipeline.watch import Watch
 from forecast.report.text import comparison_lines
 
-_RESULT, _PAGE = "comparison.json", "index.html"
+_RESULT = "comparison.json"
 # Settings that decide no forecast of a comparison, or that name the file of one.
 _BESIDE = {"network", "seed", "seeds", "folds", "scheme", "trade", "cost"}
 
@@ -115,9 +115,15 @@ def _compare(
     contest = contest_of(settings.target)
     key = key_of(fetched.bars, deciding(settings, but=_BESIDE))
     folder = inside(home / "reports", ticker, "compare", key)
-    if known := _finished(folder, networks, settings, contest, home):
+    if known := finished(
+        folder / _RESULT,
+        asked=_asked(networks, settings),
+        forecasts=folder / contest.file,
+        read=contest.read,
+        usable=lambda document: not any(one["error"] for one in document["networks"].values()),
+    ):
         watch.stage(f"{ticker} was compared before: nothing to do")
-        return known
+        return Comparison(*known)
     one = prepare(fetched, settings)
     entrants = train_entrants(
         one, networks, folder, contest=contest, settings=settings, watch=watch
@@ -148,7 +154,7 @@ def _compare(
         "status": "compared",
         **_scores(one, table, answer, facts, contest, settings),
         **_provenance(one, networks, settings),
-        "report": (folder / _PAGE).relative_to(home).as_posix(),
+        "report": (folder / PAGE).relative_to(home).as_posix(),
         "plots": [],
         "seconds": {},
     }
@@ -160,25 +166,6 @@ def _compare(
 def _asked(networks: list[str], settings: Settings) -> dict[str, Any]:
     """What a finished comparison must have been asked for to stand for this one."""
     return deciding(settings, but={"network"}) | {"networks": networks}
-
-
-def _finished(
-    folder: Path, networks: list[str], settings: Settings, contest: Contest, home: Path
-) -> Comparison | None:
-    """The comparison in the folder, if it is whole and was asked for in the same way."""
-    try:
-        document = json.loads((folder / _RESULT).read_bytes())
-        failed = any(one["error"] for one in document["networks"].values())
-        same = document["settings"] == _asked(networks, settings)
-        if failed or not same or not (folder / _PAGE).is_file():
-            return None
-        forecasts = contest.read(folder / contest.file)
-        return Comparison(
-            {**document, "status": "current"}, forecasts, home / str(document["report"])
-        )
-    except (OSError, ValueError, KeyError, TypeError, ArtifactError):
-        # Not there yet, or damaged: then it is made again from the trainings that are kept.
-        return None
 
 
 def _by_seed(
@@ -279,11 +266,7 @@ def _gain(gain: Gain) -> dict[str, Any]:
 def _provenance(one: Prepared, networks: list[str], settings: Settings) -> dict[str, Any]:
     fetched = one.fetched
     return {
-        "source": fetched.source,
-        "snapshot": fetched.snapshot,
-        "currency": fetched.history.currency,
-        "notice": fetched.notice,
-        "findings": [finding.as_document() for finding in fetched.findings],
+        **bars_document(fetched),
         "settings": _asked(networks, settings),
         "command": command(
             "compare",
@@ -320,10 +303,5 @@ def _write(
 
     (folder / _RESULT).unlink(missing_ok=True)
     contest.write(folder / contest.file, forecasts)
-    document["seconds"] = {"total": time.perf_counter() - begun}
-    written = write_comparison(folder, document=document, forecasts=forecasts)
-    document["plots"] = [
-        path.relative_to(home).as_posix() for path in written if path.suffix == ".png"
-    ]
-    document["seconds"] = {"total": time.perf_counter() - begun}
-    write_json(folder / _RESULT, document)
+    draw = partial(write_comparison, folder, document=document, forecasts=forecasts)
+    finish(folder / _RESULT, document, draw, begun=begun, home=home)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,23 +13,23 @@ import numpy as np
 import pandas as pd
 
 from forecast.config import Settings
-from forecast.errors import ArtifactError
 from forecast.evaluation.backtest import Backtest, backtest
 from forecast.evaluation.ranking import Ruler
 from forecast.evaluation.scores import as_rows
-from forecast.files import inside, write_atomically, write_json
+from forecast.files import inside, write_atomically
 from forecast.market.fetching import Fetched
 from forecast.pipeline.contests import Contest, contest_of
 from forecast.pipeline.documents import span_of
 from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
+from forecast.pipeline.finished import PAGE, bars_document, finish, finished
 from forecast.pipeline.folds import Fold, Pooled, forecast_folds, key_of, make_folds
 from forecast.pipeline.kept import deciding, seeds_of
 from forecast.pipeline.provenance import command, versions
 from forecast.pipeline.watch import Watch
 from forecast.report.text import evaluation_lines
 
-_RESULT, _PAGE = "evaluation.json", "index.html"
+_RESULT = "evaluation.json"
 
 
 @dataclass(frozen=True)
@@ -99,9 +98,14 @@ def _evaluate(
     key = key_of(fetched.bars, settings)
     folder = inside(home / "reports", ticker, "evaluate", key)
     contest = contest_of(settings.target)
-    if known := _finished(folder, settings, contest, home):
+    if known := finished(
+        folder / _RESULT,
+        asked=deciding(settings),
+        forecasts=folder / contest.file,
+        read=contest.read,
+    ):
         watch.stage(f"{ticker} was evaluated before: nothing to do")
-        return known
+        return Evaluation(*known)
     folds = make_folds(fetched, settings)
     pooled = forecast_folds(folds, folder, contest=contest, settings=settings, watch=watch)
     watch.stage("trading on the forecasts")
@@ -121,7 +125,7 @@ def _evaluate(
         **_scores(folds, pooled, contest, settings),
         "backtest": _trades(traded, settings),
         **_provenance(fetched, settings),
-        "report": (folder / _PAGE).relative_to(home).as_posix(),
+        "report": (folder / PAGE).relative_to(home).as_posix(),
         "plots": [],
         "seconds": {},
     }
@@ -130,21 +134,6 @@ def _evaluate(
         folder, document, pooled.forecasts, contest, fetched.bars, traded, begun=begun, home=home
     )
     return Evaluation(document, pooled.forecasts, home / document["report"])
-
-
-def _finished(folder: Path, settings: Settings, contest: Contest, home: Path) -> Evaluation | None:
-    """The evaluation in the folder, if it is whole and was asked for in the same way."""
-    try:
-        document = json.loads((folder / _RESULT).read_bytes())
-        if document["settings"] != deciding(settings) or not (folder / _PAGE).is_file():
-            return None
-        forecasts = contest.read(folder / contest.file)
-        return Evaluation(
-            {**document, "status": "current"}, forecasts, home / str(document["report"])
-        )
-    except (OSError, ValueError, KeyError, TypeError, ArtifactError):
-        # Not there yet, or damaged: then it is made again from the folds that are kept.
-        return None
 
 
 def _scores(
@@ -245,11 +234,7 @@ def _trades(traded: Backtest, settings: Settings) -> dict[str, Any]:
 
 def _provenance(fetched: Fetched, settings: Settings) -> dict[str, Any]:
     return {
-        "source": fetched.source,
-        "snapshot": fetched.snapshot,
-        "currency": fetched.history.currency,
-        "notice": fetched.notice,
-        "findings": [finding.as_document() for finding in fetched.findings],
+        **bars_document(fetched),
         "settings": deciding(settings),
         "command": command(
             "evaluate",
@@ -279,12 +264,12 @@ def _write(
     contest.write(folder / contest.file, forecasts)
     table = traded.paths.to_csv(index=False, date_format="%Y-%m-%d", lineterminator="\n")
     write_atomically(folder / "backtest.csv", table.encode())
-    document["seconds"] = {"total": time.perf_counter() - begun}
-    written = write_evaluation(
-        folder, document=document, forecasts=forecasts, bars=bars, paths=traded.paths
+    draw = partial(
+        write_evaluation,
+        folder,
+        document=document,
+        forecasts=forecasts,
+        bars=bars,
+        paths=traded.paths,
     )
-    document["plots"] = [
-        path.relative_to(home).as_posix() for path in written if path.suffix == ".png"
-    ]
-    document["seconds"] = {"total": time.perf_counter() - begun}
-    write_json(folder / _RESULT, document)
+    finish(folder / _RESULT, document, draw, begun=begun, home=home)

@@ -62,8 +62,7 @@ def write_group(
         ArtifactError: if the folder cannot be written.
     """
     settings = shared.settings
-    classes = settings.target in CLASSES
-    scores = (pooled_class_scores if classes else pooled_scores)(
+    scores = (pooled_class_scores if settings.target in CLASSES else pooled_scores)(
         days,
         model=settings.network,
         step=settings.horizon,
@@ -94,10 +93,8 @@ def write_group(
     }
     lines = [f"{ticker}={snapshot}" for ticker, snapshot in shared.snapshots.items()]
     write_atomically(folder / "tickers.txt", ("\n".join(lines) + "\n").encode())
-    if classes:
-        from forecast.report.class_group_page import write_class_group_page as write_page
-    else:
-        from forecast.report.group_page import write_group_page as write_page
-    write_page(folder, document=document, runs=documents, history=history_of(fitted))
+    from forecast.report.group_page import write_group_page
+
+    write_group_page(folder, document=document, runs=documents, history=history_of(fitted))
     write_json(folder / "metrics.json", document)
     return document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -174,40 +175,27 @@ def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     ]
 
 
-def _call_table(
-    scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
-) -> tables.Table | None:
-    return tables.score_table(
-        scores,
-        network,
-        currency,
-        ("accuracy", "balanced_accuracy", "precision", "recall", "f1"),
-        "error",
-        caption="Calls: how often the class that was named came",
-        note="Skill: by how much wrong calls are rarer than those of majority.",
-    )
-
-
-def _odds_table(
-    scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
-) -> tables.Table | None:
-    return tables.score_table(
-        scores,
-        network,
-        currency,
-        ("log_loss", "brier", "roc_auc"),
-        "log_loss",
-        caption="Probabilities: what the odds were worth",
-        note="Skill: by how much the log loss is below that of majority, the usual shares.",
-    )
-
-
 CLASSES = Side(
     badges=(
         ("price", "Calls", "the commonest class"),
         ("uncertainty", "Odds", "the usual shares"),
     ),
     figures=_figures,
-    tables=(_call_table, _odds_table),
+    tables=(
+        partial(
+            tables.score_table,
+            metrics=("accuracy", "balanced_accuracy", "precision", "recall", "f1"),
+            loss="error",
+            caption="Calls: how often the class that was named came",
+            note="Skill: by how much wrong calls are rarer than those of majority.",
+        ),
+        partial(
+            tables.score_table,
+            metrics=("log_loss", "brier", "roc_auc"),
+            loss="log_loss",
+            caption="Probabilities: what the odds were worth",
+            note="Skill: by how much the log loss is below that of majority, the usual shares.",
+        ),
+    ),
     by=("accuracy", "log_loss", "skill_error", "skill_log_loss"),
 )

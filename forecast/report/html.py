@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -302,7 +302,26 @@ PRICES = Side(
         ("uncertainty", "Spread", "the better of EWMA and GARCH"),
     ),
     figures=_figures,
-    tables=(tables.price_table, tables.spread_table),
+    tables=(
+        partial(
+            tables.score_table,
+            metrics=("mse_price", "rmse_price", "mae_price", "mape", "direction_accuracy"),
+            loss="mse",
+            caption="Price: how near the point forecast came",
+            note="Skill: by how much the mean squared error is below that of last_close.",
+        ),
+        partial(
+            tables.score_table,
+            metrics=(
+                *("pinball", "crps", "winkler_80"),
+                *("coverage_50", "coverage_80", "coverage_90"),
+            ),
+            loss="pinball",
+            caption="Spread: how well the band fitted",
+            note="Skill: by how much the pinball loss is below that of the better of ewma and "
+            "garch.",
+        ),
+    ),
     by=("mae_price", "direction_accuracy", "skill_mse", "pinball", "coverage_80", "skill_pinball"),
 )
 

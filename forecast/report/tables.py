@@ -115,8 +115,6 @@ MODELS = {
 }
 
 _REFERENCES = {"log_loss": "majority", "error": "majority"}
-_PRICE = ("mse_price", "rmse_price", "mae_price", "mape", "direction_accuracy")
-_SPREAD = ("pinball", "crps", "winkler_80", "coverage_50", "coverage_80", "coverage_90")
 
 
 @dataclass(frozen=True)
@@ -148,36 +146,6 @@ class Table:
     groups: list[tuple[str, list[Row]]]
     note: str = ""
     ident: str = field(default="")
-
-
-def price_table(
-    scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
-) -> Table | None:
-    """Errors of the point forecast, with the skill against `last_close`."""
-    return score_table(
-        scores,
-        network,
-        currency,
-        _PRICE,
-        "mse",
-        caption="Price: how near the point forecast came",
-        note="Skill: by how much the mean squared error is below that of last_close.",
-    )
-
-
-def spread_table(
-    scores: Sequence[Mapping[str, Any]], *, network: str, currency: str
-) -> Table | None:
-    """Losses of the quantiles and coverage, with the skill against the better of ewma and garch."""
-    return score_table(
-        scores,
-        network,
-        currency,
-        _SPREAD,
-        "pinball",
-        caption="Spread: how well the band fitted",
-        note="Skill: by how much the pinball loss is below that of the better of ewma and garch.",
-    )
 
 
 def score_table(

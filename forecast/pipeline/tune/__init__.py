@@ -6,13 +6,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings, load_settings
-from forecast.files import inside, write_atomically, write_json
+from forecast.files import inside, write_atomically
 from forecast.market.bars import check_ticker
 from forecast.pipeline.fetch import fetch_for
+from forecast.pipeline.finished import finish
 from forecast.pipeline.kept import deciding, key_of
 from forecast.pipeline.provenance import code_hash, command, versions
 from forecast.pipeline.tune import space as spaces
@@ -182,17 +184,9 @@ def _write(folder: Path, document: dict[str, Any], part: Part, *, begun: float, 
 
     write_atomically(folder / _ROWS, part.table())
     spent = [one["seconds"] for one in document["trials"]]
-    document["seconds"] = {
-        "trial": sum(spent) / len(spent),
-        "trials": sum(spent),
-        "total": time.perf_counter() - begun,
-    }
-    written = write_tuning(folder, document=document)
-    document["plots"] = [
-        path.relative_to(home).as_posix() for path in written if path.suffix == ".png"
-    ]
-    document["seconds"]["total"] = time.perf_counter() - begun
-    write_json(folder / _RESULT, document)
+    document["seconds"] = {"trial": sum(spent) / len(spent), "trials": sum(spent)}
+    draw = partial(write_tuning, folder, document=document)
+    finish(folder / _RESULT, document, draw, begun=begun, home=home)
 
 
 def _write_best(home: Path, document: Mapping[str, Any], settings: Settings) -> None:
