@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import time
-import traceback
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
@@ -17,6 +15,7 @@ from forecast.pipeline.tune.searches import Search
 from forecast.pipeline.tune.slots import Slots
 from forecast.pipeline.tune.space import with_values
 from forecast.pipeline.tune.trials import Folds, score
+from forecast.pipeline.tune.worker import Loss, losses_of, unforeseen
 from forecast.pipeline.watch import Standing, Watch
 from forecast.report.tuning_text import setting_text
 
@@ -51,19 +50,21 @@ class Study:
         Returns:
             What came of all trials, in their order.
         """
-        pace = _Pace(len(self.finished()))
-        while True:
-            left = [n for n in range(self.search.trials) if self.slots.result(n) is None]
-            if not left:
-                break
-            made = sum(self._attempt(number, watch, pace) for number in left)
-            if not made and any(self.slots.result(number) is None for number in left):
-                time.sleep(_PAUSE)
+        done = len(self.finished())
+        pace = _Pace(done)
+        with losses_of(self.folds, trials=self.search.trials - done) as loss:
+            while True:
+                left = [n for n in range(self.search.trials) if self.slots.result(n) is None]
+                if not left:
+                    break
+                made = sum(self._attempt(number, watch, pace, loss) for number in left)
+                if not made and any(self.slots.result(number) is None for number in left):
+                    time.sleep(_PAUSE)
         results = self.finished()
         watch.search(Standing(results, self.search.trials, None, "", 0.0))
         return results
 
-    def _attempt(self, number: int, watch: Watch, pace: _Pace) -> bool:
+    def _attempt(self, number: int, watch: Watch, pace: _Pace, loss: Loss) -> bool:
         """Make a trial, unless it is made or another process is at it."""
         with self.slots.claim(number) as mine:
             # It may have been finished since it was last looked at.
@@ -80,27 +81,29 @@ class Study:
                     pace.left(len(finished), self.search.trials),
                 )
             )
-            result = self._trial(number, values, watch)
+            result = self._trial(number, values, watch, loss)
             self.slots.write(number, result)
             self.search.learn(number, result)
         return True
 
-    def _trial(self, number: int, values: dict[str, Any], watch: Watch) -> dict[str, Any]:
+    def _trial(
+        self, number: int, values: dict[str, Any], watch: Watch, loss: Loss
+    ) -> dict[str, Any]:
         """What comes of a trial; whatever goes wrong in it is part of that."""
         begun = time.perf_counter()
         losses: list[float] = []
         error = None
         try:
+            settings = with_values(self.settings, values)
             losses = score(
-                self.folds,
-                with_values(self.settings, values),
-                watch=watch,
+                len(self.folds),
+                lambda fold: loss(fold, settings, watch),
                 so_far=lambda losses: self.search.hopeless(number, losses),
             )
         except ForecastError as failure:
             error = failure.as_document()
         except Exception as failure:  # whatever a library makes of odd settings
-            error = _unforeseen(failure)
+            error = unforeseen(failure)
         whole = len(losses) == len(self.folds)
         return {
             "trial": number,
@@ -133,12 +136,3 @@ def in_words(values: dict[str, Any]) -> str:
     return ", ".join(
         f"{name.replace('_', ' ')} {setting_text(value)}" for name, value in values.items()
     )
-
-
-def _unforeseen(failure: Exception) -> dict[str, str | None]:
-    where = traceback.extract_tb(failure.__traceback__)[-1]
-    return {
-        "type": type(failure).__name__,
-        "message": f"{failure} ({Path(where.filename).name}:{where.lineno})",
-        "hint": None,
-    }

@@ -76,33 +76,40 @@ class Folds:
 
 
 def score(
-    folds: Folds,
-    settings: Settings,
-    *,
-    watch: Watch,
-    so_far: Callable[[list[float]], bool],
+    count: int, loss: Callable[[int], float], *, so_far: Callable[[list[float]], bool]
 ) -> list[float]:
     """The network's loss on the held-out sessions of each fold.
 
     Args:
-        folds: Of the study.
-        settings: Of the trial.
-        watch: Told of every epoch.
+        count: How many folds there are.
+        loss: Of a fold, from 0 on, as `fold_loss`.
         so_far: Told the losses after each fold but the last; True ends the trial there.
 
     Returns:
         One loss a fold, fewer where the trial was ended.
-
-    Raises:
-        ForecastError: if the trial cannot be prepared or its training diverged.
     """
     losses: list[float] = []
-    for number in range(len(folds)):
-        one = folds.prepared(number, settings)
-        losses.append(held_out_loss(one, fit_network([one], settings, watch=watch)))
-        if number + 1 < len(folds) and so_far(losses):
+    for number in range(count):
+        losses.append(loss(number))
+        if number + 1 < count and so_far(losses):
             break
     return losses
+
+
+def fold_loss(folds: Folds, number: int, settings: Settings, *, watch: Watch) -> float:
+    """A network trained in one fold, and its loss on the held-out sessions.
+
+    Args:
+        folds: Of the study.
+        number: Which fold, from 0 on.
+        settings: Of the trial.
+        watch: Told of every epoch.
+
+    Raises:
+        ForecastError: if the fold cannot be prepared or the training diverged.
+    """
+    one = folds.prepared(number, settings)
+    return held_out_loss(one, fit_network([one], settings, watch=watch))
 
 
 def loss_of(settings: Settings) -> str:
