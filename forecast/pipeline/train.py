@@ -18,6 +18,7 @@ from forecast.evaluation.pooled import pool
 from forecast.features.windows import RowTable, Windows, concatenate, take_of_each
 from forecast.files import inside, staged_folder
 from forecast.market.bars import check_ticker
+from forecast.networks.learner import give_back_memory
 from forecast.networks.training import Fitted, fit, infer
 from forecast.pipeline.documents import history_of, run_manifest, saved_inputs
 from forecast.pipeline.every import FailedRun, every
@@ -219,6 +220,8 @@ def _report_on(
         documents = [result.document for _, result in done]
         pooled = None
         if together and done:
+            # Pictures and tests are imported now, on top of what training left.
+            give_back_memory()
             stage = stack.enter_context(staged_folder(home / group_folder(run)))
             pooled = write_group(stage, done, days[0], shared, fitted, clock=clock)
         kept = [one for one, _ in done]
