@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 import hypothesis
 import pandas as pd
@@ -13,6 +14,7 @@ from simulated import random_walk
 
 from forecast.market.bars import derive_bars
 from forecast.market.sources import sample
+from forecast.networks import learner
 from forecast.pipeline.processes import room_for
 
 # The same examples every time, however slow the machine is and whatever it was shown before.
@@ -44,6 +46,20 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
 def pytest_xdist_auto_num_workers() -> int:
     """Processes for `-n auto`: as many as there are cores for, and memory."""
     return room_for(64, memory=4.0)
+
+
+class _Kept(dict[tuple[Any, ...], Any]):
+    """The last eight learners where the program keeps one: the tests' networks come again."""
+
+    def clear(self) -> None:
+        while len(self) >= 8:
+            del self[next(iter(self))]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kept_learners() -> None:
+    """Tracing and compiling a network takes longer than the tests' trainings."""
+    learner._kept = _Kept()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ a calendar of exchange_calendars (`XNYS`, `XTKS` …), `weekdays` or `every_day`
 from __future__ import annotations
 
 import threading
-import warnings
 from datetime import time
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import ConfigError
+from forecast.market.quiet import quiet
 
 if TYPE_CHECKING:
     from exchange_calendars import ExchangeCalendar
@@ -242,9 +242,8 @@ def _build(name: str, year: int) -> ExchangeCalendar:
     from exchange_calendars import get_calendar
 
     first, last = pd.Timestamp(_FIRST_YEAR, 1, 1), pd.Timestamp(year, 12, 31)
-    with warnings.catch_warnings():
-        # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    # exchange_calendars 4.13 uses what pandas 3.1 deprecates.
+    with quiet():
         try:
             return get_calendar(name, start=first, end=last)
         except ValueError:

@@ -51,7 +51,7 @@ def with_large_weights(model):
 @EVERY
 def test_shape_and_quantiles_that_never_cross(network):
     model = build(network, n_features=3, horizon=4, lookback=10, units=(6, 5))
-    outputs = model.predict_on_batch(np.random.default_rng(0).normal(0, 9, (8, 10, 3)))
+    outputs = np.asarray(model(np.random.default_rng(0).normal(0, 9, (8, 10, 3))))
     assert model.name == network
     assert outputs.shape == (8, 4, OUTPUTS)
     assert (np.diff(outputs[..., 1:], axis=-1) >= 0).all()
@@ -131,11 +131,14 @@ def test_overfits_sixteen_windows(network):
     model = build(network, n_features=2, horizon=1, lookback=10, units=(32,))
     loss = point_and_quantile_loss(centred=False)
     model.compile(optimizer=keras.optimizers.Adam(2e-2), loss=loss)
-    for _ in range(250):
+    for step in range(250):
         model.train_on_batch(windows, outcome)
-    point, *quantiles = np.moveaxis(model.predict_on_batch(windows)[:, 0], -1, 0)
-    assert np.mean((point - outcome[:, 0, 0]) ** 2) < 0.05 * np.var(outcome)
-    assert np.mean((quantiles[3] - outcome[:, 0, 0]) ** 2) < 0.05 * np.var(outcome)
+        if step % 25 == 24:
+            point, *quantiles = np.moveaxis(np.asarray(model(windows))[:, 0], -1, 0)
+            missed = [np.mean((one - outcome[:, 0, 0]) ** 2) for one in (point, quantiles[3])]
+            if max(missed) < 0.05 * np.var(outcome):
+                return
+    pytest.fail(f"after 250 updates it still misses by {missed}")
 
 
 @EVERY

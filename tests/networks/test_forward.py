@@ -46,7 +46,7 @@ def saved(tmp_path, network, **settings):
 def test_every_network_gives_what_keras_gives(network, settings, tmp_path):
     path = saved(tmp_path, network, **settings)
     ours = load_network(path)
-    theirs = load_model(path).predict_on_batch(WINDOWS)
+    theirs = np.asarray(load_model(path)(WINDOWS))
     assert isinstance(ours, Forward) == (network in IN_NUMPY)
     assert ours.predict_on_batch(WINDOWS).shape == theirs.shape
     np.testing.assert_allclose(ours.predict_on_batch(WINDOWS), theirs, atol=1e-5, rtol=1e-5)

@@ -17,6 +17,7 @@ from homes import FIRST_NIGHT, TICKERS, Home, walk
 
 from forecast.errors import BusyError, ConfigError
 from forecast.ledger import open_ledger
+from forecast.nightly import engines
 from forecast.nightly.state import night_lock
 from forecast.pipeline.train import train
 from forecast.pipeline.tuned import Tuned, write_tuned
@@ -87,14 +88,16 @@ def test_the_next_night_forecasts_without_training_and_settles(home):
     assert rows["session"].tolist() == [pd.Timestamp("2012-07-03"), pd.Timestamp("2012-07-05")]
 
 
-def test_a_night_trains_with_what_a_search_found_but_not_on_the_test_part(home):
+def test_a_night_trains_with_what_a_search_found_but_not_on_the_test_part(home, monkeypatch):
+    # In this process; the first night was the pool's.
+    monkeypatch.setattr(engines, "pool", lambda jobs, **_: map(engines.work, jobs))
     found = {"dropout": 0.2, "units": [3]}
     study = {"study": "reports/x", "target": "return", "horizon": 1, "settings": found}
     before, within = date(2011, 6, 1), date(2012, 6, 1)
     for ticker, last in zip(TICKERS, (before, within), strict=True):
         write_tuned(home.folder, ticker, Tuned(last=last, **study), comment="found by hand")
     notices: list[str] = []
-    night = home.night("2012-07-03", watch=Watch(notice=notices.append), workers=1)
+    night = home.night("2012-07-03", watch=Watch(notice=notices.append))
     first, second = night.document["tickers"]
     assert (first["trained"], first["why"]) == (True, "the settings changed")
     assert second["trained"] is False
@@ -158,6 +161,7 @@ def test_one_failure_is_one_ticker(home):
 
 def test_a_ticker_that_is_gone_leaves_no_forecast_waiting(home):
     (home.csv / "ACME.csv").unlink()
+    home.nightly = {"retrain": "drift"}
     home.night("2012-08-15")
     issued = record(home).set_index("ticker")
     assert issued.loc["ACME", "status"] == "void"

@@ -277,7 +277,7 @@ def test_networks_that_forecast_classes_are_ranked_by_their_log_loss(home, targe
     assert (again.document["status"], trainings(stages)) == ("current", [])
 
 
-def test_the_command_prints_one_document(original, capsys, monkeypatch):
+def test_the_command_prints_one_document(original, tmp_path, capsys, monkeypatch):
     from forecast.cli import main
 
     words = [
@@ -288,7 +288,7 @@ def test_the_command_prints_one_document(original, capsys, monkeypatch):
         "gru, lstm",
         f"--source=csv:{original / 'csv'}",
     ]
-    words += ["--json", "--units=4", "--lookback=10", "--epochs=1", "--home", str(original)]
+    words += ["--json", "--units=4", "--lookback=10", "--epochs=1", "--home", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", words)
     monkeypatch.setenv("FORECAST_SEEDS", "2")
     with pytest.raises(SystemExit) as exit_:
@@ -299,6 +299,6 @@ def test_the_command_prints_one_document(original, capsys, monkeypatch):
     assert list(document["networks"]) == ["gru", "lstm"]
     assert "network 2 of 2: training lstm, seed 8 (2 of 2)" in said.err
     assert (
-        pd.read_csv((original / document["report"]).with_name("forecasts.csv"))["model"].nunique()
+        pd.read_csv((tmp_path / document["report"]).with_name("forecasts.csv"))["model"].nunique()
         == 8
     )

@@ -12,6 +12,7 @@ from simulated import random_walk
 
 from forecast.config import load_settings
 from forecast.evaluation.forecasts import read_forecasts
+from forecast.pipeline import processes
 from forecast.pipeline.every import FailedRun
 from forecast.pipeline.many import fetch_all, make_all_ready
 from forecast.pipeline.preparing import prepare
@@ -43,7 +44,10 @@ def settings(home):
 @pytest.fixture(scope="module")
 def runs(home, settings):
     asked = [*TICKERS[:2], "SHORT", *TICKERS[2:], "NONE"]
-    return train(asked, home=home, settings=settings, together=True)
+    with pytest.MonkeyPatch.context() as patch:
+        # In this process: that others give the same is a test of its own, below.
+        patch.setattr(processes, "FEWEST", len(asked) + 1)
+        return train(asked, home=home, settings=settings, together=True)
 
 
 def test_a_bad_ticker_is_left_out_and_named(runs):

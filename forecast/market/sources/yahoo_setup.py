@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import warnings
 from functools import cache as once
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import peewee
 import yfinance as yf
 from yfinance import cache as yf_cache
 
+from forecast.market.quiet import quieten
 from forecast.market.sources.yahoo_session import YahooSession
 
 _lock = threading.Lock()
@@ -37,7 +37,7 @@ def prepare(folder: Path) -> None:
     with _lock:
         yf.config.debug.hide_exceptions = False
         # yfinance shows its users the warnings that pandas means for its authors.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module="yfinance")
+        quieten("yfinance")
         logger = logging.getLogger("yfinance")
         logger.propagate = False
         if not logger.handlers:
