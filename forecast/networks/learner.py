@@ -33,6 +33,7 @@ def learner_of(
     centred: bool,
     learning_rate: float,
     precision: str,
+    batch: int,
     start: Sequence[Sequence[float]],
     weights: tuple[float, ...] | None = None,
     **shape: Any,
@@ -46,6 +47,7 @@ def learner_of(
         centred: The target is centred on zero.
         learning_rate: At the start.
         precision: One of `devices.PRECISIONS`.
+        batch: Slices or windows an update: its halves are compiled for one size.
         start: Biases of the untrained head, shape (horizon, outputs).
         weights: Of the classes in the loss, or None.
         shape: What else `architectures.build` takes.
@@ -77,7 +79,7 @@ def learner_of(
                 compiled=compiled,
                 **shape,
             )
-            key = (network, head, scored, centred, precision, weights, *shape.values())
+            key = (network, head, scored, centred, precision, batch, weights, *shape.values())
             if key in _kept:
                 learner = _kept[key]
                 _reset(learner, fresh)

@@ -162,6 +162,7 @@ def fit(
         weights = balanced_weights(train.y, ending.classes)
         shift = shift_of(weights, ending)
         start = start + shift
+    size = batch or default_batch(network, outputs)
     learner = learner_of(
         network,
         head=head,
@@ -169,6 +170,7 @@ def fit(
         centred=centred,
         learning_rate=learning_rate,
         precision=precision,
+        batch=size if scored is not None else min(size, len(train)),
         start=start.tolist(),
         weights=None if weights is None else tuple(weights.tolist()),
         **shape,
@@ -182,7 +184,7 @@ def fit(
         epochs=epochs,
         patience=patience,
         seed=seed,
-        batch=batch or default_batch(network, outputs),
+        batch=size,
         on_epoch=on_epoch,
         logs=logs,
     )

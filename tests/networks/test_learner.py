@@ -13,11 +13,11 @@ SHAPE = {"n_features": 3, "horizon": 2, "units": (4, 4), "l2": 1e-3}
 
 
 @pytest.fixture(autouse=True)
-def nothing_kept():
-    module._kept.clear()
+def nothing_kept(monkeypatch):
+    monkeypatch.setattr(module, "_kept", {})
 
 
-def a_learner(seed, *, network="lstm", dropout=0.0, learning_rate=1e-2, scored=5, **shape):
+def a_learner(seed, *, network="lstm", dropout=0.0, learning_rate=1e-2, scored=5, batch=6, **shape):
     prepare_backend(seed)
     return learner_of(
         network,
@@ -25,6 +25,7 @@ def a_learner(seed, *, network="lstm", dropout=0.0, learning_rate=1e-2, scored=5
         centred=True,
         learning_rate=learning_rate,
         precision="float32",
+        batch=batch,
         head="quantiles",
         start=None,
         dropout=dropout,
@@ -76,6 +77,19 @@ def test_the_halves_drop_different_units():
     (half,), _ = updated(a_learner(1, dropout=0.5), [(x, y)])
     # Were the masks the same, the mean over both copies would be the loss of one.
     assert abs(whole - half) > 1e-6
+
+
+def test_a_batch_of_another_size_is_trained_as_if_it_were_the_first():
+    """A search may try several; each is halved, whatever came before."""
+    batches = [a_batch(4, seed) for seed in (1, 2)]
+    first = a_learner(1, dropout=0.2, batch=4)
+    _, expected = updated(first, batches)
+    updated(a_learner(1, dropout=0.2), [a_batch(6)])
+    again = a_learner(1, dropout=0.2, batch=4)
+    assert again is not first
+    _, weights = updated(again, batches)
+    for one, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_kept_learner_begins_as_a_new_one():
