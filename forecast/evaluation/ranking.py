@@ -241,7 +241,9 @@ def _against(gain: Gain, ours: list[str], losses: pd.DataFrame, step: int) -> st
     if float(own.mean()) < float(other.mean()):
         counted = f", the best of {len(ours)} having been picked" if len(ours) > 1 else ""
         ending = (
-            f"a clear gain ({_listed(gain.networks)})" if gain.networks else "no clear difference"
+            f"a gain that is clear for {_listed(gain.networks)}"
+            if gain.networks
+            else "no clear difference"
         )
         return f"{start}below that of {rival} ({p_text(gain.p)}{counted}): {ending}."
     p = diebold_mariano(own, other, step=step)

@@ -143,14 +143,16 @@ def test_a_gain_over_the_baselines_is_clear_only_where_it_is():
     networks = {"lstm": (1.0, 0.0), "gru": (1.0, 0.0), "tcn": (2.5, 0.0)}
     clear = ask(frame_of({**networks, **poor}), networks).text
     assert (
-        "below that of ewma (p < 0.001, the best of 3 having been picked): a clear gain (" in clear
+        "below that of ewma (p < 0.001, the best of 3 having been picked): a gain that is clear for "
+        in clear
     )
     assert "tcn is worse" in clear
     found = ask(frame_of({**networks, **poor}), networks)
     assert (found.uncertainty.than, set(found.uncertainty.networks)) == ("ewma", {"lstm", "gru"})
     assert (found.price.than, found.price.networks) == ("last_close", [])
     assert (
-        "p < 0.001): a clear gain (lstm)." in ask(frame_of({"lstm": (1, 0), **poor}), ["lstm"]).text
+        "p < 0.001): a gain that is clear for lstm."
+        in ask(frame_of({"lstm": (1, 0), **poor}), ["lstm"]).text
     )
     # Of the same width as ewma's, with other noise: nothing to be found.
     assert "no clear difference" in answer({"lstm": (1.1, 0.0)}).text

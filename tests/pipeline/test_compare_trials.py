@@ -24,7 +24,7 @@ def compared(folder, bars, *, networks, **changes):
 def praised(document):
     """What the comparison says is better than a baseline, and how it says so."""
     better = {kind: gain["networks"] for kind, gain in document["better"].items()}
-    assert bool(better["uncertainty"]) == ("a clear gain" in document["answer"])
+    assert bool(better["uncertainty"]) == ("a gain that is clear" in document["answer"])
     assert bool(better["price"]) == ("No network forecasts the price" not in document["answer"])
     return better
 
