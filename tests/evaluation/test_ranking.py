@@ -142,10 +142,7 @@ def test_a_gain_over_the_baselines_is_clear_only_where_it_is():
     poor = {"last_close": (2.5, 0.0), "ewma": (2.0, 0.0)}
     networks = {"lstm": (1.0, 0.0), "gru": (1.0, 0.0), "tcn": (2.5, 0.0)}
     clear = ask(frame_of({**networks, **poor}), networks).text
-    assert (
-        "below that of ewma (p < 0.001, the best of 3 having been picked): a gain that is clear for "
-        in clear
-    )
+    assert "ewma (p < 0.001, the best of 3 having been picked): a gain that is clear for " in clear
     assert "tcn is worse" in clear
     found = ask(frame_of({**networks, **poor}), networks)
     assert (found.uncertainty.than, set(found.uncertainty.networks)) == ("ewma", {"lstm", "gru"})
