@@ -119,6 +119,7 @@ def lives(pid):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("default_interrupt")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_no_worker_outlives_its_search(homes, how):
     home, _ = homes
