@@ -24,7 +24,7 @@ class Network:
     Attributes:
         build: (inputs, units, dropout, l2) → hidden tensor; it is also given what it has a
             parameter for of `every_step`, `lookback`, `horizon`, `ahead`, `context` and
-            `compiled`.
+            `fast`.
         causal: Step *t* of the output depends on rows up to *t* alone, so that the network may be
             trained on every step.
         decodes: The hidden tensor has a row a step ahead, shape (batch, horizon, width), made with
@@ -34,6 +34,11 @@ class Network:
     build: Callable[..., Any]
     causal: bool
     decodes: bool = False
+
+    @property
+    def compiled(self) -> bool:
+        """Whether XLA has something to gain on the CPU: a loop that is no operation by itself."""
+        return getattr(self.build, "keywords", {}).get("cell") in ("SimpleRNN", "GRU")
 
     def takes(self, parameter: str) -> bool:
         """Whether `build` has this parameter."""
@@ -80,7 +85,7 @@ def build(
     start: Sequence[Sequence[float]] | None = None,
     linear: Sequence[Sequence[float]] | None = None,
     embedding: tuple[int, int] | None = None,
-    compiled: bool = False,
+    fast: bool = False,
 ) -> Any:
     """A network with a head.
 
@@ -104,7 +109,7 @@ def build(
             are, shape (n_features, horizon); None for no such part.
         embedding: How many tickers have a number, and the width of what is learnt of each, see
             `networks.embedding`; None where the first column is a feature as any other.
-        compiled: XLA will compile the training step.
+        fast: Use the layers made for training on the CPU.
 
     Returns:
         keras.Model, (batch, lookback, n_features) → (batch, horizon, outputs), or with `scored`
@@ -138,7 +143,7 @@ def build(
         "horizon": horizon,
         "ahead": ahead,
         "context": context,
-        "compiled": compiled,
+        "fast": fast,
     }
     hidden = kind.build(
         rows,

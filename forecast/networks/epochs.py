@@ -105,19 +105,14 @@ def train_epochs(
     with kept_interrupt() as check:
         for number in range(1, epochs + 1):
             callbacks.on_epoch_begin(number - 1)
-            learner.reset_metrics()
             loss = _update(
                 learner, train, scored=scored, batch=batch, balanced=balanced, rng=rng, check=check
             )
             if number == 1:
                 give_back_memory()
-            learner.reset_metrics()
-            for x, y in _scoring_batches(validation, scored=scored):
-                validation_loss = learner.test_on_batch(x, y)
-                check()
             told = {
                 "loss": loss,
-                "val_loss": float(validation_loss),
+                "val_loss": validate(learner, validation, scored=scored, check=check),
                 "learning_rate": float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate)),
             }
             for name, value in told.items():
@@ -155,10 +150,23 @@ def _update(
         # Only Keras's `fit` shares a batch among devices.
         history = learner.fit(batches, steps_per_epoch=len(chosen), verbose=0).history
         return float(history["loss"][-1])
+    losses = []
     for x, y in batches:
-        loss = learner.train_on_batch(x, y)
+        losses.append(float(learner.train_on_batch(x, y)))
         check()
-    return float(loss)
+    return float(np.mean(losses))
+
+
+def validate(
+    learner: Any, windows: Windows, *, scored: int | None, check: Callable[[], None]
+) -> float:
+    """The mean loss over all batches; Keras's own gives the last one's alone."""
+    losses, sizes = [], []
+    for x, y in _scoring_batches(windows, scored=scored):
+        losses.append(float(learner.test_on_batch(x, y)))
+        sizes.append(len(x))
+        check()
+    return float(np.average(losses, weights=sizes))
 
 
 def _scoring_batches(

@@ -1,31 +1,91 @@
-"""Recurrent layers whose training costs what its arithmetic costs.
+"""Recurrent layers whose training on the CPU costs what its arithmetic costs.
 
-Keras differentiates the loop over the steps: each step then adds its share to the weight gradients.
-Here the loops hold only what is recurrent. The input projection comes before them, and the
-gradients of the weights after them, each as one large product. It pays where XLA compiles the
-loops (docs/decisions/0008).
+Keras differentiates the loop over the steps: each step is dozens of operations, and adds its share
+to the weight gradients. TensorFlow has the whole loop of an LSTM as one operation, and its gradient
+as another. For a GRU it has none: the loops here hold only what is recurrent, with the input
+projection before and the weight gradients after them, each as one large product. That pays where
+XLA compiles the loops (docs/decisions/0008).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 
-def fast_layer(cell: str, units: int, **kwargs: Any) -> Any:
-    """Keras's layer with a gradient of its own; weights, outputs and saved form are Keras's.
+def fast_layer(
+    cell: str, units: int, *, given: bool = False, states: bool = False, **kwargs: Any
+) -> Any:
+    """Keras's layer with a loop of its own; weights, outputs and saved form are Keras's.
 
     Args:
-        cell: Key of `FAST`.
+        cell: Keras's layer: `SimpleRNN`, `LSTM` or `GRU`.
         units: Width.
+        given: It will be started from given states.
+        states: It gives those after the last step too.
         kwargs: As Keras's layer takes them.
 
     Returns:
-        A layer. In training it needs a batch of known shape, a start from zero and no mask.
+        A layer for inputs without a mask, a GRU in training for a batch of known shape; Keras's
+        own where there is nothing faster.
     """
+    import keras
+
+    if cell == "LSTM" and keras.backend.backend() == "tensorflow":
+        return _fast_lstm()(units, return_state=states, **kwargs)
+    if cell == "GRU" and not given and not states:
+        return _fast_gru()(units, **kwargs)
+    return getattr(keras.layers, cell)(units, return_state=states, **kwargs)
+
+
+def as_fast(layer: Any) -> Any:
+    """A copy of one of Keras's layers, for inference with TensorFlow as fast as it can be."""
+    from keras import layers
+
+    form = layer.get_config()
+    if type(layer) is layers.LSTM:
+        return _fast_lstm().from_config(form)
+    if type(layer) is layers.Bidirectional and type(layer.forward_layer) is layers.LSTM:
+        return both_ways(as_fast(layer.forward_layer), name=layer.name)
+    return type(layer).from_config(form)
+
+
+def both_ways(layer: Any, *, name: str) -> Any:
+    """A recurrent layer that reads forwards and backwards, and joins both."""
+    from keras import layers, saving
+
+    # Keras makes both directions anew from the layer's settings, its class by name.
+    with saving.custom_object_scope({type(layer).__name__: type(layer)}):
+        return layers.Bidirectional(layer, name=name)
+
+
+@cache
+def _fast_lstm() -> Any:
     from keras import layers, ops
 
-    class Fast(getattr(layers, cell)):  # type: ignore[misc]
+    class FastLSTM(layers.LSTM):  # type: ignore[misc]
+        def call(
+            self,
+            sequences: Any,
+            initial_state: Any = None,
+            mask: Any = None,
+            training: bool = False,
+        ) -> Any:
+            if self.go_backwards:
+                sequences = ops.flip(sequences, axis=1)
+            weights = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
+            every, *last = lstm(sequences, *weights, start=initial_state)
+            outputs = every if self.return_sequences else last[0]
+            return [outputs, *last] if self.return_state else outputs
+
+    return FastLSTM
+
+
+@cache
+def _fast_gru() -> Any:
+    from keras import layers, ops
+
+    class FastGRU(layers.GRU):  # type: ignore[misc]
         def call(
             self,
             sequences: Any,
@@ -38,92 +98,58 @@ def fast_layer(cell: str, units: int, **kwargs: Any) -> Any:
             if self.go_backwards:
                 sequences = ops.flip(sequences, axis=1)
             weights = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
-            outputs = FAST[cell](sequences, *(ops.convert_to_tensor(each) for each in weights))
+            outputs = gru(sequences, *(ops.convert_to_tensor(each) for each in weights))
             return outputs if self.return_sequences else outputs[:, -1]
 
-    return Fast(units, **kwargs)
+    return FastGRU
 
 
-def lstm(inputs: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-    """Outputs of an LSTM at every step, with the gradient written out.
+def lstm(
+    inputs: Any, kernel: Any, recurrent: Any, bias: Any, *, start: Any = None
+) -> tuple[Any, Any, Any]:
+    """An LSTM by TensorFlow's `BlockLSTMV2`, which holds the whole loop.
 
     Source: S. Hochreiter, J. Schmidhuber (1997), Long Short-Term Memory, Neural Computation 9;
     gates in Keras's order: input, forget, candidate, output.
 
     Args:
-        inputs: (batch, steps, n_features), shape known.
+        inputs: (batch, steps, n_features).
         kernel: (n_features, 4 × units).
         recurrent: (units, 4 × units).
         bias: (4 × units,).
+        start: Output and cell state before the first step, each (batch, units); None for zero.
 
     Returns:
-        (batch, steps, units).
+        Outputs at every step, (batch, steps, units); output and cell state after the last.
     """
-    from keras import ops
+    import tensorflow as tf
 
-    batch, steps, _ = inputs.shape
     units = recurrent.shape[0]
-    # sigmoid(z) = tanh(z / 2) / 2 + 1 / 2: one tanh over all four gates.
-    halves = ops.concatenate([0.5 * ops.ones(2 * units), ops.ones(units), 0.5 * ops.ones(units)])
 
-    def gates(a: Any) -> tuple[Any, Any, Any, Any]:
-        i, f, g, o = ops.split(a, 4, axis=-1)
-        return 0.5 * i + 0.5, 0.5 * f + 0.5, g, 0.5 * o + 0.5
+    # TensorFlow registers the gradient of its first version, which has other gates in the middle.
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def run(x: Any, h: Any, c: Any, w: Any, b: Any) -> Any:
+        given = {
+            "seq_len_max": tf.shape(x, out_type=tf.int64)[0],
+            **{"x": x, "h_prev": h, "cs_prev": c, "w": w, "b": b, "use_peephole": False},
+            **dict.fromkeys(("wci", "wcf", "wco"), tf.zeros(units)),
+        }
+        ran = tf.raw_ops.BlockLSTMV2(**given, cell_clip=0.0)
 
-    @ops.custom_gradient  # type: ignore[untyped-decorator]
-    def run(inputs: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
-        flat = _flat(ops.transpose(inputs, (1, 0, 2)))
-        projected = ops.reshape((ops.matmul(flat, kernel) + bias) * halves, (steps, batch, -1))
-        scaled = recurrent * halves
-        zero = ops.zeros((batch, units))
+        def gradient(dh: Any, dc: Any) -> tuple[Any, ...]:
+            back = tf.raw_ops.BlockLSTMGradV2(**given, **ran._asdict(), h_grad=dh, cs_grad=dc)
+            return back.x_grad, back.h_prev_grad, back.cs_prev_grad, back.w_grad, back.b_grad
 
-        def forwards(t: Any, h: Any, c: Any, hs: Any, cs: Any, activated: Any) -> Any:
-            a = ops.tanh(_at(projected, t) + ops.matmul(h, scaled))
-            i, f, g, o = gates(a)
-            c = f * c + i * g
-            h = o * ops.tanh(c)
-            return t + 1, h, c, _put(hs, t, h), _put(cs, t, c), _put(activated, t, a)
+        return (ran.h, ran.cs), gradient
 
-        narrow, wide = ops.zeros((steps, batch, units)), ops.zeros_like(projected)
-        *_, hs, cs, activated = ops.while_loop(
-            lambda t, *_: t < steps, forwards, (0, zero, zero, narrow, narrow, wide)
-        )
-
-        def gradient(*args: Any, upstream: Any = None) -> Any:
-            above = ops.transpose(args[0] if upstream is None else upstream, (1, 0, 2))
-            turned = ops.transpose(recurrent)
-
-            def backwards(t: Any, dh: Any, dc: Any, dzs: Any) -> Any:
-                c, i, f, g, o = _at(cs, t), *gates(_at(activated, t))
-                dh = dh + _at(above, t)
-                squashed = ops.tanh(c)
-                dc = dc + dh * o * (1.0 - squashed * squashed)
-                dz = ops.concatenate(
-                    [
-                        dc * g * i * (1.0 - i),
-                        dc * _at(before, t) * f * (1.0 - f),
-                        dc * i * (1.0 - g * g),
-                        dh * squashed * o * (1.0 - o),
-                    ],
-                    axis=-1,
-                )
-                return t - 1, ops.matmul(dz, turned), dc * f, _put(dzs, t, dz)
-
-            first = zero[None]
-            before = ops.concatenate([first, cs[:-1]])
-            *_, dz = ops.while_loop(lambda t, *_: t >= 0, backwards, (steps - 1, zero, zero, wide))
-            dz = _flat(dz)
-            entered = _flat(ops.concatenate([first, hs[:-1]]))
-            return (
-                _batch_first(ops.matmul(dz, ops.transpose(kernel)), steps),
-                ops.matmul(ops.transpose(flat), dz),
-                ops.matmul(ops.transpose(entered), dz),
-                ops.sum(dz, axis=0),
-            )
-
-        return ops.transpose(hs, (1, 0, 2)), gradient
-
-    return run(inputs, kernel, recurrent, bias)
+    zero = tf.zeros((tf.shape(inputs)[0], units))
+    hs, cs = run(
+        tf.transpose(inputs, (1, 0, 2)),
+        *(start or (zero, zero)),
+        tf.concat([kernel, recurrent], axis=0),
+        tf.convert_to_tensor(bias),
+    )
+    return tf.transpose(hs, (1, 0, 2)), hs[-1], cs[-1]
 
 
 def gru(inputs: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
@@ -200,10 +226,6 @@ def gru(inputs: Any, kernel: Any, recurrent: Any, bias: Any) -> Any:
         return ops.transpose(hs, (1, 0, 2)), gradient
 
     return run(inputs, kernel, recurrent, bias)
-
-
-FAST: dict[str, Callable[..., Any]] = {"LSTM": lstm, "GRU": gru}
-"""Keras's layer → its outputs at every step from inputs, kernel, recurrent kernel and bias."""
 
 
 def _at(sequence: Any, step: Any) -> Any:

@@ -1,10 +1,4 @@
-"""The network as it is trained: compiled once, its weights reset for each training.
-
-On the CPU with TensorFlow a batch is trained in two halves at once. One core's share of a recurrent
-step is too small to be cut in two, so a loop over the steps leaves a second core nearly idle. Here
-XLA compiles forward and backward pass of half a batch for one core; the two halves run side by
-side and their gradients are averaged, in a fixed order.
-"""
+"""The network as it is trained: traced once, its weights reset for each training."""
 
 from __future__ import annotations
 
@@ -17,9 +11,8 @@ from typing import Any
 
 from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.devices import devices, set_precision, strategy
+from forecast.networks.halves import HALVES, in_halves
 from forecast.networks.heads import Head, head_of
-
-HALVES = 2
 
 _kept: dict[tuple[Any, ...], Any] = {}
 """The last learner by what it was compiled for: tracing and compiling take seconds."""
@@ -60,14 +53,9 @@ def learner_of(
 
     backend = keras.backend.backend()
     on_gpu = any(device.kind == "GPU" for device in devices())
-    # The fused kernels of a GPU, half precision and torch have loops of their own; a network
-    # without a loop has nothing to gain: XLA's products of its rows take up to 16 times as long.
-    compiled = (
-        NETWORKS[network].takes("compiled")
-        and not on_gpu
-        and precision == "float32"
-        and backend != "torch"
-    )
+    # The fused kernels of a GPU, half precision and torch have loops of their own.
+    fast = not on_gpu and precision == "float32" and backend != "torch"
+    halved = fast and backend == "tensorflow"
     set_precision(precision)
     try:
         with strategy():
@@ -76,7 +64,7 @@ def learner_of(
                 head=head,
                 scored=scored,
                 start=start,
-                compiled=compiled,
+                fast=fast,
                 **shape,
             )
             key = (network, head, scored, centred, precision, batch, weights, *shape.values())
@@ -85,8 +73,9 @@ def learner_of(
                 _reset(learner, fresh)
             else:
                 _kept.clear()
-                halved = compiled and backend == "tensorflow"
-                learner = _kept[key] = in_halves(fresh) if halved else fresh
+                if halved:
+                    fresh = in_halves(fresh, compiled=NETWORKS[network].compiled)
+                learner = _kept[key] = fresh
                 optimizer = keras.optimizers.Adam(clipnorm=1.0)
                 # Else the training step makes the optimizer's variables and is traced twice.
                 optimizer.build(learner.trainable_variables)
@@ -109,8 +98,12 @@ def _reset(learner: Any, fresh: Any) -> None:
         variable.assign(variable * 0)
 
 
-def prepare_tensorflow() -> None:
-    """Threads, determinism and the memory of a GPU, before anything runs."""
+def prepare_tensorflow(*, compiled: bool) -> None:
+    """Threads, determinism and the memory of a GPU, before anything runs.
+
+    Args:
+        compiled: XLA is going to compile: it takes its threads from those within an operation.
+    """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_cpu_multi_thread_eigen" not in flags:
         # One core a half: products this small only lose by being shared out.
@@ -122,6 +115,7 @@ def prepare_tensorflow() -> None:
     try:
         # As many operations at a time as a batch has parts; more is bimodal in speed.
         tf.config.threading.set_inter_op_parallelism_threads(HALVES)
+        tf.config.threading.set_intra_op_parallelism_threads(HALVES if compiled else 1)
         for device in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(device, True)
     except RuntimeError:
@@ -139,59 +133,3 @@ def give_back_memory() -> None:
         # musl has no such call, and keeps less.
         with suppress(OSError, AttributeError):
             ctypes.CDLL("libc.so.6").malloc_trim(0)
-
-
-def in_halves(network: Any) -> Any:
-    """The same layers and weights, trained half a batch a core. TensorFlow backend, CPU.
-
-    Args:
-        network: keras.Model without state besides weights and random seeds.
-
-    Returns:
-        keras.Model. Each of its training batches has an even number of samples, or one.
-    """
-    import keras
-    import tensorflow as tf
-
-    class InHalves(keras.Model):  # type: ignore[misc]
-        @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]
-        def train_step(self, data: Any) -> dict[str, Any]:
-            x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
-            halves = HALVES if x.shape[0] % HALVES == 0 else 1
-            weights = [tf.identity(weight.value) for weight in self.trainable_variables]
-            results = [
-                self._gradients(weights, _streams(self.non_trainable_variables, half), *part)
-                for half, part in enumerate(
-                    zip(tf.split(x, halves), tf.split(y, halves), strict=True)
-                )
-            ]
-            losses, gradients, states = zip(*results, strict=True)
-            self.optimizer.apply(
-                [tf.add_n(each) / halves for each in zip(*gradients, strict=True)],
-                self.trainable_variables,
-            )
-            for variable, state in zip(self.non_trainable_variables, states[0], strict=True):
-                variable.assign(state)
-            for metric in self.metrics:
-                metric.update_state(tf.add_n(losses) / halves)
-            return self.get_metrics_result()
-
-        @tf.function(jit_compile=True, autograph=False)  # type: ignore[untyped-decorator]
-        def _gradients(self, weights: Any, states: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
-            with tf.GradientTape() as tape:
-                tape.watch(weights)
-                outputs, states, penalties = self.stateless_call(
-                    weights, states, x, training=True, return_losses=True
-                )
-                loss = tf.reduce_mean(self.loss(y, outputs)) + tf.add_n([0.0, *penalties])
-            return loss, tape.gradient(loss, weights), states
-
-    return InHalves(network.inputs, network.outputs, name=network.name)
-
-
-def _streams(variables: list[Any], half: int) -> list[Any]:
-    """The states of the seed generators, a stream for each half; fixed weights as they are."""
-    return [
-        variable.value + (half << 16) if "int" in variable.dtype else variable.value
-        for variable in variables
-    ]

@@ -7,10 +7,9 @@ unrolling, no recurrent dropout, `reset_after=True` for GRU. Dropout sits betwee
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-from forecast.networks.fast import FAST, fast_layer
+from forecast.networks.fast import both_ways, fast_layer
 
 
 def stack(
@@ -22,7 +21,7 @@ def stack(
     dropout: float,
     l2: float,
     every_step: bool,
-    compiled: bool = False,
+    fast: bool = False,
 ) -> Any:
     """Recurrent layers on top of each other.
 
@@ -34,8 +33,7 @@ def stack(
         dropout: Share of each layer's outputs dropped while training.
         l2: Weight of the squared input kernels in the loss.
         every_step: Give the output at each step, not at the last one only.
-        compiled: XLA will compile the training step: use the layer with a gradient of its own
-            where there is one.
+        fast: Use the layers made for training on the CPU (`networks.fast`).
 
     Returns:
         Keras tensor, shape (batch, width), or (batch, steps, width) if `every_step`.
@@ -48,7 +46,7 @@ def stack(
         dropout=dropout,
         l2=l2,
         every_step=every_step,
-        compiled=compiled,
+        fast=fast,
     )[0]
 
 
@@ -65,7 +63,7 @@ def stack_with_states(
     dropout: float,
     l2: float,
     every_step: bool,
-    compiled: bool = False,
+    fast: bool = False,
     start: States | None = None,
     states: bool = False,
     name: str = "",
@@ -80,7 +78,7 @@ def stack_with_states(
         dropout: Same.
         l2: Same.
         every_step: Same.
-        compiled: Same.
+        fast: Same.
         start: Of each layer; None means zero.
         states: Give those after the last step; of two directions joined.
         name: Before the name of each layer.
@@ -88,24 +86,21 @@ def stack_with_states(
     Returns:
         What `stack` gives, and the states; none if they were not asked for.
     """
-    from keras import layers, ops, regularizers, saving
+    from keras import layers, ops, regularizers
 
-    # The layer with its own gradient starts from zero, and keeps its last state to itself.
-    fast = compiled and cell in FAST and start is None and not states
-    kind = partial(fast_layer, cell) if fast else getattr(layers, cell)
     hidden, last = inputs, []
     for depth, width in enumerate(units):
-        layer = kind(
-            width,
-            return_sequences=every_step or depth < len(units) - 1,
-            return_state=states,
-            kernel_regularizer=regularizers.L2(l2) if l2 else None,
-            name=f"{name}{cell.lower()}_{depth + 1}",
-        )
+        form = {
+            "return_sequences": every_step or depth < len(units) - 1,
+            "kernel_regularizer": regularizers.L2(l2) if l2 else None,
+            "name": f"{name}{cell.lower()}_{depth + 1}",
+        }
+        if fast:
+            layer = fast_layer(cell, width, given=start is not None, states=states, **form)
+        else:
+            layer = getattr(layers, cell)(width, return_state=states, **form)
         if bidirectional:
-            # Keras makes both directions anew from the layer's settings, its class by name.
-            with saving.custom_object_scope({type(layer).__name__: type(layer)}):
-                layer = layers.Bidirectional(layer, name=f"{name}bidirectional_{depth + 1}")
+            layer = both_ways(layer, name=f"{name}bidirectional_{depth + 1}")
         outputs = layer(hidden) if start is None else layer(hidden, initial_state=start[depth])
         hidden, *state = outputs if states else [outputs]
         if bidirectional and states:

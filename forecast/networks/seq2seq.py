@@ -27,7 +27,7 @@ def seq2seq(
     horizon: int,
     ahead: Any | None,
     context: str,
-    compiled: bool,
+    fast: bool,
 ) -> Any:
     """A recurrent encoder over the window and a recurrent decoder over the steps ahead.
 
@@ -49,7 +49,7 @@ def seq2seq(
         ahead: Known inputs of the steps ahead, Keras tensor, shape (batch, horizon, known), or
             None.
         context: One of `CONTEXTS`.
-        compiled: XLA will compile the training step.
+        fast: Use the layers made for training on the CPU.
 
     Returns:
         Keras tensor, shape (batch, horizon, width).
@@ -61,7 +61,7 @@ def seq2seq(
 
     if context == "initial" and ahead is None:
         raise ValueError("with the context as initial state only, each step must have inputs.")
-    settings: dict[str, Any] = {"cell": cell, "dropout": dropout, "l2": l2, "compiled": compiled}
+    settings: dict[str, Any] = {"cell": cell, "dropout": dropout, "l2": l2, "fast": fast}
     hidden, states = stack_with_states(
         inputs,
         bidirectional=bidirectional,

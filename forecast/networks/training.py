@@ -6,6 +6,7 @@ backend.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import sys
@@ -25,6 +26,7 @@ from forecast.networks.embedding import know_strangers
 from forecast.networks.epochs import INFERENCE_WINDOWS, Epoch, train_epochs
 from forecast.networks.heads import Head, head_of
 from forecast.networks.heads.classes import balanced_weights, shift_of
+from forecast.networks.inference import predictor
 from forecast.networks.learner import give_back_memory, learner_of, prepare_tensorflow
 from forecast.networks.linear import fit_linear, without
 
@@ -56,19 +58,23 @@ class Fitted:
     head: str | Head = "quantiles"
 
 
-def prepare_backend(seed: int) -> None:
+def prepare_backend(seed: int, *, network: str = "lstm") -> None:
     """Seed everything, steady the threads, let a GPU's memory grow.
 
     On the CPU a run is then the same bit for bit, in one process or another.
+
+    Args:
+        seed: For Keras.
+        network: Key of `NETWORKS`: the first one asked for in a process decides on its threads.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Keras imports these two where it finds them, for parts of it that nothing here uses: a
     # second and 85 MB.
-    with _silence(), _as_if_missing("sklearn", "matplotlib"):
+    with _silence(), _as_if_missing("sklearn", "matplotlib"), _uncollected("keras"):
         import keras
 
         if keras.backend.backend() == "tensorflow":
-            prepare_tensorflow()
+            prepare_tensorflow(compiled=NETWORKS[network].compiled)
     keras.utils.set_random_seed(seed)
 
 
@@ -137,7 +143,7 @@ def fit(
         ConfigError: if `logs` are asked for and TensorBoard is not installed.
     """
     give_back_memory()
-    prepare_backend(seed)
+    prepare_backend(seed, network=network)
     targets = targets_hash(train)
     linear = fit_linear(train, validation, first=int(embedding > 0)) if centred else None
     if linear is not None:
@@ -237,10 +243,11 @@ def infer(model: Any, windows: Windows, *, head: str | Head = "quantiles") -> np
     Raises:
         TrainingError: if an output is not a finite number.
     """
+    predict = predictor(model)
     outputs = np.concatenate(
         [
-            np.asarray(model.predict_on_batch(windows.gather(slice(i, i + INFERENCE_WINDOWS))))
-            for i in range(0, len(windows), INFERENCE_WINDOWS)
+            predict(windows.gather(slice(first, first + INFERENCE_WINDOWS)))
+            for first in range(0, len(windows), INFERENCE_WINDOWS)
         ]
     ).astype("float64")
     if not np.isfinite(outputs).all():
@@ -283,6 +290,20 @@ def _as_if_missing(*packages: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+@contextmanager
+def _uncollected(package: str) -> Iterator[None]:
+    """Import without looking for garbage: what a package makes stays, and there is much of it."""
+    if package in sys.modules or not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @contextmanager

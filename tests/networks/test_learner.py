@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from forecast.features.windows import Windows
+from forecast.networks import epochs
 from forecast.networks import learner as module
 from forecast.networks.learner import learner_of
 from forecast.networks.training import prepare_backend
@@ -49,7 +52,7 @@ def test_two_halves_update_as_the_whole_batch_does(slices, monkeypatch):
     batches = [a_batch(slices, seed) for seed in (1, 2)]
     losses, weights = updated(a_learner(1), batches)
     module._kept.clear()
-    monkeypatch.setattr(module, "in_halves", lambda network: network)
+    monkeypatch.setattr(module, "in_halves", lambda network, **_: network)
     expected_losses, expected = updated(a_learner(1), batches)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
     for one, other in zip(weights, expected, strict=True):
@@ -62,7 +65,7 @@ def test_weights_that_are_not_trained_are_the_same_in_both_halves(monkeypatch):
     shape = {"network": "dlinear", "scored": None, "lookback": 9}
     losses, weights = updated(a_learner(1, **shape), batches)
     module._kept.clear()
-    monkeypatch.setattr(module, "in_halves", lambda network: network)
+    monkeypatch.setattr(module, "in_halves", lambda network, **_: network)
     expected_losses, expected = updated(a_learner(1, **shape), batches)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
     for one, other in zip(weights, expected, strict=True):
@@ -102,3 +105,26 @@ def test_a_kept_learner_begins_as_a_new_one():
     _, weights = updated(again, batches)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_validation_loss_is_that_of_all_batches(monkeypatch):
+    """Keras's `test_on_batch` forgets the batches before."""
+    learner = a_learner(1)
+    rng = np.random.default_rng(1)
+    windows = Windows(
+        rng.normal(size=(60, 3)).astype("float32"),
+        rng.normal(size=(60, 2)).astype("float32"),
+        starts=np.arange(50),
+        lookback=5,
+        horizon=2,
+        origin=pd.bdate_range("2020-01-01", periods=50),
+        feature_names=("a", "b", "c"),
+    )
+
+    def validated():
+        return epochs.validate(learner, windows, scored=5, check=lambda: None)
+
+    whole = validated()
+    for slices in (4, 3):
+        monkeypatch.setattr(epochs, "INFERENCE_SLICES", slices)
+        assert validated() == pytest.approx(whole, rel=1e-6)
