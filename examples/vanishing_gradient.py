@@ -98,7 +98,7 @@ def measure(*, units: int, lags: int, seed: int) -> dict[str, pd.DataFrame]:
     for network in LABELS:
         for start, columns in measured.items():
             model = build(
-                network, head=POINT, n_features=FEATURES, horizon=1, units=(units,), compiled=True
+                network, head=POINT, n_features=FEATURES, horizon=1, units=(units,), fast=True
             )
             if start == OPEN:
                 open_gates(model, network, rng)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,23 +13,29 @@ from forecast.networks.devices import devices
 from forecast.networks.fast import as_fast
 from forecast.networks.halves import answers_in_halves
 
-_made: WeakKeyDictionary[Any, tuple[Any, Callable[..., Any]]] = WeakKeyDictionary()
-"""By network: the same with fast layers, and the function that runs it; tracing takes a while."""
+_made: WeakKeyDictionary[Any, Callable[[np.ndarray], Any]] = WeakKeyDictionary()
+"""By network, since tracing takes a while."""
 
 
 def predictor(model: Any) -> Callable[[np.ndarray], np.ndarray]:
-    """From a batch of windows to the network's outputs, with the weights that it has now.
+    """From a batch of windows to the network's outputs.
 
     Args:
-        model: keras.Model of Keras's own layers.
+        model: keras.Model of Keras's own layers, or another with `predict_on_batch`.
     """
-    import keras
-
-    if keras.backend.backend() != "tensorflow" or devices()[0].kind == "GPU":
+    keras = sys.modules.get("keras")
+    if keras is None or not isinstance(model, keras.Model) or not _on_cpu():
         return lambda windows: np.asarray(model.predict_on_batch(windows))
     if model not in _made:
-        fast = keras.models.clone_model(model, clone_function=as_fast)
-        _made[model] = fast, answers_in_halves(fast)
-    fast, answers = _made[model]
-    fast.set_weights(model.get_weights())
+        # A copy of a compiled model would be compiled too, with a loss that may have no name.
+        bare = keras.Model(model.inputs, model.outputs)
+        fast = keras.models.clone_model(bare, clone_function=as_fast)
+        _made[model] = answers_in_halves(fast)
+    answers = _made[model]
     return lambda windows: answers(windows).numpy()
+
+
+def _on_cpu() -> bool:
+    import keras
+
+    return keras.backend.backend() == "tensorflow" and devices()[0].kind == "CPU"

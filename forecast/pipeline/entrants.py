@@ -159,7 +159,7 @@ def _facts(path: Path) -> Facts | None:
 
 def _train(one: Prepared, settings: Settings, watch: Watch) -> tuple[Facts, Fitted]:
     # Starting TensorFlow is no network's fault: else the first one would pay for all.
-    prepare_backend(settings.seed)
+    prepare_backend(settings.seed, network=settings.network)
     begun, ends = time.perf_counter(), list[float]()
 
     def on_epoch(epoch: Epoch) -> None:

@@ -17,7 +17,7 @@ def test_norms_agree_with_differences_of_the_forecast(network, monkeypatch):
     monkeypatch.setattr(vanishing, "WINDOWS", 1)
     lags, width = 5, vanishing.FEATURES
     model = build(
-        network, head=POINT, n_features=width, horizon=1, units=(3,), start=[[0.0]], compiled=True
+        network, head=POINT, n_features=width, horizon=1, units=(3,), start=[[0.0]], fast=True
     )
     kernel, bias = model.get_layer("head").get_weights()
     model.get_layer("head").set_weights([100.0 * kernel, bias])
