@@ -52,10 +52,13 @@ def in_halves(network: Any, *, compiled: bool) -> Any:
                 )
             ]
             losses, gradients, states = zip(*results, strict=True)
-            self.optimizer.apply(
-                [tf.add_n(each) / halves for each in zip(*gradients, strict=True)],
-                self.trainable_variables,
-            )
+            # Not `optimizer.apply`: it prepares for several devices, which takes long to trace.
+            for variable, each in zip(
+                self.trainable_variables, zip(*gradients, strict=True), strict=True
+            ):
+                gradient = tf.clip_by_norm(tf.add_n(each) / halves, self.optimizer.clipnorm)
+                self.optimizer.update_step(gradient, variable, self.optimizer.learning_rate)
+            self.optimizer.iterations.assign_add(1)
             for variable, state in zip(self.non_trainable_variables, states[0], strict=True):
                 variable.assign(state)
             return tf.add_n(losses) / halves
@@ -76,11 +79,14 @@ def answers_in_halves(model: Any) -> Callable[[np.ndarray], Any]:
     """From a batch of samples to the model's outputs, by TensorFlow on the CPU."""
     import tensorflow as tf
 
-    @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
+    # Of any size, so that the last batch is not traced anew.
+    samples = [tf.TensorSpec(model.inputs[0].shape, "float32")]
+
+    @tf.function(autograph=False, input_signature=samples)  # type: ignore[untyped-decorator]
     def answer(x: Any) -> Any:
         return model(x, training=False)
 
-    @tf.function(autograph=False, reduce_retracing=True)  # type: ignore[untyped-decorator]
+    @tf.function(autograph=False, input_signature=samples)  # type: ignore[untyped-decorator]
     def answers(x: Any) -> Any:
         middle = tf.shape(x)[0] // HALVES
         return tf.concat([answer(x[:middle]), answer(x[middle:])], axis=0)

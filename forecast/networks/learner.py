@@ -116,6 +116,9 @@ def prepare_tensorflow(*, compiled: bool) -> None:
         # As many operations at a time as a batch has parts; more is bimodal in speed.
         tf.config.threading.set_inter_op_parallelism_threads(HALVES)
         tf.config.threading.set_intra_op_parallelism_threads(HALVES if compiled else 1)
+        # A rewritten graph adds up in an order that follows from the names in it: training the
+        # same network again in one process would round differently.
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
         for device in tf.config.list_physical_devices("GPU"):
             tf.config.experimental.set_memory_growth(device, True)
     except RuntimeError:

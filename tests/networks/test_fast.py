@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
-from forecast.networks.fast import fast_layer
+from forecast.networks.fast import fast_layer, written_out
 from forecast.networks.training import prepare_backend
 
 
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
-def test_outputs_and_gradients_are_those_of_keras(cell, every_step, backwards):
+def test_outputs_and_gradients_are_those_of_keras(cell, compiled, every_step, backwards):
     prepare_backend(1)
     import keras
     import tensorflow as tf
@@ -22,7 +25,7 @@ def test_outputs_and_gradients_are_those_of_keras(cell, every_step, backwards):
     above = tf.constant(rng.normal(size=(3, 11, 7) if every_step else (3, 7)).astype("float32"))
     form = {"return_sequences": every_step, "go_backwards": backwards}
     kerass = getattr(keras.layers, cell)(7, **form)
-    own = fast_layer(cell, 7, **form)
+    own = (written_out(cell) if compiled else partial(fast_layer, cell))(7, **form)
     kerass.build(inputs.shape)
     own.build(inputs.shape)
     for one, other in zip(kerass.weights, own.weights, strict=True):
@@ -38,7 +41,7 @@ def test_outputs_and_gradients_are_those_of_keras(cell, every_step, backwards):
         return outputs, tape.gradient(loss, [inputs, *weights])
 
     expected, expected_gradients = both(kerass)
-    outputs, gradients = tf.function(both, jit_compile=cell == "GRU")(own)
+    outputs, gradients = tf.function(both, jit_compile=compiled)(own)
     np.testing.assert_allclose(outputs, expected, atol=1e-6)
     for one, other in zip(gradients, expected_gradients, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
