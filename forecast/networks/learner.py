@@ -112,14 +112,18 @@ def prepare_tensorflow(*, compiled: bool) -> None:
 
     # One process may train many networks; each is a new graph, and no reason for a warning.
     tf.get_logger().setLevel("ERROR")
+    gpus = tf.config.list_physical_devices("GPU")
     try:
         # As many operations at a time as a batch has parts; more is bimodal in speed.
-        tf.config.threading.set_inter_op_parallelism_threads(HALVES)
-        tf.config.threading.set_intra_op_parallelism_threads(HALVES if compiled else 1)
-        # A rewritten graph adds up in an order that follows from the names in it: training the
-        # same network again in one process would round differently.
-        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
-        for device in tf.config.list_physical_devices("GPU"):
+        if "TF_NUM_INTEROP_THREADS" not in os.environ:
+            tf.config.threading.set_inter_op_parallelism_threads(HALVES)
+        if "TF_NUM_INTRAOP_THREADS" not in os.environ and not gpus:
+            tf.config.threading.set_intra_op_parallelism_threads(HALVES if compiled else 1)
+        if not gpus:
+            # A rewritten graph adds up in an order that follows from the names in it: training the
+            # same network again in one process would round differently.
+            tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+        for device in gpus:
             tf.config.experimental.set_memory_growth(device, True)
     except RuntimeError:
         # Already started, by an earlier run in this process or by the caller: keep its choice.

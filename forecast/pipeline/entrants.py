@@ -159,7 +159,8 @@ def _facts(path: Path) -> Facts | None:
 
 def _train(one: Prepared, settings: Settings, watch: Watch) -> tuple[Facts, Fitted]:
     # Starting TensorFlow is no network's fault: else the first one would pay for all.
-    prepare_backend(settings.seed, network=settings.network)
+    # The same threads for all, whichever network comes first.
+    prepare_backend(settings.seed)
     begun, ends = time.perf_counter(), list[float]()
 
     def on_epoch(epoch: Epoch) -> None:

@@ -17,7 +17,7 @@ from forecast.features.inputs import warm_up_of
 from forecast.features.splits import Split
 from forecast.features.targets import CLASSES, ClassTarget
 from forecast.market.fetching import Fetched
-from forecast.networks.training import Fitted, infer
+from forecast.networks.training import Fitted, infer, prepare_backend
 from forecast.pipeline.classifying import class_forecasts_of
 from forecast.pipeline.folds import prepare_fold
 from forecast.pipeline.preparing import Prepared, features_of
@@ -109,6 +109,8 @@ def fold_loss(folds: Folds, number: int, settings: Settings, *, watch: Watch) ->
         ForecastError: if the fold cannot be prepared or the training diverged.
     """
     one = folds.prepared(number, settings)
+    # The same threads for all, whichever network comes first.
+    prepare_backend(settings.seed)
     return held_out_loss(one, fit_network([one], settings, watch=watch))
 
 
