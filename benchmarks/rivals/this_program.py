@@ -23,6 +23,7 @@ training.prepare_backend(0)
 class Settings:
     """The program's defaults, unless another is asked for."""
 
+    batch: int | None = Defaults().batch
     dropout: float = Defaults().dropout
     learning_rate: float = Defaults().learning_rate
     epochs: int = Defaults().epochs
