@@ -6,6 +6,7 @@ compiled, with its gradient written out (docs/decisions/0008).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -61,33 +62,25 @@ def both_ways(layer: Any, *, name: str) -> Any:
 @cache
 def block_lstm() -> Any:
     """Keras's LSTM with the whole loop as one operation of TensorFlow's."""
-    from keras import layers, ops
-
-    class FastLSTM(layers.LSTM):  # type: ignore[misc]
-        def call(
-            self,
-            sequences: Any,
-            initial_state: Any = None,
-            mask: Any = None,
-            training: bool = False,
-        ) -> Any:
-            if self.go_backwards:
-                sequences = ops.flip(sequences, axis=1)
-            weights = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
-            every, *last = block.lstm(sequences, *weights, start=initial_state)
-            outputs = every if self.return_sequences else last[0]
-            return [outputs, *last] if self.return_state else outputs
-
-    return FastLSTM
+    return _with_loop("LSTM", block.lstm)
 
 
 @cache
 def written_out(cell: str) -> Any:
-    """Keras's layer, trained with the gradient of its loop written out.
+    """Keras's layer, trained with the gradient of its loop written out; inference is Keras's.
 
     Args:
         cell: Key of `WRITTEN_OUT`.
     """
+
+    def loop(*given: Any, start: None) -> tuple[Any, Any]:
+        every = WRITTEN_OUT[cell](*given)
+        return every, every[:, -1]
+
+    return _with_loop(cell, loop, only_training=True)
+
+
+def _with_loop(cell: str, loop: Callable[..., Any], *, only_training: bool = False) -> Any:
     from keras import layers, ops
 
     class Fast(getattr(layers, cell)):  # type: ignore[misc]
@@ -98,12 +91,14 @@ def written_out(cell: str) -> Any:
             mask: Any = None,
             training: bool = False,
         ) -> Any:
-            if not training:
+            if only_training and not training:
                 return super().call(sequences, initial_state, mask, training)
             if self.go_backwards:
                 sequences = ops.flip(sequences, axis=1)
-            weights = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
-            outputs = WRITTEN_OUT[cell](sequences, *(ops.convert_to_tensor(w) for w in weights))
-            return outputs if self.return_sequences else outputs[:, -1]
+            own = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
+            weights = (ops.convert_to_tensor(each) for each in own)
+            every, *last = loop(sequences, *weights, start=initial_state)
+            outputs = every if self.return_sequences else last[0]
+            return [outputs, *last] if self.return_state else outputs
 
     return Fast
