@@ -150,7 +150,7 @@ class Settings(_Table):
     features: Annotated[tuple[str, ...] | None, BeforeValidator(_split)] = None
     dropout: float = Field(0.1, ge=0, lt=1)
     l2: float = Field(0.0, ge=0, le=10)
-    learning_rate: float = Field(3e-3, gt=0, le=1)
+    learning_rate: float | None = Field(None, gt=0, le=1)
     batch: int | None = Field(None, ge=1, le=65_536)
     epochs: int = Field(100, ge=1, le=100_000)
     patience: int = Field(10, ge=1, le=100_000)

@@ -27,12 +27,14 @@ class Network:
             `fast`.
         causal: Step *t* of the output depends on rows up to *t* alone, so that the network may be
             trained on every step.
+        learning_rate: With which training begins, unless another is asked for.
         decodes: The hidden tensor has a row a step ahead, shape (batch, horizon, width), made with
             the known inputs of the sessions ahead.
     """
 
     build: Callable[..., Any]
     causal: bool
+    learning_rate: float = 3e-3
     decodes: bool = False
 
     @property
@@ -47,8 +49,8 @@ class Network:
 
 NETWORKS: dict[str, Network] = {
     "simple_rnn": Network(partial(stack, cell="SimpleRNN"), causal=True),
-    "lstm": Network(partial(stack, cell="LSTM"), causal=True),
-    "gru": Network(partial(stack, cell="GRU"), causal=True),
+    "lstm": Network(partial(stack, cell="LSTM"), causal=True, learning_rate=8e-3),
+    "gru": Network(partial(stack, cell="GRU"), causal=True, learning_rate=8e-3),
     "bilstm": Network(partial(stack, cell="LSTM", bidirectional=True), causal=False),
     "bigru": Network(partial(stack, cell="GRU", bidirectional=True), causal=False),
     "seq2seq_lstm": Network(partial(seq2seq, cell="LSTM"), causal=False, decodes=True),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 
 from forecast.errors import ConfigError, TrainingError
 from forecast.features.windows import Windows
+from forecast.networks.averaging import Average
 from forecast.networks.batches import (
     gather_slices,
     gather_windows,
@@ -63,6 +65,8 @@ def train_epochs(
 ) -> dict[str, list[float]]:
     """Train until the validation loss stops falling; the learner is left with its best weights.
 
+    Validated and kept are weights averaged over the updates (`networks.averaging`).
+
     A loop of our own around Keras's batches: its `fit` costs more than the arithmetic of a small
     update.
 
@@ -99,15 +103,24 @@ def train_epochs(
         ],
         model=learner,
     )
+    average = None if getattr(learner, "averages_itself", False) else Average(learner)
     begun = time.monotonic()
     learner.stop_training = False
     callbacks.on_train_begin()
     with kept_interrupt() as check:
         for number in range(1, epochs + 1):
             callbacks.on_epoch_begin(number - 1)
-            loss = _update(
-                learner, train, scored=scored, batch=batch, balanced=balanced, rng=rng, check=check
-            )
+            with average.training() if average else nullcontext():
+                loss = _update(
+                    learner,
+                    train,
+                    scored=scored,
+                    batch=batch,
+                    balanced=balanced,
+                    rng=rng,
+                    updated=average.updated if average else _nothing,
+                    check=check,
+                )
             if number == 1:
                 give_back_memory()
             told = {
@@ -136,6 +149,7 @@ def _update(
     batch: int,
     balanced: bool,
     rng: np.random.Generator,
+    updated: Callable[[], None],
     check: Callable[[], None],
 ) -> float:
     """One epoch: the weights updated by each batch, gathered when it is needed; the mean loss."""
@@ -148,13 +162,23 @@ def _update(
     strategy = getattr(learner, "distribute_strategy", None)
     if getattr(strategy, "num_replicas_in_sync", 1) > 1:
         # Only Keras's `fit` shares a batch among devices.
-        history = learner.fit(batches, steps_per_epoch=len(chosen), verbose=0).history
+        import keras
+
+        each = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: updated())
+        history = learner.fit(
+            batches, steps_per_epoch=len(chosen), verbose=0, callbacks=[each]
+        ).history
         return float(history["loss"][-1])
     losses = []
     for x, y in batches:
         losses.append(float(learner.train_on_batch(x, y)))
+        updated()
         check()
     return float(np.mean(losses))
+
+
+def _nothing() -> None:
+    """After an update of a learner that averages its weights itself."""
 
 
 def validate(

@@ -76,9 +76,10 @@ def learner_of(
                 if halved:
                     fresh = in_halves(fresh, compiled=NETWORKS[network].compiled)
                 learner = _kept[key] = fresh
-                optimizer = keras.optimizers.Adam(clipnorm=1.0)
-                # Else the training step makes the optimizer's variables and is traced twice.
-                optimizer.build(learner.trainable_variables)
+                optimizer = keras.optimizers.Adam(global_clipnorm=1.0)
+                if not halved:
+                    # Else the training step makes the optimizer's variables and is traced twice.
+                    optimizer.build(learner.trainable_variables)
                 learner.compile(
                     optimizer=optimizer,
                     loss=head_of(head).loss(centred=centred, weights=weights),
@@ -96,6 +97,8 @@ def _reset(learner: Any, fresh: Any) -> None:
         variable.assign(first)
     for variable in learner.optimizer.variables:
         variable.assign(variable * 0)
+    if getattr(learner, "averages_itself", False):
+        learner.restart()
 
 
 def prepare_tensorflow(*, compiled: bool) -> None:

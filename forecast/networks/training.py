@@ -86,7 +86,7 @@ def fit(
     units: Sequence[int],
     dropout: float,
     l2: float,
-    learning_rate: float,
+    learning_rate: float | None,
     epochs: int,
     patience: int,
     seed: int,
@@ -115,7 +115,8 @@ def fit(
         units: Width of each layer.
         dropout: Share dropped between layers.
         l2: Weight of the squared input kernels.
-        learning_rate: At the start; halved when the validation loss stays on a plateau.
+        learning_rate: At the start; halved when the validation loss stays on a plateau. None for
+            the network's own.
         epochs: At most so many.
         patience: Epochs without a better validation loss before training stops.
         seed: Of weights, order and dropout.
@@ -174,7 +175,7 @@ def fit(
         head=head,
         scored=scored,
         centred=centred,
-        learning_rate=learning_rate,
+        learning_rate=learning_rate or NETWORKS[network].learning_rate,
         precision=precision,
         batch=size if scored is not None else min(size, len(train)),
         start=start.tolist(),

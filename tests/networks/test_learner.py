@@ -9,6 +9,7 @@ import pytest
 from forecast.features.windows import Windows
 from forecast.networks import epochs
 from forecast.networks import learner as module
+from forecast.networks.averaging import Average
 from forecast.networks.learner import learner_of
 from forecast.networks.training import prepare_backend
 
@@ -43,7 +44,15 @@ def a_batch(slices, seed=1):
 
 
 def updated(learner, batches):
-    losses = [float(learner.train_on_batch(*batch)) for batch in batches]
+    """Losses and averaged weights after some updates."""
+    if hasattr(learner, "restart"):
+        losses = [learner.train_on_batch(*batch) for batch in batches]
+    else:
+        average, losses = Average(learner), []
+        with average.training():
+            for batch in batches:
+                losses.append(float(learner.train_on_batch(*batch)))
+                average.updated()
     return losses, [np.array(weight) for weight in learner.get_weights()]
 
 

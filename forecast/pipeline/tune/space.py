@@ -16,6 +16,7 @@ from forecast.config import Space as SpaceSettings
 from forecast.errors import ConfigError
 from forecast.features.indicators import check_features
 from forecast.features.inputs import FEATURE_GROUPS, warm_up_of
+from forecast.networks.architectures import NETWORKS
 from forecast.networks.training import default_batch
 from forecast.pipeline.preparing import features_of
 
@@ -30,14 +31,14 @@ SEARCHED: dict[str, Any] = {
     "lookback": [20, 40, 60, 90],
     "features": list(FEATURE_GROUPS),
     "dropout": "0..0.4",
-    "learning_rate": "0.0005..0.01 log",
+    "learning_rate": "0.001..0.02 log",
     "batch": [32, 64, 128],
 }
 GRID: dict[str, Any] = {
     "network": ["lstm", "gru"],
     "units": ["32", "64+64"],
     "lookback": [30, 60],
-    "learning_rate": [0.001, 0.003],
+    "learning_rate": [0.003, 0.008],
 }
 """Two hundred trainings of some seconds at most: 16 combinations in three folds."""
 
@@ -203,6 +204,8 @@ def _own(name: str, settings: Settings) -> Any:
         names = features_of(settings)
         groups = [group for group, members in FEATURE_GROUPS.items() if members == names]
         return groups[0] if groups else list(names)
+    if name == "learning_rate" and value is None:
+        return NETWORKS[settings.network].learning_rate
     if name == "batch" and value is None:
         return default_batch(settings.network, settings.outputs)
     return list(value) if isinstance(value, tuple) else value
@@ -234,7 +237,7 @@ def _range(name: str, said: str) -> Range:
             f"[tune.space] {name} must be a list of values"
             + (" or a range LOW..HIGH, LOW below HIGH" if name in _RANGES else "")
             + f". Received {said!r}.",
-            hint='such as dropout = "0..0.4" or learning_rate = "0.0005..0.01 log"',
+            hint='such as dropout = "0..0.4" or learning_rate = "0.001..0.02 log"',
         )
     log = match is not None and match.group(3) is not None
     if log and low <= 0:
