@@ -76,7 +76,7 @@ def losses(document):
 def test_a_grid_tries_every_combination_once_after_the_settings_as_they_are(tuned):
     _, one = tuned
     said = [tuple(trial["settings"].values()) for trial in one.document["trials"]]
-    assert said[0] == (0.003, 10)
+    assert said[0] == (0.008, 10)
     assert sorted(said[1:]) == [(0.001, 3), (0.001, 5), (0.01, 3), (0.01, 5)]
     assert [trial["default"] for trial in one.document["trials"]] == [True] + [False] * 4
 
