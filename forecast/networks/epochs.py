@@ -164,7 +164,7 @@ def _update(
         # Only Keras's `fit` shares a batch among devices.
         import keras
 
-        each = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: updated())
+        each = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs=None: updated())
         history = learner.fit(
             batches, steps_per_epoch=len(chosen), verbose=0, callbacks=[each]
         ).history
