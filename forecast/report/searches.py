@@ -136,7 +136,7 @@ def search_settings(document: Mapping[str, Any]) -> Picture:
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
     grid = figure.add_gridspec(
-        rows, columns, left=0.075, right=0.975, bottom=0.1, top=0.79, hspace=0.55, wspace=0.16
+        rows, columns, left=0.075, right=0.975, bottom=0.1, top=0.79, hspace=0.55, wspace=0.24
     )
     for place, name in enumerate(names):
         axes = figure.add_subplot(grid[divmod(place, columns)])
