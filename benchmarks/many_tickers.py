@@ -5,7 +5,7 @@
 `--from` names CSV files to draw the made-up tickers from, such as those of the StockNet data set;
 default: the committed sample. Every number of tickers is trained twice, in a home of its own and in
 processes of their own: the second time the bars and features are there. Prints a Markdown table and
-draws `docs/images/many_tickers.svg`.
+draws `docs/images/many_tickers.png`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,18 @@ from typing import Any
 from made_up import write_tickers
 
 from forecast.market.sources.sample import sample_folder
+from forecast.report import style
 
 STAGES = ("fetch", "features", "fit", "score and report")
-PICTURE = Path(__file__).parents[1] / "docs" / "images" / "many_tickers.svg"
+LINES = (
+    ("process", "whole process", style.INK),
+    ("fit", "fit", style.BLUE),
+    ("score and report", "score, report", style.ORANGE),
+    ("features", "features", style.GREEN),
+    ("fetch", "fetch", style.PURPLE),
+)
+"""Key of the seconds, what it is called, its colour."""
+PICTURE = Path(__file__).parents[1] / "docs" / "images" / "many_tickers.png"
 
 
 def main() -> None:
@@ -78,35 +87,41 @@ def timed(home: Path, csv: Path, epochs: int | None) -> dict[str, float]:
 
 def draw(measured: list[tuple[int, dict[str, float]]], path: Path) -> None:
     """Seconds of each stage against the rows, on logarithmic axes, with the line of proportion."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
     rows = [count for count, _ in measured]
-    figure = Figure(figsize=(8, 5), layout="constrained", facecolor="white")
-    axes = figure.add_subplot()
-    series = [(name, [seconds[name] for _, seconds in measured]) for name in STAGES]
-    series.append(("whole process", [seconds["process"] for _, seconds in measured]))
-    for name, values in series:
-        whole = name == "whole process"
-        axes.plot(rows, values, marker="o", linewidth=2.4 if whole else 1.6, label=name)
-    last = series[-1][1][-1]
+    last = measured[-1][1]
+    figure = style.new_figure(
+        f"One network over {rows[-1]:,} rows: {last['process'] / 60:.0f} minutes from the files on",
+        "seconds of each stage by rows (tickers × sessions), both logarithmic · dashes: in "
+        "proportion to the rows",
+    )
+    width = style.RIGHT - style.LEFT - 0.06
+    axes = figure.add_axes((style.LEFT, 0.125, width, style.TOP - 0.125))
+    axes.set(xscale="log", yscale="log")
+    style.dress(axes, ylabel="seconds")
     axes.plot(
         rows,
-        [last * count / rows[-1] for count in rows],
-        color="0.6",
-        linestyle="--",
-        label="in proportion to the rows",
+        [last["process"] * count / rows[-1] for count in rows],
+        color=style.MUTED,
+        linewidth=1.3,
+        linestyle=(0, (5, 3)),
     )
-    axes.set(xscale="log", yscale="log", xlabel="rows (tickers × sessions)", ylabel="seconds")
-    axes.set_title("One network over many tickers: where the time goes", loc="left")
-    axes.grid(visible=True, which="major", color="0.9")
-    axes.legend(frameon=False)
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    labels = []
+    for name, label, colour in LINES:
+        values = [seconds[name] for _, seconds in measured]
+        axes.plot(
+            rows,
+            values,
+            marker="o",
+            color=colour,
+            linewidth=3.0 if name == "process" else style.LINE,
+        )
+        labels.append((values[-1], f"{label} {values[-1]:.0f} s", colour))
+    axes.set_xticks(rows, [f"{count:,}" for count in rows])
+    axes.minorticks_off()
+    axes.margins(x=0.03)
+    style.label_ends(axes, labels)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "many_tickers"}):
-        FigureCanvasSVG(figure).print_svg(path, metadata={"Date": None})
+    figure.savefig(path)
 
 
 if __name__ == "__main__":
