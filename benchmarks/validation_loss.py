@@ -54,10 +54,12 @@ def main() -> None:
                     ]
                     for job in jobs
                 ]
-            ).mean(axis=1)
+            )
             first = losses if first is None else first
             change = 100 * (losses / first - 1)
-            error = change.std() / len(jobs) ** 0.5
+            # Seeds of one ticker are no new evidence, unless there is nothing else.
+            apart = change[0] if len(jobs) == 1 else change.mean(axis=1)
+            error = apart.std() / len(apart) ** 0.5
             print(
                 f"{choice:40} loss {losses.mean():.6f}, {change.mean():+.3f} % "
                 f"± {error:.3f}, {time.monotonic() - began:.0f} s",

@@ -25,7 +25,7 @@ class Settings:
 
     batch: int | None = Defaults().batch
     dropout: float = Defaults().dropout
-    learning_rate: float = Defaults().learning_rate
+    learning_rate: float | None = Defaults().learning_rate
     epochs: int = Defaults().epochs
     patience: int = Defaults().patience
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from forecast.config import Settings
 from forecast.features.windows import Windows
 from forecast.networks.training import Fitted
-from forecast.pipeline.preparing import Prepared, Ready
+from forecast.pipeline.preparing import Prepared, Ready, batch_of, learning_rate_of
 from forecast.pipeline.provenance import (
     command,
     git_commit,
@@ -86,10 +86,16 @@ def run_document(
         "currency": fetched.history.currency,
         "notice": fetched.notice,
         "findings": [finding.as_document() for finding in fetched.findings],
-        "settings": settings_document(settings) | {"features": list(one.inputs.feature_names)},
+        "settings": _used(settings) | {"features": list(one.inputs.feature_names)},
         "command": _command(snapshots, settings, listed),
         "versions": versions(),
     }
+
+
+def _used(settings: Settings) -> dict[str, Any]:
+    """The settings, and what stood for those that were left to the network."""
+    own = {"learning_rate": learning_rate_of(settings), "batch": batch_of(settings)}
+    return settings_document(settings) | own
 
 
 def _command(snapshots: Mapping[str, str], settings: Settings, listed: Path | None) -> str:
@@ -113,7 +119,7 @@ def run_manifest(
         "target": settings.target,
         "head": settings.head_name,
         "horizon": settings.horizon,
-        "settings": settings_document(settings),
+        "settings": _used(settings),
         "seed": settings.seed,
         "git_commit": git_commit(),
         "versions": versions(),

@@ -15,6 +15,7 @@ from forecast.features.splits import Split
 from forecast.features.windows import Windows
 from forecast.market.fetching import Fetched
 from forecast.networks.architectures import NETWORKS
+from forecast.networks.training import default_batch
 from forecast.pipeline.provenance import data_hash
 
 
@@ -105,6 +106,16 @@ class Ready:
         # Copies: a view of no rows would keep all of them in memory.
         features, targets = self.windows.features[:0].copy(), self.windows.targets[:0].copy()
         return replace(self, windows=replace(self.windows, features=features, targets=targets))
+
+
+def learning_rate_of(settings: Settings) -> float:
+    """The learning rate asked for, or the network's own."""
+    return settings.learning_rate or NETWORKS[settings.network].learning_rate
+
+
+def batch_of(settings: Settings) -> int:
+    """The batch asked for, or what suits the network."""
+    return settings.batch or default_batch(settings.network, settings.outputs)
 
 
 def features_of(settings: Settings) -> tuple[str, ...]:

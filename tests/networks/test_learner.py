@@ -45,7 +45,7 @@ def a_batch(slices, seed=1):
 
 def updated(learner, batches):
     """Losses and averaged weights after some updates."""
-    if hasattr(learner, "restart"):
+    if getattr(learner, "averages_itself", False):
         losses = [learner.train_on_batch(*batch) for batch in batches]
     else:
         average, losses = Average(learner), []

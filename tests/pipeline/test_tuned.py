@@ -159,6 +159,6 @@ def test_together_uses_no_ticker_s_own(home, history):
     history.to_csv(home / "csv" / "ABC.csv", index_label="Date")
     settings = Settings(source=f"csv:{home / 'csv'}", units=(4,), lookback=10, epochs=1)
     runs = train(["XYZ", "ABC"], home=home, settings=settings, together=True)
-    assert [run.document["settings"]["learning_rate"] for run in runs] == [None, None]
+    assert [run.document["settings"]["learning_rate"] for run in runs] == [0.008, 0.008]
     assert all(run.document["tuned"] is None for run in runs)
     assert "--untuned" not in runs[0].document["command"]

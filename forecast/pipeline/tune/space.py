@@ -16,9 +16,7 @@ from forecast.config import Space as SpaceSettings
 from forecast.errors import ConfigError
 from forecast.features.indicators import check_features
 from forecast.features.inputs import FEATURE_GROUPS, warm_up_of
-from forecast.networks.architectures import NETWORKS
-from forecast.networks.training import default_batch
-from forecast.pipeline.preparing import features_of
+from forecast.pipeline.preparing import batch_of, features_of, learning_rate_of
 
 NAMES = tuple(SpaceSettings.model_fields)
 _RANGES = {"lookback", "dropout", "l2", "learning_rate", "batch", "patience"}
@@ -204,10 +202,10 @@ def _own(name: str, settings: Settings) -> Any:
         names = features_of(settings)
         groups = [group for group, members in FEATURE_GROUPS.items() if members == names]
         return groups[0] if groups else list(names)
-    if name == "learning_rate" and value is None:
-        return NETWORKS[settings.network].learning_rate
-    if name == "batch" and value is None:
-        return default_batch(settings.network, settings.outputs)
+    if name == "learning_rate":
+        return learning_rate_of(settings)
+    if name == "batch":
+        return batch_of(settings)
     return list(value) if isinstance(value, tuple) else value
 
 
