@@ -1,7 +1,7 @@
 """A hand-written torch loop that trains on every step: the rival that is hardest to pass.
 
-Slices of `lookback - 1 + scored` rows with a loss on the last `scored` steps, tiled over each
-ticker's training part from a random offset each epoch. Time first, so that no product needs a
+Slices of `context + scored` rows with a loss on the last `scored` steps, tiled over each ticker's
+training part from a random offset each epoch. Time first, so that no product needs a
 transposed copy; batches gathered from the flat rows; all weights in one vector; the rate rises and
 falls; a moving average of the weights gives the forecasts.
 """
@@ -28,6 +28,7 @@ class Settings:
     Attributes:
         batch: Slices an update.
         scored: Steps with a loss in each.
+        context: Rows before those.
         learning_rate: At its highest.
         warm_up: Share of the updates over which it rises.
         updates: Over which it rises and falls again.
@@ -36,6 +37,7 @@ class Settings:
 
     batch: int = 32
     scored: int = 60
+    context: int = LOOKBACK // 4
     learning_rate: float = 8e-3
     warm_up: float = 0.1
     updates: int = 100
@@ -50,8 +52,8 @@ def train(task: Task, watch: Watch, *, settings: Settings, seed: int) -> Forecas
     network, kept = (Network(features.shape[1], task.quantiles) for _ in range(2))
     weights, average = Flat(network), Flat(kept)
     asked = forecaster(kept, task)
-    rows = LOOKBACK - 1 + settings.scored
-    steps = torch.arange(rows)[:, None]
+    rows = settings.context + settings.scored
+    steps = LOOKBACK - 1 - settings.context + torch.arange(rows)[:, None]
     batches = slices(task, settings, rng)
     for done in range(1, settings.updates + 1):
         at = steps + next(batches)

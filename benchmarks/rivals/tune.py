@@ -25,6 +25,8 @@ EVERY_STEP = [
     {"batch": 64, "learning_rate": 4e-3, "updates": 130},
     {"batch": 64, "learning_rate": 8e-3, "updates": 80},
     {"batch": 32, "learning_rate": 8e-3, "updates": 100},
+    {"batch": 32, "learning_rate": 8e-3, "updates": 100, "context": 59},
+    {"batch": 32, "learning_rate": 8e-3, "updates": 100, "context": 0},
     {"batch": 32, "learning_rate": 8e-3, "updates": 60, "scored": 120},
     {"batch": 16, "learning_rate": 8e-3, "updates": 120},
     {"batch": 16, "learning_rate": 8e-3, "updates": 120, "average": 0.8},

@@ -12,10 +12,10 @@ from forecast.features.windows import Windows
 def slice_starts(windows: Windows, *, scored: int, rng: np.random.Generator | None) -> np.ndarray:
     """First rows of slices that score every window's origin about once.
 
-    A slice is `lookback - 1 + scored` rows with a loss on the last `scored` ("forking sequences",
-    Wen et al. 2017, A Multi-Horizon Quantile Recurrent Forecaster), so each scored step sees at
-    least `lookback` rows. Slices tile each unbroken run of origins from a random offset; where
-    one would reach past an end of the run it is moved inwards, so none leaves its part or ticker.
+    A slice is the first of `scored` windows and all rows after it that the others add, with a loss
+    on the last `scored` rows ("forking sequences", Wen et al. 2017, A Multi-Horizon Quantile
+    Recurrent Forecaster). Slices tile each unbroken run of origins from a random offset; where one
+    would reach past an end of the run it is moved inwards, so none leaves its part or ticker.
 
     Args:
         windows: Stride-1 windows.
@@ -91,17 +91,39 @@ def _as_many_of_each(
     return rng.permutation(np.concatenate(chosen))
 
 
+def training_context(lookback: int, scored: int) -> int:
+    """Rows before the first scored one of a slice that training reads: fewer than a window's.
+
+    The first scored row sees about a quarter of a window, the last at least a whole one. With a
+    whole window before the first, an update would take half as long again
+    (docs/decisions/0210-a-quarter-of-a-window-first.md).
+
+    Args:
+        lookback: Rows a window.
+        scored: Steps with a loss in each slice.
+    """
+    return max(lookback // 4, lookback - scored)
+
+
 def gather_slices(
-    windows: Windows, starts: np.ndarray, *, scored: int
+    windows: Windows, starts: np.ndarray, *, scored: int, context: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and targets of slices.
 
+    Args:
+        windows: Stride-1 windows.
+        starts: As `slice_starts` gives them.
+        scored: Steps with a loss in each slice.
+        context: Rows before those; None for `lookback - 1`, with which each scored row sees at
+            least a whole window.
+
     Returns:
-        Features (batch, lookback - 1 + scored, n_features), targets (batch, scored, horizon, 1).
+        Features (batch, context + scored, n_features), targets (batch, scored, horizon, 1).
     """
-    first_scored = starts[:, None] + windows.lookback - 1 + np.arange(scored)
-    rows = starts[:, None] + np.arange(windows.lookback - 1 + scored)
-    return windows.features[rows], windows.targets[first_scored][..., None]
+    first_scored = starts[:, None] + windows.lookback - 1
+    before = windows.lookback - 1 if context is None else context
+    rows = first_scored + np.arange(-before, scored)
+    return windows.features[rows], windows.targets[rows[:, before:]][..., None]
 
 
 def gather_windows(windows: Windows, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

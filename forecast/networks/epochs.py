@@ -20,6 +20,7 @@ from forecast.networks.batches import (
     gather_slices,
     gather_windows,
     slice_starts,
+    training_context,
     training_slices,
     training_windows,
 )
@@ -158,7 +159,10 @@ def _update(
         batches = (gather_windows(windows, positions) for positions in chosen)
     else:
         chosen = training_slices(windows, scored=scored, batch=batch, balanced=balanced, rng=rng)
-        batches = (gather_slices(windows, starts, scored=scored) for starts in chosen)
+        context = training_context(windows.lookback, scored)
+        batches = (
+            gather_slices(windows, starts, scored=scored, context=context) for starts in chosen
+        )
     strategy = getattr(learner, "distribute_strategy", None)
     if getattr(strategy, "num_replicas_in_sync", 1) > 1:
         # Only Keras's `fit` shares a batch among devices.

@@ -104,7 +104,7 @@ def fit(
 ) -> Fitted:
     """Train a network until the validation loss stops falling, and keep its best weights.
 
-    On every step of longer slices, which takes a causal network, or on the last step of each
+    On every step of slices, which takes a causal network, or on the last step of each
     window; see `networks.batches`.
 
     Args:

@@ -12,7 +12,7 @@ from forecast.errors import TrainingError
 from forecast.features.inputs import fit_inputs
 from forecast.features.targets import LEVELS
 from forecast.networks.architectures import build
-from forecast.networks.batches import gather_slices, slice_starts
+from forecast.networks.batches import gather_slices, slice_starts, training_context
 from forecast.networks.epochs import Epoch
 from forecast.networks.heads import OUTPUTS, point_and_quantile_loss
 from forecast.networks.linear import fit_linear, without
@@ -113,6 +113,19 @@ def test_slices_score_each_origin_and_none_beyond_its_run(parts):
     np.testing.assert_array_equal(
         targets[0, :, :, 0], train.targets[first + lookback - 1 :][:scored]
     )
+    np.testing.assert_array_equal(features[0], train.features[first:][: lookback - 1 + scored])
+    context = training_context(lookback, scored)
+    assert 0 < context < lookback - 1
+    shorter, same = gather_slices(train, starts[:3], scored=scored, context=context)
+    np.testing.assert_array_equal(shorter, features[:, -context - scored :])
+    np.testing.assert_array_equal(same, targets)
+
+
+@pytest.mark.parametrize(("lookback", "scored"), [(60, 60), (120, 60), (20, 60), (60, 7), (1, 60)])
+def test_training_reads_less_than_a_window_first_and_a_whole_one_in_the_end(lookback, scored):
+    context = training_context(lookback, scored)
+    assert lookback // 4 <= context < lookback
+    assert context + scored >= lookback
 
 
 IN_A_PROCESS = """

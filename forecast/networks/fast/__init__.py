@@ -73,9 +73,9 @@ def written_out(cell: str) -> Any:
         cell: Key of `WRITTEN_OUT`.
     """
 
-    def loop(*given: Any, start: None) -> tuple[Any, Any]:
+    def loop(*given: Any, start: None) -> tuple[Any, Callable[[], list[Any]]]:
         every = WRITTEN_OUT[cell](*given)
-        return every, every[:, -1]
+        return every, lambda: [every[:, -1]]
 
     return _with_loop(cell, loop, only_training=True)
 
@@ -97,8 +97,8 @@ def _with_loop(cell: str, loop: Callable[..., Any], *, only_training: bool = Fal
                 sequences = ops.flip(sequences, axis=1)
             own = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
             weights = (ops.convert_to_tensor(each) for each in own)
-            every, *last = loop(sequences, *weights, start=initial_state)
-            outputs = every if self.return_sequences else last[0]
-            return [outputs, *last] if self.return_state else outputs
+            every, last = loop(sequences, *weights, start=initial_state)
+            outputs = every if self.return_sequences else last()[0]
+            return [outputs, *last()] if self.return_state else outputs
 
     return Fast

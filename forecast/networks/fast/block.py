@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 
 def lstm(
     inputs: Any, kernel: Any, recurrent: Any, bias: Any, *, start: Any = None
-) -> tuple[Any, Any, Any]:
+) -> tuple[Any, Callable[[], list[Any]]]:
     """An LSTM by TensorFlow's `BlockLSTMV2`, which holds the whole loop.
 
     Source: S. Hochreiter, J. Schmidhuber (1997), Long Short-Term Memory, Neural Computation 9;
@@ -21,7 +22,8 @@ def lstm(
         start: Output and cell state before the first step, each (batch, units); None for zero.
 
     Returns:
-        Outputs at every step, (batch, steps, units); output and cell state after the last.
+        Outputs at every step, (batch, steps, units); and what gives output and cell state after
+        the last.
     """
     import tensorflow as tf
 
@@ -43,11 +45,11 @@ def lstm(
 
         return (ran.h, ran.cs), gradient
 
-    zero = tf.zeros((tf.shape(inputs)[0], units))
+    zero = tf.zeros((inputs.shape[0] or tf.shape(inputs)[0], units))
     hs, cs = run(
         tf.transpose(inputs, (1, 0, 2)),
         *(start or (zero, zero)),
         tf.concat([kernel, recurrent], axis=0),
         tf.convert_to_tensor(bias),
     )
-    return tf.transpose(hs, (1, 0, 2)), hs[-1], cs[-1]
+    return tf.transpose(hs, (1, 0, 2)), lambda: [hs[-1], cs[-1]]
