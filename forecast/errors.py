@@ -19,6 +19,9 @@ A message says what must hold, what came and where; the hint is the next command
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 
 class ForecastError(Exception):
     """Base of all errors that a user can do something about."""
@@ -90,3 +93,31 @@ class ArtifactError(ForecastError):
 
 class BusyError(ForecastError):
     """Another process holds the lock."""
+
+
+def as_known(failure: Exception, *, ticker: str, hint: str) -> ForecastError:
+    """Any failure as this program's error: one ticker's fault must not end the others' work.
+
+    Args:
+        failure: What was raised.
+        ticker: For which.
+        hint: The next command, if nobody foresaw this failure.
+    """
+    if isinstance(failure, ForecastError):
+        return failure
+    if isinstance(failure, OSError):
+        return from_system(failure)
+    where = traceback.extract_tb(failure.__traceback__)[-1]
+    return ForecastError(
+        f"{ticker}: its job must end without a fault. {type(failure).__name__} at "
+        f"{Path(where.filename).name}:{where.lineno}: {failure}",
+        hint=hint,
+    )
+
+
+def from_system(failure: OSError) -> ForecastError:
+    """What the operating system refused, as this program's error."""
+    return ForecastError(
+        f"the system refused a file: {failure.strerror or failure} ({failure.filename}).",
+        hint="check the folder's permissions and free space, or choose another --home",
+    )

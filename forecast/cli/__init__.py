@@ -21,7 +21,7 @@ from forecast.cli.options import Shared, shared_options
 from forecast.cli.running import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, print_json
 from forecast.cli.schedule import schedule
 from forecast.cli.tuning import tune
-from forecast.errors import ForecastError
+from forecast.errors import ForecastError, from_system
 
 COMMANDS: list[click.Command] = [
     fetch,
@@ -88,16 +88,9 @@ def main() -> None:
         if shared.debug:
             raise
         status = EXIT_ERROR
-        known = error if isinstance(error, ForecastError) else _from_system(error)
+        known = error if isinstance(error, ForecastError) else from_system(error)
         if wants_json:
             print_json({"error": known.as_document()})
         else:
             click.echo(f"{type(known).__name__}: {known}", err=True)
     sys.exit(status)
-
-
-def _from_system(error: OSError) -> ForecastError:
-    return ForecastError(
-        f"the system refused a file: {error.strerror or error} ({error.filename}).",
-        hint="check the folder's permissions and free space, or choose another --home",
-    )

@@ -20,14 +20,14 @@ def models(shared: Shared, tickers: tuple[str, ...]) -> int:
     Without a ticker: every ticker that has a run.
     """
     from forecast.pipeline import models as verb
-    from forecast.report import text
+    from forecast.report import models_text
 
     home, _ = settings_for(shared)
     entries = verb.models(tickers, home=home)
     if shared.json:
         print_json({"tickers": entries})
     else:
-        print_lines(text.model_lines(entries))
+        print_lines(models_text.model_lines(entries))
     return 0
 
 
@@ -39,14 +39,14 @@ def models(shared: Shared, tickers: tuple[str, ...]) -> int:
 def promote(shared: Shared, ticker: str, run: str) -> int:
     """Make RUN the champion of TICKER, after it was verified."""
     from forecast.pipeline import models as verb
-    from forecast.report import text
+    from forecast.report import models_text
 
     home, _ = settings_for(shared)
     changed = verb.promote(ticker, run, home=home)
     if shared.json:
         print_json(changed)
     else:
-        print_lines(text.champion_lines(changed))
+        print_lines(models_text.champion_lines(changed))
     return 0
 
 
@@ -57,12 +57,12 @@ def promote(shared: Shared, ticker: str, run: str) -> int:
 def rollback(shared: Shared, ticker: str) -> int:
     """Make the champion of TICKER before the present one the champion again."""
     from forecast.pipeline import models as verb
-    from forecast.report import text
+    from forecast.report import models_text
 
     home, _ = settings_for(shared)
     changed = verb.rollback(ticker, home=home)
     if shared.json:
         print_json(changed)
     else:
-        print_lines(text.champion_lines(changed))
+        print_lines(models_text.champion_lines(changed))
     return 0

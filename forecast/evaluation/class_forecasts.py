@@ -111,7 +111,7 @@ def read_class_forecasts(path: Path) -> pd.DataFrame:
         raise ArtifactError(
             f"{path} must be a table with the columns {', '.join(_KEYS)}, {PREFIX}…, called, "
             f"actual. Reading it failed: {error}.",
-            hint="train again",
+            hint="forecast train TICKER",
         ) from error
 
 

@@ -144,5 +144,5 @@ def read_forecasts(path: Path) -> pd.DataFrame:
         raise ArtifactError(
             f"{path} must be a table with the columns {', '.join(FORECAST_COLUMNS)}. "
             f"Reading it failed: {error}.",
-            hint="train again",
+            hint="forecast train TICKER",
         ) from error

@@ -243,7 +243,7 @@ class Inputs:
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
                 f"saved inputs must be those of this version. Reading them failed: {error!r}.",
-                hint="forecast train the ticker again",
+                hint="forecast train TICKER",
             ) from error
 
 

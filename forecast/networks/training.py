@@ -276,7 +276,7 @@ def load_model(path: Path) -> Any:
         raise ArtifactError(
             f"{path} must be a network that Keras {keras.__version__} can read. Loading it "
             f"failed: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}",
-            hint="forecast train the ticker again",
+            hint="forecast train TICKER",
         ) from error
 
 

@@ -7,7 +7,6 @@ process, in another, or on another machine.
 from __future__ import annotations
 
 import time
-import traceback
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,7 +14,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 
 from forecast.baselines import BASELINES
-from forecast.errors import ForecastError
+from forecast.errors import ForecastError, as_known
 from forecast.ledger import IssuedStep
 from forecast.market.fetching import Fetched
 from forecast.nightly.challenger import Challenger, train_challenger
@@ -96,15 +95,7 @@ def failed(job: Job, error: ForecastError) -> Outcome:
 
 
 def _known(ticker: str, failure: Exception) -> ForecastError:
-    """The failure as this program's: one ticker's fault must not end the night of the others."""
-    if isinstance(failure, ForecastError):
-        return failure
-    where = traceback.extract_tb(failure.__traceback__)[-1]
-    return ForecastError(
-        f"{ticker}: its job must end without a fault. {type(failure).__name__} at "
-        f"{Path(where.filename).name}:{where.lineno}: {failure}",
-        hint=f"forecast train {ticker} --debug",
-    )
+    return as_known(failure, ticker=ticker, hint=f"forecast train {ticker} --debug")
 
 
 def _forecast(saved: SavedRun, fetched: Fetched) -> Forecast:

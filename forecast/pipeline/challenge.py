@@ -122,7 +122,7 @@ def verify_reload(
         raise ArtifactError(
             f"{folder / NETWORK} must give the very outputs that the network gave before it was "
             f"saved. They differ by up to {apart:.2g}.",
-            hint="forecast train the ticker again",
+            hint="forecast train TICKER",
         )
 
 

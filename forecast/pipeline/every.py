@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from forecast.errors import ForecastError
+from forecast.errors import ForecastError, as_known
 from forecast.market.bars import check_ticker
 from forecast.pipeline.watch import Watch
 
@@ -27,7 +27,7 @@ def every(
     """What `do` gave for each ticker, each once, in the order given.
 
     Raises:
-        ForecastError: with a single ticker, whatever went wrong.
+        Exception: with a single ticker, whatever went wrong.
     """
     names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
     if len(names) == 1:
@@ -36,7 +36,10 @@ def every(
     for name in names:
         try:
             results.append(do(name))
-        except ForecastError as error:
+        except Exception as failure:  # an unforeseen fault, too, is this ticker's alone
+            error = as_known(
+                failure, ticker=name, hint=f"the same command for {name} alone, with --debug"
+            )
             watch.notice(f"{name} failed: {error}")
             results.append(FailedRun(name, error))
     return results

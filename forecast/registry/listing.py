@@ -120,7 +120,7 @@ class _Opened:
 def _open(folder: Path) -> _Opened:
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     try:
-        saved = verified(folder, retrain="forecast train the ticker again")
+        saved = verified(folder, retrain="forecast train TICKER")
         documents = {str(one["ticker"]): one for one in saved.metrics["runs"]}
     except ArtifactError as error:
         return _Opened(folder, size, None, {}, error.message)

@@ -235,7 +235,7 @@ def folder_of(home: Path, ticker: str, run: str) -> Path:
     )
 
 
-def read_json(path: Path, *, hint: str = "forecast train the ticker again") -> dict[str, Any]:
+def read_json(path: Path, *, hint: str = "forecast train TICKER") -> dict[str, Any]:
     """The JSON object in a file.
 
     Raises:

@@ -209,7 +209,7 @@ def comparison_lines(document: dict[str, Any]) -> list[str]:
         ),
         f"Scores above are of the mean of {len(seeds)} seeds' forecasts." if len(seeds) > 1 else "",
         *(
-            f"! {name} failed: {_error_text(one['error'])}"
+            f"! {name} failed: {error_text(one['error'])}"
             for name, one in networks.items()
             if one["error"]
         ),
@@ -229,103 +229,6 @@ def _took(name: str, one: dict[str, Any], loss: str) -> list[str]:
         shown(one["startup"], "{:.1f} s"),
         f"{around(one['mean'][f'skill_{loss}'], one['spread'][f'skill_{loss}'])} %",
     ]
-
-
-def model_lines(entries: list[dict[str, Any]]) -> list[str]:
-    """A table of runs for each ticker, and who is its champion since when and why.
-
-    Args:
-        entries: As `models --json` prints them.
-    """
-    if not entries:
-        return ["There is no trained network yet. Try: forecast train AAPL"]
-    lines: list[str] = []
-    for entry in entries:
-        lines += ["", *_champion_of(entry)]
-        whole = [run for run in entry["runs"] if not run["damaged"]]
-        if whole:
-            lines += ["", *aligned([_RUN_HEADINGS, *(_run_cells(run) for run in whole)])]
-        for run in entry["runs"]:
-            if run["damaged"]:
-                lines += _wrapped(f"! {run['run']} is damaged: {run['damaged']}")
-            elif run["notice"]:
-                lines += _wrapped(f"! {run['notice']}.")
-    return lines[1:]
-
-
-def champion_lines(change: dict[str, Any]) -> list[str]:
-    """Who is the champion now.
-
-    Args:
-        change: As `promote --json` prints it.
-    """
-    if not change["changed"]:
-        return [f"{change['ticker']}: {change['run']} is the champion already."]
-    before = f"; before, {change['before']}" if change["before"] else ""
-    return [
-        f"{change['ticker']}: {change['run']} is the champion now{before}.",
-        f"Recorded at {change['at']}: {change['reason']}",
-    ]
-
-
-_RUN_HEADINGS = [
-    "  run",
-    "network",
-    "age",
-    "size",
-    "pinball",
-    "skill",
-    "in 80 %",
-    "price",
-    "spread",
-    "bars to",
-    "snapshot",
-]
-
-
-def _run_cells(run: dict[str, Any]) -> list[str]:
-    scores, verdict = run["scores"], run["verdict"]
-    extra = [
-        *([run["target"]] if run["target"] != "return" else []),
-        *([f"{run['horizon']} ahead"] if run["horizon"] != 1 else []),
-        *(["together"] if run["together"] else []),
-    ]
-    return [
-        f"{'*' if run['champion'] else ' '} {run['run']}",
-        " ".join([run["network"], *extra]),
-        _age(run["age_days"]),
-        f"{run['bytes'] / 1000:,.0f} kB",
-        shown(scores.get("pinball"), "{:.6f}"),
-        shown(scores.get("skill_pinball"), "{:+.2%}"),
-        shown(scores.get("coverage_80"), "{:.1%}"),
-        verdict.get("price", "–"),
-        verdict.get("uncertainty", "–"),
-        run["last"],
-        run["snapshot"],
-    ]
-
-
-def _champion_of(entry: dict[str, Any]) -> list[str]:
-    if entry["error"]:
-        return _wrapped(f"{entry['ticker']}: {_error_text(entry['error'])}")
-    if entry["champion"] is None:
-        return [f"{entry['ticker']}: no champion."]
-    last = entry["history"][-1]
-    since = f" since {last['at'].replace('T', ' ').replace('Z', ' UTC')}" if last["at"] else ""
-    return _wrapped(f"{entry['ticker']}: champion {entry['champion']}{since}: {last['reason']}")
-
-
-def _wrapped(text: str) -> list[str]:
-    """Lines that break neither a path nor a run's name."""
-    return textwrap.wrap(
-        text, 110, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
-
-
-def _age(days: float | None) -> str:
-    if days is None:
-        return "–"
-    return f"{days * 24:.0f} h" if days < 2 else f"{days:.0f} days"
 
 
 def _asked(document: dict[str, Any]) -> str:
@@ -424,7 +327,7 @@ def fetch_lines(documents: list[dict[str, Any]]) -> list[str]:
     width = max(len(one["ticker"]) for one in documents)
     for one in documents:
         if one["error"]:
-            lines.append(f"{one['ticker']:<{width}}  failed   {_error_text(one['error'])}")
+            lines.append(f"{one['ticker']:<{width}}  failed   {error_text(one['error'])}")
             continue
         lines.append(
             f"{one['ticker']:<{width}}  {one['status']:<7}  {one['sessions']:,} sessions  "
@@ -439,6 +342,7 @@ def fetch_lines(documents: list[dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _error_text(error: dict[str, Any]) -> str:
+def error_text(error: dict[str, Any]) -> str:
+    """An error as JSON has it, in one line with its hint."""
     hint = f" Try: {error['hint']}" if error["hint"] else ""
     return f"{error['type']}: {error['message']}{hint}"

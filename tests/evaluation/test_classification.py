@@ -227,7 +227,7 @@ def test_the_file_gives_back_the_very_floats(kind, tmp_path):
     pd.testing.assert_frame_equal(read_class_forecasts(tmp_path / "probabilities.csv"), frame)
     assert frame["actual"].iloc[-1] == ""
     (tmp_path / "probabilities.csv").write_text("ticker,origin\n")
-    with pytest.raises(ArtifactError, match="train again"):
+    with pytest.raises(ArtifactError, match="forecast train TICKER"):
         read_class_forecasts(tmp_path / "probabilities.csv")
 
 
