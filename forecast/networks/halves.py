@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -44,12 +45,20 @@ def in_halves(network: Any, *, compiled: bool) -> Any:
             self._update = tf.function(self._updated, autograph=False)
             self._gradient = tf.function(self._half, autograph=False, jit_compile=compiled)
             self._infer = answers_in_halves(self)
+            self._begun = False
 
         def restart(self) -> None:
             self._vectors.take(self.trainable_variables)
 
         def train_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:
-            return float(self._update(tf.constant(x), tf.constant(y)))
+            given = tf.constant(x), tf.constant(y)
+            if not self._begun:
+                self._begun = True
+                self._update.get_concrete_function(*given)
+                # What validates is traced while TensorFlow prepares the first update, which takes
+                # as long and leaves Python free.
+                Thread(target=self._infer, args=(x[:HALVES],), daemon=True).start()
+            return float(self._update(*given))
 
         def test_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:
             return float(tf.reduce_mean(self.loss(y, self._infer(x))))

@@ -116,6 +116,18 @@ def test_a_kept_learner_begins_as_a_new_one():
         np.testing.assert_array_equal(one, other)
 
 
+def test_what_validates_sees_the_weights_after_the_first_update():
+    """It is traced, and tried, while that update runs."""
+    learner = a_learner(1, dropout=0.5, learning_rate=0.1)
+    x, y = a_batch(6)
+    before = float(np.mean(learner.loss(y, learner(x, training=False))))
+    learner.train_on_batch(x, y)
+    validated = learner.test_on_batch(x, y)
+    after = float(np.mean(learner.loss(y, learner(x, training=False))))
+    assert validated == pytest.approx(after, rel=1e-6)
+    assert abs(validated - before) > 1e-4
+
+
 def test_the_validation_loss_is_that_of_all_batches(monkeypatch):
     """Keras's `test_on_batch` forgets the batches before."""
     learner = a_learner(1)
