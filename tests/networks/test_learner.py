@@ -120,10 +120,10 @@ def test_what_validates_sees_the_weights_after_the_first_update():
     """It is traced, and tried, while that update runs."""
     learner = a_learner(1, dropout=0.5, learning_rate=0.1)
     x, y = a_batch(6)
-    before = float(np.mean(learner.loss(y, learner(x, training=False))))
+    before = float(np.mean(learner.loss(y, learner([x], training=False))))
     learner.train_on_batch(x, y)
     validated = learner.test_on_batch(x, y)
-    after = float(np.mean(learner.loss(y, learner(x, training=False))))
+    after = float(np.mean(learner.loss(y, learner([x], training=False))))
     assert validated == pytest.approx(after, rel=1e-6)
     assert abs(validated - before) > 1e-4
 
