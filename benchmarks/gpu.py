@@ -2,8 +2,8 @@
 
     [KERAS_BACKEND=tensorflow|jax|torch] python benchmarks/gpu.py [--out FOLDER] [--smoke]
 
-Training steps of the default network on slices of 119 rows with a loss on the last 60, for every
-kernel, precision and batch; the card's limit for matrix products; and one training over 500
+Training steps of the default network on its own slices, 75 rows with a loss on the last 60, for
+every kernel, precision and batch; the card's limit for matrix products; and one training over 500
 tickers of 20 years (simulated rows). Writes `CARD-BACKEND.md` and `.json`. Without a GPU it says
 so and exits 1; `--smoke` runs everything at a tiny size, on the CPU too.
 """
@@ -33,6 +33,7 @@ from forecast.config import Settings
 from forecast.features.windows import Windows
 from forecast.networks import devices, training
 from forecast.networks.architectures import build
+from forecast.networks.batches import training_context
 from forecast.networks.heads import point_and_quantile_loss
 
 N_FEATURES, UNITS, LOOKBACK = 16, (64, 64), 60
@@ -154,7 +155,7 @@ def steps_per_s(kernel: str, precision: str, batch: int, size: Size) -> float:
         loss=point_and_quantile_loss(),
         jit_compile=kernel == "xla",
     )
-    rows = LOOKBACK - 1 + size.scored
+    rows = training_context(LOOKBACK, size.scored) + size.scored
     rng = np.random.default_rng(0)
     x = ops.convert_to_tensor(rng.standard_normal((batch, rows, N_FEATURES), dtype="float32"))
     y = ops.convert_to_tensor(rng.standard_normal((batch, size.scored, 1, 1), dtype="float32"))

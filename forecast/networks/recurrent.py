@@ -109,8 +109,8 @@ def stack_with_states(
             state = [ops.concatenate(pair, axis=-1) for pair in pairs]
         last.append(state)
         if dropout:
-            # One mask for all steps (Y. Gal, Z. Ghahramani 2016), which also draws 119 times fewer
-            # random numbers than one a step: they took a fifth of an update.
+            # One mask for all steps (Y. Gal, Z. Ghahramani 2016), which also draws far fewer random
+            # numbers than one a step: they took a fifth of an update.
             noise = (None, 1, None) if hidden.ndim == 3 else None
             hidden = layers.Dropout(dropout, noise_shape=noise, name=f"{name}dropout_{depth + 1}")(
                 hidden

@@ -162,7 +162,8 @@ def _draw_skills(
     # Room on the right for the figures.
     wide = axes.get_position().width > 0.3
     axes.set_xlim(-1.12 * reach, (1.6 if wide else 2.0) * reach)
-    axes.xaxis.set_major_locator(mticker.MaxNLocator(nbins=5))
+    ticks = mticker.MaxNLocator(nbins=4).tick_values(-reach, reach)
+    axes.set_xticks([tick for tick in ticks if abs(tick) <= reach])
     axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
     axes.set_xlabel("skill [%], right is better", size=style.SMALL, color=MUTED)
 
