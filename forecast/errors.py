@@ -106,7 +106,8 @@ def as_known(failure: Exception, *, ticker: str, hint: str) -> ForecastError:
     if isinstance(failure, ForecastError):
         return failure
     if isinstance(failure, OSError):
-        return from_system(failure)
+        known = from_system(failure)
+        return ForecastError(f"{ticker}: {known.message}", hint=known.hint)
     where = traceback.extract_tb(failure.__traceback__)[-1]
     return ForecastError(
         f"{ticker}: its job must end without a fault. {type(failure).__name__} at "

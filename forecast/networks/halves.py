@@ -56,8 +56,9 @@ def in_halves(network: Any, *, compiled: bool) -> Any:
                 self._begun = True
                 self._update.get_concrete_function(*given)
                 # What validates is traced while TensorFlow prepares the first update, which takes
-                # as long and leaves Python free.
-                Thread(target=self._infer, args=(x[:HALVES],), daemon=True).start()
+                # as long and leaves Python free. No daemon: one inside TensorFlow at Python's end
+                # would crash it.
+                Thread(target=self._infer, args=(x[:HALVES],)).start()
             return float(self._update(*given))
 
         def test_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:

@@ -10,7 +10,10 @@ from forecast.pipeline.watch import Watch
 
 FAULTS = [
     (NotEnoughBars("BAD: too short."), "too short"),
-    (PermissionError(13, "Permission denied", "models/BAD"), "Permission denied (models/BAD)"),
+    (
+        PermissionError(13, "Permission denied", "models/x"),
+        "BAD: the system refused a file: Permission denied (models/x)",
+    ),
     (ZeroDivisionError("division by zero"), "BAD: its job must end without a fault. ZeroDivision"),
 ]
 
