@@ -108,12 +108,17 @@ def as_known(failure: Exception, *, ticker: str, hint: str) -> ForecastError:
     if isinstance(failure, OSError):
         known = from_system(failure)
         return ForecastError(f"{ticker}: {known.message}", hint=known.hint)
-    where = traceback.extract_tb(failure.__traceback__)[-1]
     return ForecastError(
         f"{ticker}: its job must end without a fault. {type(failure).__name__} at "
-        f"{Path(where.filename).name}:{where.lineno}: {failure}",
+        f"{raised_at(failure)}: {failure}",
         hint=hint,
     )
+
+
+def raised_at(failure: Exception) -> str:
+    """Where a failure was raised, `file.py:12`."""
+    where = traceback.extract_tb(failure.__traceback__)[-1]
+    return f"{Path(where.filename).name}:{where.lineno}"
 
 
 def from_system(failure: OSError) -> ForecastError:

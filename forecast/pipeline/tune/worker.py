@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
-from forecast.errors import ForecastError, TrainingError
+from forecast.errors import ForecastError, TrainingError, raised_at
 from forecast.pipeline.processes import begin_worker
 from forecast.pipeline.tune.trials import Folds, fold_loss
 from forecast.pipeline.watch import Watch
@@ -135,9 +133,8 @@ def _answer(folds: Folds, number: int, settings: Settings, watch: Watch) -> tupl
 
 def unforeseen(failure: Exception) -> dict[str, str | None]:
     """An error that no one foresaw, as JSON, with where it was raised."""
-    where = traceback.extract_tb(failure.__traceback__)[-1]
     return {
         "type": type(failure).__name__,
-        "message": f"{failure} ({Path(where.filename).name}:{where.lineno})",
+        "message": f"{failure} ({raised_at(failure)})",
         "hint": None,
     }
