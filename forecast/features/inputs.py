@@ -21,7 +21,13 @@ from forecast.features.indicators import (
     compute_features,
 )
 from forecast.features.scaling import Scaler, fit_minmax, fit_standard
-from forecast.features.splits import Split, chronological, require_sessions
+from forecast.features.splits import (
+    Boundaries,
+    Split,
+    at_boundaries,
+    chronological,
+    require_sessions,
+)
 from forecast.features.targets import (
     CLASSES,
     ClassTarget,
@@ -256,6 +262,7 @@ def fit_inputs(
     horizon: int,
     target: str,
     ahead: bool = False,
+    boundaries: Boundaries | None = None,
 ) -> tuple[Inputs, Split]:
     """Inputs fitted on the training part of a ticker's bars, and its parts.
 
@@ -269,18 +276,24 @@ def fit_inputs(
         horizon: Steps ahead.
         target: One of `TARGETS`.
         ahead: Each row ends with the calendar of the sessions ahead.
+        boundaries: Where the parts begin, for several tickers; None for shares of this history.
 
     Raises:
         ConfigError: if a feature is unknown.
         NotEnoughBars: saying how many sessions are needed.
     """
     names = check_features(feature_names)
-    split = chronological(
-        origins_of(len(bars), names, lookback=lookback, horizon=horizon),
-        horizon=horizon,
-        sessions=len(bars),
-        ticker=ticker,
-    )
+    if boundaries is None:
+        split = chronological(
+            origins_of(len(bars), names, lookback=lookback, horizon=horizon),
+            horizon=horizon,
+            sessions=len(bars),
+            ticker=ticker,
+        )
+    else:
+        sessions = pd.DatetimeIndex(bars.index)
+        origins = known_origins(sessions, names, lookback=lookback, horizon=horizon)
+        split = at_boundaries(origins, boundaries, horizon=horizon, ticker=ticker)
     inputs = fit_on(
         bars,
         split.train,
@@ -341,6 +354,14 @@ def fit_on(
 def origins_of(sessions: int, feature_names: Sequence[str], *, lookback: int, horizon: int) -> int:
     """Number of origins whose outcome is known among so many bars; not positive if too few."""
     return sessions - warm_up_of(feature_names) - lookback - horizon + 1
+
+
+def known_origins(
+    sessions: pd.DatetimeIndex, feature_names: Sequence[str], *, lookback: int, horizon: int
+) -> pd.DatetimeIndex:
+    """The origins whose outcome is known among these sessions; none if they are too few."""
+    count = origins_of(len(sessions), feature_names, lookback=lookback, horizon=horizon)
+    return sessions[len(sessions) - horizon - max(count, 0) : len(sessions) - horizon]
 
 
 def feature_rows(bars: pd.DataFrame, names: Sequence[str], *, ticker: str) -> pd.DataFrame:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
 
 from forecast.errors import NotEnoughBars
 
@@ -22,6 +26,22 @@ class Split:
     train: range
     validation: range
     test: range
+
+
+@dataclass(frozen=True)
+class Boundaries:
+    """Where the parts of several tickers begin, the same sessions for all.
+
+    With parts of its own each, a young ticker would train while an old one is tested, and bring the
+    market's news with it.
+
+    Attributes:
+        validation: No training outcome is of this session or a later one.
+        test: No validation outcome is.
+    """
+
+    validation: pd.Timestamp
+    test: pd.Timestamp
 
 
 def chronological(origins: int, *, horizon: int, sessions: int, ticker: str) -> Split:
@@ -47,6 +67,60 @@ def chronological(origins: int, *, horizon: int, sessions: int, ticker: str) -> 
         train=range(first - horizon),
         validation=range(first, second - horizon),
         test=range(second, origins),
+    )
+
+
+def common_boundaries(origins: Sequence[pd.DatetimeIndex]) -> Boundaries:
+    """70 % of the origins of all tickers lie before the validation part, 85 % before the test part.
+
+    Args:
+        origins: Of each ticker those whose outcome is known, increasing; at least one in all.
+    """
+    sessions, counts = np.unique(np.concatenate(origins), return_counts=True)
+    before = np.cumsum(counts) - counts
+    return Boundaries(
+        *(
+            pd.Timestamp(sessions[np.abs(before - share * counts.sum()).argmin()])
+            for share in (TRAIN_SHARE, TRAIN_SHARE + VALIDATION_SHARE)
+        )
+    )
+
+
+def at_boundaries(
+    origins: pd.DatetimeIndex, boundaries: Boundaries, *, horizon: int, ticker: str
+) -> Split:
+    """One ticker's parts where they begin at given sessions, purged by the horizon.
+
+    Args:
+        origins: Those whose outcome is known, increasing.
+        boundaries: First sessions of the validation and the test part.
+        horizon: Sessions ahead, >= 1; so many origins are dropped before each boundary.
+        ticker: Named in the message.
+
+    Raises:
+        NotEnoughBars: if a part has fewer origins than that of the shortest history that may be
+            trained alone, saying which.
+    """
+    first, second = (
+        int(place) for place in origins.searchsorted([boundaries.validation, boundaries.test])
+    )
+    least = max(MIN_ORIGINS, 20 * horizon)
+    test_share = 1 - TRAIN_SHARE - VALIDATION_SHARE
+    for name, share, found, where in (
+        ("training", TRAIN_SHARE, first, f"before {boundaries.validation:%Y-%m-%d}"),
+        ("validation", VALIDATION_SHARE, second - first, f"before {boundaries.test:%Y-%m-%d}"),
+        ("test", test_share, len(origins) - second, f"from {boundaries.test:%Y-%m-%d} on"),
+    ):
+        if found < round(share * least):
+            raise NotEnoughBars(
+                f"{ticker}: trained together, a ticker must have at least {round(share * least)} "
+                f"origins in the {name} part, {where} for all tickers. It has {found}.",
+                hint=f"forecast train {ticker}, or other tickers beside it",
+            )
+    return Split(
+        train=range(first - horizon),
+        validation=range(first, second - horizon),
+        test=range(second, len(origins)),
     )
 
 

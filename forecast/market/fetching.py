@@ -17,7 +17,7 @@ from forecast.market.bars import History, check_bars, check_ticker, derive_bars
 from forecast.market.quality import Finding, Thresholds
 from forecast.market.reading import read
 from forecast.market.sessions import check_exchange, last_completed
-from forecast.market.snapshots import Manifest, decode
+from forecast.market.snapshots import Manifest, decode, decode_sessions
 from forecast.market.sources import SOURCES, sample, yahoo
 from forecast.market.store import Store
 from forecast.market.updating import Rules, Served, readable, update
@@ -87,6 +87,13 @@ class Fetched:
     def bars(self) -> pd.DataFrame:
         """Bars from `start` to `end`, checked; completed sessions only."""
         return check_bars(derive_bars(self.history.quotes), ticker=self.ticker)
+
+    @property
+    def days(self) -> pd.DatetimeIndex:
+        """Sessions from `start` to `end`, read anew: of many tickers nothing stays in memory."""
+        first, last = (None if day is None else pd.Timestamp(day) for day in (self.start, self.end))
+        days = decode_sessions(self.content)
+        return days[days.slice_indexer(first, last)]
 
     @property
     def sessions(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -104,18 +105,34 @@ def decode(content: bytes) -> pd.DataFrame:
     Raises:
         ArtifactError: if a page's checksum or the format is wrong.
     """
+    table = _read(content, QUOTE_COLUMNS)
+    values = np.column_stack([table.column(name).to_numpy() for name in QUOTE_COLUMNS])
+    return pd.DataFrame(values, index=_sessions(table), columns=QUOTE_COLUMNS)
+
+
+def decode_sessions(content: bytes) -> pd.DatetimeIndex:
+    """The sessions alone; the rest of the file is not read.
+
+    Raises:
+        ArtifactError: as `decode`.
+    """
+    return _sessions(_read(content, []))
+
+
+def _read(content: bytes, columns: Sequence[str]) -> Any:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         file = pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True)
-        table = file.read(["session", *QUOTE_COLUMNS], use_threads=False)
+        return file.read(["session", *columns], use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise ArtifactError(f"a snapshot must be a Parquet file of quotes. {error}.") from error
+
+
+def _sessions(table: Any) -> pd.DatetimeIndex:
     sessions = table.column("session").to_numpy().astype("datetime64[us]")
-    values = np.column_stack([table.column(name).to_numpy() for name in QUOTE_COLUMNS])
-    index = pd.DatetimeIndex(sessions, name="session")
-    return pd.DataFrame(values, index=index, columns=QUOTE_COLUMNS)
+    return pd.DatetimeIndex(sessions, name="session")
 
 
 @cache

@@ -16,18 +16,22 @@ from forecast.config import Settings
 from forecast.errors import ArtifactError, ForecastError
 from forecast.evaluation.audit import as_document, as_rows, audit_bars
 from forecast.evaluation.audit.forecasts import baseline_checks, network_checks, scored_windows
+from forecast.evaluation.audit.group import Span, group_checks
 from forecast.evaluation.audit.histories import Check
 from forecast.evaluation.forecasts import read_forecasts
 from forecast.features.inputs import Inputs, feature_rows, fit_inputs
+from forecast.features.splits import Boundaries
 from forecast.features.targets import ClassTarget
 from forecast.files import inside, write_json
 from forecast.market.bars import check_ticker
 from forecast.market.fetching import Fetched
 from forecast.networks.training import infer, load_model
 from forecast.pipeline.class_audit import class_baselines, class_record_checks
+from forecast.pipeline.documents import recorded_parts
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import data_hash, git_commit, versions
+from forecast.pipeline.together import spans_of
 from forecast.pipeline.watch import Watch
 from forecast.registry import NETWORK, SavedRun, load_run
 
@@ -148,7 +152,7 @@ def _audit(ticker: str, *, home: Path, settings: Settings, watch: Watch) -> Audi
         watch.notice(f"{ticker} has no trained network: its bars and the baselines were audited")
         return Audit(ticker, checks=checks)
     watch.stage(f"auditing {saved.manifest['network']}")
-    checks += _network_checks(saved, one, home=home)
+    checks += [*_group_checks(saved, one), *_network_checks(saved, one, home=home)]
     run = str(saved.manifest["run"])
     written = inside(home / "reports", ticker, run) / "audit.json"
     write_json(
@@ -195,8 +199,30 @@ def _refit(fetched: Fetched, saved: SavedRun | None, settings: Settings) -> Prep
         horizon=own.horizon,
         target=str(own.target.as_document()["kind"]),
         ahead=own.week is not None,
+        boundaries=_boundaries(saved, fetched.ticker),
     )
     return Prepared(fetched, inputs, split, inputs.windows(fetched.bars, ticker=fetched.ticker))
+
+
+def _boundaries(saved: SavedRun, ticker: str) -> Boundaries | None:
+    """Where the parts of a run over several tickers began; None for one ticker's own shares."""
+    if len(saved.manifest["tickers"]) == 1:
+        return None
+    parts = recorded_parts(saved, ticker)
+    return Boundaries(parts["validation"]["first"], parts["test"]["first"])
+
+
+def _group_checks(saved: SavedRun, one: Prepared) -> list[Check]:
+    """The ticker's parts beside those that the run recorded of the others."""
+    tickers = saved.manifest["tickers"]
+    if len(tickers) == 1:
+        return []
+    recorded = {ticker: recorded_parts(saved, ticker) for ticker in tickers}
+    spans: dict[str, dict[str, Span]] = {
+        ticker: {part: (span["first"], span["last"]) for part, span in parts.items()}
+        for ticker, parts in recorded.items()
+    }
+    return group_checks(spans | {one.ticker: spans_of(one)})
 
 
 def _inputs(saved: SavedRun, ticker: str) -> Inputs:

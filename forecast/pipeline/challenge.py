@@ -20,6 +20,7 @@ from forecast.features.targets import Prediction
 from forecast.features.windows import Windows
 from forecast.networks.heads import Head
 from forecast.networks.training import Fitted, infer, load_model, targets_hash
+from forecast.pipeline.documents import recorded_parts
 from forecast.pipeline.preparing import Prepared
 from forecast.pipeline.scoring import adjust
 from forecast.registry import NETWORK, SavedRun
@@ -76,7 +77,7 @@ def challenge(
             f"{_sessions(one.inputs.horizon)}: they cannot be compared."
         )
         return replace(decision, reason=decision.reason + apart)
-    parts = _parts(champion, one.ticker)
+    parts = recorded_parts(champion, one.ticker)
     windows = inputs.windows(one.bars, ticker=one.ticker)
     common = windows.origin[windows.origin >= parts["test"]["first"]].intersection(
         one.part("test").origin
@@ -134,20 +135,6 @@ def _inputs(champion: SavedRun, ticker: str) -> Inputs:
             hint=f"forecast train {ticker}",
         )
     return Inputs.from_document(champion.inputs[ticker]["inputs"])
-
-
-def _parts(champion: SavedRun, ticker: str) -> dict[str, dict[str, Any]]:
-    """First and last origin of the champion's parts of the ticker."""
-    for document in champion.metrics["runs"]:
-        if document["ticker"] == ticker:
-            return {
-                part: {end: pd.Timestamp(span[end]) for end in ("first", "last")}
-                for part, span in document["split"].items()
-            }
-    raise ArtifactError(
-        f"{champion.folder} must say where its parts of {ticker} begin and end. It does not.",
-        hint=f"forecast train {ticker}",
-    )
 
 
 def _champion_frame(

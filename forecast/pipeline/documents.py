@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import pandas as pd
+
 from forecast.config import Settings
+from forecast.errors import ArtifactError
 from forecast.features.windows import Windows
 from forecast.networks.training import Fitted
 from forecast.pipeline.preparing import Prepared, Ready, batch_of, learning_rate_of
@@ -17,6 +20,7 @@ from forecast.pipeline.provenance import (
     versions,
 )
 from forecast.pipeline.scoring import Judged
+from forecast.registry import SavedRun
 
 
 class Calibrated(Protocol):
@@ -160,3 +164,21 @@ def span_of(windows: Windows) -> dict[str, Any]:
     """First and last origin of a part, and how many there are."""
     first, last = windows.origin[[0, -1]].strftime("%Y-%m-%d")
     return {"first": first, "last": last, "origins": len(windows)}
+
+
+def recorded_parts(saved: SavedRun, ticker: str) -> dict[str, dict[str, pd.Timestamp]]:
+    """First and last origin of each part of a ticker, as a saved run says.
+
+    Raises:
+        ArtifactError: if it does not.
+    """
+    for document in saved.metrics["runs"]:
+        if document["ticker"] == ticker:
+            return {
+                part: {end: pd.Timestamp(span[end]) for end in ("first", "last")}
+                for part, span in document["split"].items()
+            }
+    raise ArtifactError(
+        f"{saved.folder} must say where its parts of {ticker} begin and end. It does not.",
+        hint=f"forecast train {ticker}",
+    )

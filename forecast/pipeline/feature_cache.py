@@ -12,7 +12,7 @@ import json
 import os
 import platform
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ArtifactError
 from forecast.features.inputs import DEFAULT_FEATURES, Inputs
-from forecast.features.splits import Split
+from forecast.features.splits import Boundaries, Split
 from forecast.features.windows import Windows
 from forecast.files import write_atomically
 from forecast.market.fetching import Fetched
@@ -53,17 +53,21 @@ class FeatureCache:
         """The cache of a home folder."""
         return cls(home / "data" / "cache" / "features")
 
-    def has(self, fetched: Fetched, settings: Settings) -> bool:
+    def has(
+        self, fetched: Fetched, settings: Settings, boundaries: Boundaries | None = None
+    ) -> bool:
         """Something was kept for these bars and settings; whether it is whole, `load` finds out."""
-        return self._path(fetched, settings).is_file()
+        return self._path(fetched, settings, boundaries).is_file()
 
-    def load(self, fetched: Fetched, settings: Settings) -> Ready | None:
-        """What was kept for these bars and settings, or None.
+    def load(
+        self, fetched: Fetched, settings: Settings, boundaries: Boundaries | None = None
+    ) -> Ready | None:
+        """What was kept for these bars, settings and boundaries of the parts, or None.
 
         Raises:
             ArtifactError: if the file is damaged; it is removed.
         """
-        path = self._path(fetched, settings)
+        path = self._path(fetched, settings, boundaries)
         try:
             content = path.read_bytes()
             os.utime(path)
@@ -77,7 +81,7 @@ class FeatureCache:
         with np.load(io.BytesIO(content[_DIGEST:]), allow_pickle=False) as arrays:
             return _ready(fetched, arrays)
 
-    def store(self, ready: Ready, settings: Settings) -> None:
+    def store(self, ready: Ready, settings: Settings, boundaries: Boundaries | None = None) -> None:
         """Keep what came of a ticker.
 
         Raises:
@@ -100,7 +104,7 @@ class FeatureCache:
         )
         content = file.getvalue()
         digest = hashlib.sha256(content).digest()
-        write_atomically(self._path(ready.fetched, settings), digest + content)
+        write_atomically(self._path(ready.fetched, settings, boundaries), digest + content)
 
     def prune(self, limit: int = LIMIT) -> None:
         """Remove the files that were not used for longest, until `limit` bytes hold the rest."""
@@ -116,11 +120,11 @@ class FeatureCache:
                 with suppress(OSError):
                     path.unlink()
 
-    def _path(self, fetched: Fetched, settings: Settings) -> Path:
-        return self.folder / f"{_key(fetched, settings)}.features"
+    def _path(self, fetched: Fetched, settings: Settings, boundaries: Boundaries | None) -> Path:
+        return self.folder / f"{_key(fetched, settings, boundaries)}.features"
 
 
-def _key(fetched: Fetched, settings: Settings) -> str:
+def _key(fetched: Fetched, settings: Settings, boundaries: Boundaries | None) -> str:
     """Names the bars, the settings, and what computes with them."""
     document = {
         "ticker": fetched.ticker,
@@ -131,6 +135,7 @@ def _key(fetched: Fetched, settings: Settings) -> str:
         "horizon": settings.horizon,
         "target": settings.target,
         "ahead": NETWORKS[settings.network].decodes,
+        "parts": None if boundaries is None else [str(one) for one in astuple(boundaries)],
         "where": _where(),
     }
     return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()[:32]

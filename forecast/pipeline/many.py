@@ -9,6 +9,7 @@ from pathlib import Path
 
 from forecast.config import Settings
 from forecast.errors import ArtifactError, ForecastError
+from forecast.features.splits import Boundaries
 from forecast.features.windows import RowTable
 from forecast.market.fetching import Failed, Fetched
 from forecast.pipeline.every import FailedRun
@@ -23,6 +24,7 @@ from forecast.pipeline.watch import Watch
 class _Job:
     fetched: Fetched
     settings: Settings
+    boundaries: Boundaries | None
     cache: FeatureCache
 
 
@@ -45,6 +47,7 @@ def make_all_ready(
     home: Path,
     settings: Settings,
     watch: Watch,
+    boundaries: Boundaries | None = None,
     table: RowTable | None = None,
     numbered: bool = False,
 ) -> list[Ready | FailedRun]:
@@ -57,21 +60,23 @@ def make_all_ready(
         home: Where the cache is.
         settings: Of the features.
         watch: Told how it goes.
+        boundaries: Where the parts begin, for several tickers; None for shares of each history.
         table: The windows are moved into it one by one, in the order given.
         numbered: Give each ticker a number, from 1 on, and its windows the column that says so.
     """
     watch.stage("computing indicators, looking for leaks")
     cache = FeatureCache.of(home)
-    missing = [one for one in fetched if not cache.has(one, settings)]
-    jobs = (_Job(one, settings, cache) for one in missing)
-    made = iter(for_each(_make, jobs, count=len(missing)))
-    names = {one.ticker for one in missing}
+    jobs = [_Job(one, settings, boundaries, cache) for one in fetched]
+    missing = [job for job in jobs if not cache.has(job.fetched, settings, boundaries)]
+    made = iter(for_each(_make, missing, count=len(missing)))
+    names = {job.fetched.ticker for job in missing}
     results: list[Ready | FailedRun] = []
-    for number, one in enumerate(fetched, start=1):
-        watch.step(number, len(fetched), one.ticker)
-        result = next(made) if one.ticker in names else _kept(one, settings, cache, watch)
+    for number, job in enumerate(jobs, start=1):
+        ticker = job.fetched.ticker
+        watch.step(number, len(jobs), ticker)
+        result = next(made) if ticker in names else _kept(job, watch)
         if isinstance(result, ForecastError):
-            results.append(FailedRun(one.ticker, result))
+            results.append(FailedRun(ticker, result))
             continue
         if numbered:
             result = _numbered(result, number)
@@ -88,23 +93,21 @@ def _numbered(ready: Ready, number: int) -> Ready:
     return replace(ready, inputs=inputs, windows=inputs.numbered(ready.windows))
 
 
-def _kept(
-    fetched: Fetched, settings: Settings, cache: FeatureCache, watch: Watch
-) -> Ready | ForecastError:
+def _kept(job: _Job, watch: Watch) -> Ready | ForecastError:
     """What was kept, or else made again."""
     try:
-        kept = cache.load(fetched, settings)
+        kept = job.cache.load(job.fetched, job.settings, job.boundaries)
     except ArtifactError as error:
         watch.notice(f"{error.message} It is computed again.")
         kept = None
     if kept is not None:
         return kept
-    return next(for_each(_make, [_Job(fetched, settings, cache)], count=1))
+    return next(for_each(_make, [job], count=1))
 
 
 def _make(job: _Job) -> Ready:
-    ready = make_ready(job.fetched, job.settings)
+    ready = make_ready(job.fetched, job.settings, job.boundaries)
     # A copy to save time: a home that cannot be written is found out when there is a result.
     with suppress(ArtifactError):
-        job.cache.store(ready, job.settings)
+        job.cache.store(ready, job.settings, job.boundaries)
     return ready

@@ -11,7 +11,7 @@ from forecast.config import Settings
 from forecast.evaluation.audit import as_document, require_no_leak
 from forecast.features.indicators import check_features
 from forecast.features.inputs import DEFAULT_FEATURES, Inputs, fit_inputs
-from forecast.features.splits import Split
+from forecast.features.splits import Boundaries, Split
 from forecast.features.windows import Windows
 from forecast.market.fetching import Fetched
 from forecast.networks.architectures import NETWORKS
@@ -127,8 +127,13 @@ def features_of(settings: Settings) -> tuple[str, ...]:
     return check_features(settings.features or DEFAULT_FEATURES[settings.target])
 
 
-def prepare(fetched: Fetched, settings: Settings) -> Prepared:
+def prepare(fetched: Fetched, settings: Settings, boundaries: Boundaries | None = None) -> Prepared:
     """Split, fit the inputs on the training part, window.
+
+    Args:
+        fetched: The bars.
+        settings: Of features, lookback, horizon, target and network.
+        boundaries: Where the parts begin, for several tickers; None for shares of this history.
 
     Raises:
         ConfigError: if a feature is unknown.
@@ -142,18 +147,19 @@ def prepare(fetched: Fetched, settings: Settings) -> Prepared:
         horizon=settings.horizon,
         target=settings.target,
         ahead=NETWORKS[settings.network].decodes,
+        boundaries=boundaries,
     )
     return Prepared(fetched, inputs, split, inputs.windows(fetched.bars, ticker=fetched.ticker))
 
 
-def make_ready(fetched: Fetched, settings: Settings) -> Ready:
-    """Prepare a ticker and look for leaks.
+def make_ready(fetched: Fetched, settings: Settings, boundaries: Boundaries | None = None) -> Ready:
+    """Prepare a ticker, with arguments as `prepare`, and look for leaks.
 
     Raises:
         LeakError: if anything sees the future, saying what.
         ForecastError: as `prepare`.
     """
-    one = prepare(fetched, settings)
+    one = prepare(fetched, settings, boundaries)
     checks = require_no_leak(one.bars, one.inputs, one.split, ticker=one.ticker)
     return Ready(
         replace(fetched, content=b""),

@@ -28,6 +28,7 @@ from forecast.pipeline.preparing import Prepared, Ready
 from forecast.pipeline.processes import for_each
 from forecast.pipeline.reporting import Clock, Job, Reported, Shared, report
 from forecast.pipeline.scoring import scored_windows
+from forecast.pipeline.together import agree, require_apart
 from forecast.pipeline.tuned import Tuned, tuned_for
 from forecast.pipeline.watch import Watch
 from forecast.registry import new_run, promote_each, run_folder, save_run
@@ -132,12 +133,18 @@ def _train_group(
         settings, tuned = tuned_for(fetched[0], home=home, settings=settings, watch=watch)
     with clock.stage("features"):
         found = [one for one in fetched if not isinstance(one, FailedRun)]
+        boundaries = None
+        if len(tickers) > 1:
+            boundaries, short = agree(found, settings)
+            results |= {ticker: FailedRun(ticker, error) for ticker, error in short.items()}
+            found = [one for one in found if one.ticker not in short]
         table = RowTable(sum(one.manifest.rows for one in found))
         made = make_all_ready(
             found,
             home=home,
             settings=settings,
             watch=watch,
+            boundaries=boundaries,
             table=table,
             numbered=settings.embedding > 0 and len(tickers) > 1,
         )
@@ -147,6 +154,8 @@ def _train_group(
             raise failed.error
         watch.notice(f"{ticker} is left out: {failed.error}")
     ready = [one for one in made if isinstance(one, Ready)]
+    if len(ready) > 1:
+        ready = require_apart(ready)
     if not ready:
         return [results[ticker] for ticker in tickers]
     folder = run_folder(home, [one.ticker for one in ready], run)

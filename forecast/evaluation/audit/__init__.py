@@ -52,6 +52,16 @@ def require_no_leak(
         *slice_checks(inputs.windows(bars, ticker=ticker), split),
         *calibration_checks(bars, inputs, split, ticker=ticker, cuts=_QUICK_CUTS),
     ]
+    refuse_leaks(checks, ticker=ticker)
+    return checks
+
+
+def refuse_leaks(checks: Sequence[Check], *, ticker: str) -> None:
+    """Raise if a check found a leak.
+
+    Raises:
+        LeakError: saying what sees the future.
+    """
     leaks = [check for check in checks if not check.passed]
     if leaks:
         raise LeakError(
@@ -59,7 +69,6 @@ def require_no_leak(
             + " ".join(f"{leak.subject}: {leak.detail}." for leak in leaks),
             hint=f"forecast audit {ticker}, and correct or leave out what it names",
         )
-    return checks
 
 
 def audit_bars(bars: pd.DataFrame, inputs: Inputs, split: Split, *, ticker: str) -> list[Check]:

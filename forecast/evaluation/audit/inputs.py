@@ -18,7 +18,7 @@ from forecast.evaluation.audit.histories import (
     places,
 )
 from forecast.features.indicators import INDICATORS
-from forecast.features.inputs import Inputs, fit_inputs, warm_up_of
+from forecast.features.inputs import Inputs, fit_on, warm_up_of
 from forecast.features.splits import Split
 from forecast.features.windows import Windows
 from forecast.networks.batches import slice_starts
@@ -92,8 +92,9 @@ def training_part_checks(
     warm_up = warm_up_of(inputs.feature_names)
     known = warm_up + inputs.lookback + split.train.stop - 1
     before = inputs.as_document()
-    refitted, _ = fit_inputs(
+    refitted = fit_on(
         changed_after(bars, known),
+        split.train,
         ticker=ticker,
         feature_names=inputs.feature_names,
         lookback=inputs.lookback,

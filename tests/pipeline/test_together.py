@@ -1,0 +1,155 @@
+"""Several tickers in one network: parts that begin alike, so that no ticker's past tells ahead."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from simulated import random_walk
+
+from forecast.config import load_settings
+from forecast.errors import LeakError
+from forecast.features.inputs import known_origins
+from forecast.features.splits import at_boundaries, chronological, common_boundaries
+from forecast.pipeline.audit import audit
+from forecast.pipeline.every import FailedRun
+from forecast.pipeline.many import fetch_all, make_all_ready
+from forecast.pipeline.together import agree, require_apart, spans_of
+from forecast.pipeline.train import train
+from forecast.pipeline.watch import Watch
+
+OLD, YOUNG, DEAD = "OLD", "YOUNG", "DEAD"
+
+
+def histories() -> dict[str, pd.DataFrame]:
+    """Three that end with one session, two of them short, and one that ended long before."""
+    old = random_walk(1500, seed=1)
+    young = [random_walk(700, seed=seed).set_axis(old.index[-700:]) for seed in (2, 3)]
+    return {
+        OLD: old,
+        YOUNG: young[0],
+        "YOUNG2": young[1],
+        DEAD: random_walk(500, seed=4).set_axis(old.index[:500]),
+    }
+
+
+def home_with(folder, bars):
+    (folder / "csv").mkdir(parents=True)
+    for ticker, own in bars.items():
+        own.round(4).to_csv(folder / "csv" / f"{ticker}.csv", index_label="Date")
+    return folder
+
+
+def settings_of(home):
+    return load_settings(home, source=f"csv:{home / 'csv'}", lookback=20, units=(4,), epochs=1)
+
+
+def made_ready(home, *, own_parts=False):
+    settings = settings_of(home)
+    fetched = fetch_all(list(histories()), home=home, settings=settings, as_of={}, watch=Watch())
+    boundaries, short = agree(fetched, settings)
+    kept = [one for one in fetched if one.ticker not in short]
+    return short, make_all_ready(
+        kept,
+        home=home,
+        settings=settings,
+        watch=Watch(),
+        boundaries=None if own_parts else boundaries,
+    )
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return home_with(tmp_path_factory.mktemp("together"), histories())
+
+
+@pytest.fixture(scope="module")
+def ready(home):
+    return made_ready(home)
+
+
+def test_one_ticker_keeps_the_shares_of_its_own_history():
+    origins = pd.bdate_range("2001-01-01", periods=1003)
+    boundaries = common_boundaries([origins])
+    assert at_boundaries(origins, boundaries, horizon=5, ticker="T") == chronological(
+        1003, horizon=5, sessions=1100, ticker="T"
+    )
+    assert boundaries == common_boundaries([origins] * 3)
+
+
+def test_the_shares_are_those_of_all_origins():
+    old, young = (
+        pd.bdate_range("2001-01-01", periods=1000),
+        pd.bdate_range("2004-01-01", periods=1000),
+    )
+    boundaries = common_boundaries([old, young])
+    before = [
+        sum(int((one < session).sum()) for one in (old, young))
+        for session in (boundaries.validation, boundaries.test)
+    ]
+    assert before == pytest.approx([1400, 1700], abs=2)
+
+
+def test_a_ticker_whose_history_lies_elsewhere_is_left_out_and_told_why(ready):
+    short, made = ready
+    assert list(short) == [DEAD]
+    assert "origins in the validation part" in str(short[DEAD])
+    assert [one.ticker for one in made] == [OLD, YOUNG, "YOUNG2"]
+
+
+def test_without_those_left_out_the_boundaries_are_the_same(home, ready):
+    settings = settings_of(home)
+    fetched = fetch_all(
+        [one.ticker for one in ready[1]], home=home, settings=settings, as_of={}, watch=Watch()
+    )
+    boundaries, short = agree(fetched, settings)
+    assert not short
+    for one, bars in zip(ready[1], fetched, strict=True):
+        origins = known_origins(bars.days, one.inputs.feature_names, lookback=20, horizon=1)
+        assert one.windows.origin.equals(origins)
+        assert one.split == at_boundaries(origins, boundaries, horizon=1, ticker=one.ticker)
+
+
+def test_no_outcome_that_trains_or_stops_lies_in_the_test_part_of_any(ready):
+    spans = [spans_of(one) for one in ready[1]]
+    for earlier, later in (("train", "validation"), ("validation", "test")):
+        assert max(own[earlier][1] for own in spans) < min(own[later][0] for own in spans)
+
+
+def test_the_audit_has_the_tickers_beside_each_other(ready):
+    for one in require_apart(ready[1]):
+        rows = {row["subject"]: row for row in one.audit["rows"]}
+        assert rows["validation before test, 3 tickers"]["passed"]
+        assert one.audit["text"].startswith(f"{len(one.audit['rows'])} checks")
+
+
+def test_parts_of_their_own_are_a_leak(home):
+    _, made = made_ready(home, own_parts=True)
+    with pytest.raises(LeakError, match=r"validation before test, 3 tickers.*YOUNG"):
+        require_apart(made)
+
+
+def test_what_one_ticker_did_while_another_is_tested_changes_nothing_that_is_learnt(
+    ready, tmp_path
+):
+    tested = min(spans_of(one)["test"][0] for one in ready[1])
+    bars = histories()
+    bars[YOUNG] = bars[YOUNG].mul(np.where(bars[YOUNG].index >= tested, 3.0, 1.0), axis=0)
+    _, others = made_ready(home_with(tmp_path, bars))
+    for mine, other in zip(ready[1], others, strict=True):
+        assert mine.inputs == other.inputs
+        for part in (mine.split.train, mine.split.validation):
+            learnt = [one.windows.take(part) for one in (mine, other)]
+            np.testing.assert_array_equal(*(windows.y for windows in learnt))
+            np.testing.assert_array_equal(*(windows.gather(slice(None)) for windows in learnt))
+
+
+def test_a_saved_run_is_audited_with_its_parts_and_beside_its_others(home):
+    settings = settings_of(home)
+    runs = train([OLD, YOUNG, DEAD], home=home, settings=settings, together=True)
+    assert [type(run) is FailedRun for run in runs] == [False, False, True]
+    spans = [run.document["split"] for run in runs[:2]]
+    assert spans[0]["test"]["first"] == spans[1]["test"]["first"]
+    (found,) = audit([OLD], home=home, settings=settings)
+    assert found.passed
+    assert "validation before test, 2 tickers" in {check.subject for check in found.checks}
