@@ -32,6 +32,7 @@ from forecast.features.targets import (
     CLASSES,
     ClassTarget,
     Prediction,
+    PriceTarget,
     Target,
     fit_target,
     load_target,
@@ -39,6 +40,7 @@ from forecast.features.targets import (
 )
 from forecast.features.volatility import SPANS, VolatilityUnit, fit_unit
 from forecast.features.windows import Windows, make_windows, with_column
+from forecast.market.bars import PRICE_COLUMNS
 
 _INDICATORS = (
     "return_1",
@@ -114,6 +116,7 @@ class Inputs:
             of a window is then this number); None where it does not.
         week: The days on which the ticker trades (`calendar.trading_week` of the training part), if
             each row ends with the calendar of the sessions ahead; else None.
+        anchor: The first session of the bars that were fitted on, and its close.
     """
 
     feature_names: tuple[str, ...]
@@ -124,6 +127,7 @@ class Inputs:
     unit: VolatilityUnit
     number: int | None = None
     week: str | None = None
+    anchor: tuple[str, float] | None = None
 
     @property
     def known(self) -> int:
@@ -135,7 +139,9 @@ class Inputs:
 
         Raises:
             NotEnoughBars: if the warm-up uses up all bars.
+            ArtifactError: as `as_fitted`.
         """
+        bars = self.as_fitted(bars)
         rows = feature_rows(bars, self.feature_names, ticker=ticker)
         close = bars["close"].loc[rows.index]
         targets = self.target.encode(
@@ -154,6 +160,32 @@ class Inputs:
             )
         )
 
+    def as_fitted(self, bars: pd.DataFrame) -> pd.DataFrame:
+        """The bars in the money of those that were fitted on.
+
+        A split or dividend since then multiplies all earlier prices by one factor. Returns and
+        ratios stay as they are, but a scaled price would be another.
+
+        Raises:
+            ArtifactError: if prices themselves are read and the bars begin after the anchor.
+        """
+        if self.anchor is None:
+            return bars
+        session, close = self.anchor
+        found = bars["close"].get(pd.Timestamp(session))
+        if found is None and (
+            "close" in self.feature_names or isinstance(self.target, PriceTarget)
+        ):
+            raise ArtifactError(
+                f"a network that reads prices must have bars from {session} on, as in its "
+                f"training: splits since then are told by that session. They begin on "
+                f"{bars.index[0]:%Y-%m-%d}.",
+                hint="forecast train TICKER",
+            )
+        if found is None or found == close:
+            return bars
+        return bars.assign(**{name: bars[name] * (close / found) for name in PRICE_COLUMNS})
+
     def numbered(self, windows: Windows) -> Windows:
         """The windows with the ticker's number as their first column, if it has one."""
         return windows if self.number is None else with_column(windows, TICKER, self.number)
@@ -165,7 +197,9 @@ class Inputs:
 
         Raises:
             NotEnoughBars: if there are fewer bars than warm-up and one window need.
+            ArtifactError: as `as_fitted`.
         """
+        bars = self.as_fitted(bars)
         needed = warm_up_of(self.feature_names) + self.lookback
         require_sessions(len(bars), needed=needed, ticker=ticker, why="warm-up and lookback")
         rows = feature_rows(bars, self.feature_names, ticker=ticker)
@@ -207,6 +241,7 @@ class Inputs:
         """
         if isinstance(self.target, ClassTarget):
             raise ValueError(f"a {self.target.as_document()['kind']} is no return.")
+        bars = self.as_fitted(bars)
         decoded = self.target.decode(
             outputs,
             unit=self.unit.at(bars).loc[origins].to_numpy(),
@@ -225,6 +260,7 @@ class Inputs:
             "unit": asdict(self.unit),
             "number": self.number,
             "week": self.week,
+            "anchor": None if self.anchor is None else list(self.anchor),
         }
 
     @classmethod
@@ -236,6 +272,7 @@ class Inputs:
             ArtifactError: if it is not such a document.
         """
         try:
+            anchor = document.get("anchor")
             return cls(
                 check_features(document["feature_names"]),
                 document["lookback"],
@@ -245,6 +282,7 @@ class Inputs:
                 VolatilityUnit(**document["unit"]),
                 document.get("number"),
                 document.get("week"),
+                None if anchor is None else (str(anchor[0]), float(anchor[1])),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ArtifactError(
@@ -348,6 +386,7 @@ def fit_on(
         ),
         unit,
         week=trading_week(pd.DatetimeIndex(training_rows.index)) if ahead else None,
+        anchor=(f"{bars.index[0]:%Y-%m-%d}", float(bars["close"].iloc[0])),
     )
 
 

@@ -74,6 +74,13 @@ def test_training_goes_on_where_nothing_leaks(walk, target, horizon):
     assert failed(require_no_leak(walk, *own, ticker="XYZ")) == set()
 
 
+def test_the_cheap_part_passes_for_prices_of_a_history_longer_than_it_looks_back(aapl):
+    inputs, split = fit_inputs(
+        aapl, ticker="AAPL", feature_names=["close"], lookback=20, horizon=1, target="price"
+    )
+    assert failed(require_no_leak(aapl, inputs, split, ticker="AAPL")) == set()
+
+
 @pytest.mark.parametrize("leak", LEAKS.values(), ids=LEAKS)
 def test_a_planted_leak_is_named(leak, walk, monkeypatch):
     plant(monkeypatch, leak)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from forecast.errors import ConfigError, NotEnoughBars
+from forecast.errors import ArtifactError, ConfigError, NotEnoughBars
 from forecast.features.inputs import DEFAULT_FEATURES, Inputs, feature_rows, fit_inputs
 from forecast.features.scaling import fit_minmax, fit_standard
 from forecast.features.splits import MIN_ORIGINS, chronological
@@ -140,3 +140,34 @@ def test_targets_by_hand():
     )
     with pytest.raises(ValueError, match="target must be one of"):
         fit_target("mood", np.array([1.0]), **known)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"feature_names": ("close",), "target": "price"},
+        {"feature_names": ("close", "return_1", "true_range_5"), "target": "return"},
+    ],
+)
+def test_a_split_since_training_changes_no_forecast(aapl, asked):
+    inputs, split = fit_inputs(aapl, ticker="T", lookback=20, horizon=1, **asked)
+    halved = aapl.copy()
+    halved[["open", "high", "low", "close"]] /= 4
+    outputs = np.random.default_rng(1).normal(0.5, 0.1, (len(split.test), 1, 8))
+    told = []
+    for bars in (aapl, halved):
+        windows = inputs.windows(bars, ticker="T")
+        test = windows.take(split.test)
+        newest = inputs.newest(bars, ticker="T")
+        point = inputs.decode(outputs, bars, test.origin).point
+        told.append((windows.features, windows.y, newest.features, point))
+    for before, after in zip(*told, strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-6, atol=1e-9)
+
+
+def test_prices_that_begin_later_than_those_of_the_training_are_refused(aapl):
+    inputs, _ = fitted(aapl, target="price")
+    with pytest.raises(ArtifactError, match=f"bars from {aapl.index[0]:%Y-%m-%d} on"):
+        inputs.newest(aapl.iloc[1:], ticker="T")
+    # Returns and ratios are the same in any money.
+    fitted(aapl)[0].newest(aapl.iloc[1:], ticker="T")
