@@ -248,9 +248,8 @@ def _one_sided(losses: np.ndarray, reference: np.ndarray, step: int) -> float:
     below = float((losses - reference).mean()) < 0
     p = diebold_mariano(losses, reference, step=step)
     if math.isnan(p):
-        # The same difference at every origin proves itself; too few origins prove nothing.
-        same = np.ptp(losses - reference) == 0
-        return 0.0 if same and (below or np.array_equal(losses, reference)) else 1.0
+        # Losses that are the same prove themselves; too few origins prove nothing.
+        return 0.0 if np.array_equal(losses, reference) else 1.0
     return p / 2 if below else 1 - p / 2
 
 

@@ -8,17 +8,32 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
+from forecast.evaluation.verdict import SIGNIFICANT
+
 FEWEST_ORIGINS = 10
 """No test is made on fewer origins than this."""
-REPETITIONS = 1000
+REPETITIONS = 1_000
+TAIL_REPETITIONS = 10_000
+"""Where a sentence rests on the outermost draws: so many leave it the same under other seeds."""
 SEED = 7
+
+
+def mean_block(n: int, *, step: int) -> int:
+    """Mean block of every stationary bootstrap: `max(2 * step, ceil(n ** (1/3)))` of n origins.
+
+    Losses overlap over `step` origins, so that shorter blocks tear apart what belongs together;
+    `docs/decisions/0220-tests-of-overlapping-losses.md` has what other lengths do.
+    """
+    return max(2 * step, math.ceil(n ** (1 / 3)))
 
 
 def diebold_mariano(losses: np.ndarray, reference: np.ndarray, *, step: int) -> float:
     """Two-sided p-value of equal expected loss, Diebold-Mariano with Harvey's correction.
 
-    statsmodels' `diebold_mariano_test` with `harvey_adj=True`, `horizon=step` and its default
-    bandwidth `max(step - 1, ceil(n ** (1/3)))`, Student t with n - 1 degrees of freedom.
+    Student t with n - 1 degrees of freedom. Beyond step 1 the variance is that of both papers, the
+    sum of the autocovariances up to `step - 1` lags (rectangular kernel). At step 1, and where that
+    sum is not positive, it is statsmodels' `diebold_mariano_test` as it stands: Bartlett's kernel,
+    `max(step - 1, ceil(n ** (1/3)))` lags.
 
     Source: F. Diebold, R. Mariano (1995), JBES 13; D. Harvey, S. Leybourne, P. Newbold (1997),
     International Journal of Forecasting 13.
@@ -29,15 +44,17 @@ def diebold_mariano(losses: np.ndarray, reference: np.ndarray, *, step: int) -> 
         step: Sessions ahead; the losses of neighbouring origins overlap by `step - 1`.
 
     Returns:
-        p in [0, 1]; NaN where there is no test: the difference is the same at every origin (so
-        always where the losses are identical), or n < 10, or n <= 2 step.
+        p in [0, 1]; 0 where the difference is the same at every origin and not zero; NaN where
+        there is no test: the losses are identical, or n < 10, or n <= 2 step.
     """
     n, difference = len(losses), losses - reference
-    if n < FEWEST_ORIGINS or n <= 2 * step or np.ptp(difference) == 0:
+    if n < FEWEST_ORIGINS or n <= 2 * step:
         return float("nan")
-    from statsmodels.tsa.stattools import diebold_mariano_test
+    if np.ptp(difference) == 0:
+        return 0.0 if difference[0] else float("nan")
+    from statsmodels.tsa.stattools import acovf, diebold_mariano_test
 
-    result = diebold_mariano_test(
+    bartlett = diebold_mariano_test(
         np.zeros(n),
         losses,
         reference,
@@ -45,7 +62,14 @@ def diebold_mariano(losses: np.ndarray, reference: np.ndarray, *, step: int) -> 
         harvey_adj=True,
         horizon=step,
     )
-    return float(result.pvalue)
+    covariances = acovf(difference, nlag=step - 1, fft=False)
+    variance = float(covariances[0] + 2 * covariances[1:].sum())
+    if step == 1 or variance <= 0:
+        return float(bartlett.pvalue)
+    from scipy.stats import t
+
+    statistic = bartlett.harvey_adj_factor * abs(difference.mean()) / math.sqrt(variance / n)
+    return float(2 * t.sf(statistic, n - 1))
 
 
 def skill(losses: np.ndarray, reference: np.ndarray) -> float:
@@ -59,8 +83,8 @@ def skill_intervals(
 ) -> np.ndarray:
     """95 % bootstrap intervals of each skill, on the same resampled origins for all.
 
-    Stationary block bootstrap, mean block `max(step, ceil(n ** (1/3)))` origins, percentile
-    method. Source: D. Politis, J. Romano (1994), The stationary bootstrap, JASA 89.
+    Stationary block bootstrap with blocks of `mean_block`, percentile method. Source: D. Politis,
+    J. Romano (1994), The stationary bootstrap, JASA 89.
 
     Args:
         losses: Shape (n, k), a column a skill, rows in time's order.
@@ -84,7 +108,7 @@ def skill_intervals(
             ratios: np.ndarray = ours.mean(axis=0) / theirs.mean(axis=0)
         return 1 - ratios
 
-    block = max(step, math.ceil(n ** (1 / 3)))
+    block = mean_block(n, step=step)
     bootstrap = StationaryBootstrap(block, losses[:, defined], reference[:, defined], seed=seed)
     draws = bootstrap.apply(skills, REPETITIONS)
     bounds[defined] = np.quantile(draws, [0.025, 0.975], axis=0).T
@@ -97,8 +121,7 @@ def model_confidence_set(losses: pd.DataFrame, *, step: int, seed: int = SEED) -
     The 90 % set holds the models with p >= 0.1. Models with identical losses share one value.
 
     Source: P. Hansen, A. Lunde, J. Nason (2011), The model confidence set, Econometrica 79
-    (`arch.bootstrap.MCS`, range statistic, stationary bootstrap with the blocks of
-    `skill_intervals`).
+    (`arch.bootstrap.MCS`, range statistic, stationary bootstrap with blocks of `mean_block`).
 
     Args:
         losses: A row an origin in time's order, a column a model.
@@ -120,12 +143,11 @@ def model_confidence_set(losses: pd.DataFrame, *, step: int, seed: int = SEED) -
     else:
         from arch.bootstrap import MCS
 
-        block = max(step, math.ceil(len(losses) ** (1 / 3)))
         test = MCS(
             distinct,
             size=0.1,
             reps=REPETITIONS,
-            block_size=block,
+            block_size=mean_block(len(losses), step=step),
             bootstrap="stationary",
             seed=seed,
         )
@@ -141,8 +163,8 @@ def superior(
 
     Source: P. Hansen (2005), A test for superior predictive ability, Journal of Business &
     Economic Statistics 23 (`arch.bootstrap.SPA`, its consistent p-value, stationary bootstrap with
-    the blocks of `skill_intervals`). Each difference is divided by its standard deviation first, as
-    in the paper, which `arch` leaves out: else a single erratic model hides all others.
+    blocks of `mean_block`). Each difference is divided by its standard deviation first, as in the
+    paper, which `arch` leaves out: else a single erratic model hides all others.
 
     Args:
         losses: A row an origin in time's order, a column a model.
@@ -152,7 +174,7 @@ def superior(
 
     Returns:
         p-value of no model being better, doubled, as all other tests here are two-sided; and the
-        models that are better at p < 0.05 so counted. NaN and none where there is no test: n < 10,
+        models that are better, none unless p < 0.05. NaN and none where there is no test: n < 10,
         or no difference varies.
     """
     gains = losses.rsub(reference, axis=0)
@@ -164,14 +186,16 @@ def superior(
     test = SPA(
         np.zeros(len(gains)),
         -gains / gains.std(),
-        block_size=max(step, math.ceil(len(losses) ** (1 / 3))),
-        reps=REPETITIONS,
+        block_size=mean_block(len(losses), step=step),
+        reps=TAIL_REPETITIONS,
         bootstrap="stationary",
         seed=seed,
     )
     test.compute()
-    found = [str(gains.columns[place]) for place in test.better_models(0.025)]
-    return min(2 * float(test.pvalues["consistent"]), 1.0), found
+    p = min(2 * float(test.pvalues["consistent"]), 1.0)
+    # Its critical value may lie below the best model's gain where p is 0.05 to the last draw.
+    better = test.better_models(SIGNIFICANT / 2) if p < SIGNIFICANT else []
+    return p, [str(gains.columns[place]) for place in better]
 
 
 def pesaran_timmermann(y_true: np.ndarray, y_pred: np.ndarray) -> float:

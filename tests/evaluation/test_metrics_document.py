@@ -11,6 +11,7 @@ from forecast.baselines import BASELINES
 from forecast.evaluation.forecasts import forecast_frame, outcomes, write_forecasts
 from forecast.evaluation.metrics import TAIL
 from forecast.evaluation.scores import score_table
+from forecast.evaluation.significance import diebold_mariano
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 
@@ -47,6 +48,10 @@ def test_the_code_in_the_document_gives_the_score_table(aapl, tmp_path, monkeypa
     assert len(found["scores"]) == 6
     for name, value in found["scores"].items():
         assert value == pytest.approx(row[name], abs=1e-9), name
+    for step in (2, 20):
+        losses = found["squared"], found["naive"]
+        p = diebold_mariano(*losses, step=step)
+        assert found["p_value"](*losses, step) == pytest.approx(p, abs=1e-12)
 
 
 def test_every_column_is_defined(aapl):

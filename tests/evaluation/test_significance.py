@@ -8,6 +8,7 @@ import pytest
 from scipy.stats import t as student
 from statsmodels.tsa.stattools import diebold_mariano_test
 
+from forecast.evaluation import significance
 from forecast.evaluation.significance import (
     diebold_mariano,
     model_confidence_set,
@@ -22,26 +23,37 @@ ACTUAL = RNG.normal(size=300)
 GOOD, BAD = ACTUAL + RNG.normal(0, 0.5, 300), ACTUAL + RNG.normal(0, 0.7, 300)
 
 
-@pytest.mark.parametrize("step", [1, 3, 12])
-def test_diebold_mariano_is_that_of_statsmodels(step):
-    direct = diebold_mariano_test(ACTUAL, GOOD, BAD, criterion="mse", harvey_adj=True, horizon=step)
-    ours = diebold_mariano((ACTUAL - GOOD) ** 2, (ACTUAL - BAD) ** 2, step=step)
-    assert ours == pytest.approx(direct.pvalue, abs=1e-12)
+def test_diebold_mariano_of_the_next_session_is_that_of_statsmodels():
+    direct = diebold_mariano_test(ACTUAL, GOOD, BAD, criterion="mse", harvey_adj=True)
+    assert diebold_mariano((ACTUAL - GOOD) ** 2, (ACTUAL - BAD) ** 2, step=1) == direct.pvalue
 
 
-def test_diebold_mariano_by_hand():
-    # n = 12: ceil(12 ** (1/3)) = 3 lags, Bartlett weights 3/4, 2/4, 1/4.
-    d = np.array([3, -1, 2, 0, 1, -2, 4, 1, 0, 2, -1, 3], dtype="float64")
-    away = d - d.mean()
-    long_run = sum(
-        (1 if lag == 0 else 2) * (1 - lag / 4) * (away[lag:] @ away[: 12 - lag]) / 12
-        for lag in range(4)
+DIFFERENCE = np.array([3, -1, 2, 0, 1, -2, 4, 1, 0, 2, -1, 3], dtype="float64")
+
+
+# Step 1: ceil(12 ** (1/3)) = 3 lags, Bartlett. Steps 2 and 3: 1 and 2 lags, all with weight 1; with
+# 1 lag the variance is below zero, so it is Bartlett's 3 lags again.
+@pytest.mark.parametrize(
+    ("step", "weights"), [(1, [0.75, 0.5, 0.25]), (2, [0.75, 0.5, 0.25]), (3, [1.0, 1.0])]
+)
+def test_diebold_mariano_by_hand(step, weights):
+    away = DIFFERENCE - DIFFERENCE.mean()
+    covariances = [away[lag:] @ away[: 12 - lag] / 12 for lag in range(4)]
+    assert covariances[0] + 2 * covariances[1] < 0 < covariances[0] + 2 * sum(covariances[1:3])
+    long_run = covariances[0] + 2 * sum(
+        weight * one for weight, one in zip(weights, covariances[1:], strict=False)
     )
-    statistic = d.mean() / np.sqrt(long_run / 12)
-    for step in (1, 2):
-        harvey = np.sqrt((12 + 1 - 2 * step + step * (step - 1) / 12) / 12)
-        p = 2 * student.cdf(-abs(harvey * statistic), df=11)
-        assert diebold_mariano(d, np.zeros(12), step=step) == pytest.approx(p, abs=1e-12)
+    harvey = np.sqrt((12 + 1 - 2 * step + step * (step - 1) / 12) / 12)
+    p = 2 * student.cdf(-harvey * DIFFERENCE.mean() / np.sqrt(long_run / 12), df=11)
+    assert diebold_mariano(DIFFERENCE, np.zeros(12), step=step) == pytest.approx(p, abs=1e-12)
+
+
+def test_diebold_mariano_allows_for_overlap():
+    """Sums of 20 neighbouring values, as 20 sessions ahead: 5 % of the tests reject, not 11 %."""
+    rng = np.random.default_rng(0)
+    sums = np.cumsum(rng.standard_normal((1000, 490)), axis=1)
+    p = [diebold_mariano(row[20:] - row[:-20], np.zeros(470), step=20) for row in sums]
+    assert 0.03 < np.mean(np.array(p) < 0.05) < 0.08
 
 
 def test_no_test_is_nan():
@@ -50,6 +62,12 @@ def test_no_test_is_nan():
     assert np.isnan(diebold_mariano(losses[:9], losses[1:10], step=1))
     assert np.isnan(diebold_mariano(losses, losses[::-1], step=20))
     assert not np.isnan(diebold_mariano(losses, losses[::-1], step=19))
+
+
+def test_the_same_difference_everywhere_is_no_chance():
+    assert diebold_mariano(np.zeros(10), np.ones(10), step=1) == 0.0
+    assert np.isnan(diebold_mariano(np.zeros(9), np.ones(9), step=1))
+    assert np.isnan(diebold_mariano(np.zeros(10), np.ones(10), step=5))
 
 
 def test_skill_by_hand():
@@ -149,8 +167,9 @@ def test_superior_where_there_is_no_test():
     assert superior(short, reference[:9], step=1)[1] == []
 
 
-def test_superior_rejects_as_seldom_as_it_says():
+def test_superior_rejects_as_seldom_as_it_says(monkeypatch):
     """Five models that differ from the reference by noise: 2.5 % of the tests find one better."""
+    monkeypatch.setattr(significance, "TAIL_REPETITIONS", 1_000)
     rng = np.random.default_rng(8)
     found = 0
     for _ in range(60):
@@ -159,3 +178,18 @@ def test_superior_rejects_as_seldom_as_it_says():
         found += bool(superior(losses.add_prefix("m"), reference, step=1)[1])
     # Binomial(60, 0.025): 6 or more in 0.4 % of such tests.
     assert found <= 5
+
+
+def test_no_model_is_named_at_the_edge(monkeypatch):
+    """At p = 0.05 to the draw the critical value of `arch` lies below the gain; none is named."""
+    monkeypatch.setattr(significance, "TAIL_REPETITIONS", 400)
+    gain = np.random.default_rng(6).normal(size=(100, 1))
+    gain -= gain.mean()
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        shift = (low + high) / 2
+        p, found = superior(pd.DataFrame(-gain - shift, columns=["m"]), np.zeros(100), step=1)
+        if p == 0.05:
+            break
+        low, high = (shift, high) if p > 0.05 else (low, shift)
+    assert (p, found) == (0.05, [])
