@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
-from forecast.evaluation.significance import diebold_mariano
 from forecast.features.targets import LEVELS
 
 NOMINAL = 0.8
@@ -59,32 +60,61 @@ def rolling_coverage(
     return inside.rolling(window).mean().rename("coverage_80")
 
 
-def coverage_break(frame: pd.DataFrame, *, model: str, step: int) -> str | None:
-    """A warning in plain words where the 80 % interval of one ticker does not hold, else None.
+def coverage_text(frame: pd.DataFrame, *, model: str, step: int) -> str:
+    """Whether the 80 % interval of one ticker holds, in plain words: a warning, or no sign of one.
 
-    It does not hold when the share of all outcomes differs from 0.8 with p < 0.01 (the test of
-    Diebold and Mariano on hits against 0.8, so that runs of misses count) or is 0 or 1, or when
-    some `60 * step` outcomes in a row hold less than 0.6. Fewer outcomes than that give no warning.
+    It does not hold when the share of all outcomes differs from 0.8 with p < 0.01 (the binomial
+    distribution over `independent_outcomes`), or when some `60 * step` outcomes in a row hold less
+    than 0.6. There are too few to tell where not even a share of 1 would differ from 0.8.
     """
+    from scipy.stats import binomtest
+
     rows = _known(frame, model, step)
     inside, window = _inside(rows), WINDOW * step
-    if len(inside) < window:
-        return None
     share = float(inside.mean())
-    p = diebold_mariano(inside, np.full(len(inside), NOMINAL), step=step)
-    if p < SIGNIFICANT or share in (0.0, 1.0):
-        return (
-            f"The 80 % band of {model} held {100 * share:.1f} % of {len(inside)} outcomes at step "
-            f"{step}: too {'few' if share < NOMINAL else 'many'} for chance."
-        )
+    band = f"The 80 % band of {model} held"
+    held = f"{band} {100 * share:.1f} % of {len(inside)} outcomes at step {step}"
+    size = max(round(independent_outcomes(inside, step=step)), 1)
+    if binomtest(round(share * size), size, NOMINAL).pvalue < SIGNIFICANT:
+        return f"{held}: too {'few' if share < NOMINAL else 'many'} for chance."
     rolling = rolling_coverage(frame, model=model, step=step, window=window)
-    worst = float(rolling.min())
-    if worst < WORST_WINDOW:
+    if rolling.min() < WORST_WINDOW:
         return (
-            f"The 80 % band of {model} held {100 * worst:.1f} % of the {window} outcomes up to "
+            f"{band} {100 * rolling.min():.1f} % of the {window} outcomes up to "
             f"{rolling.idxmin():%Y-%m-%d} at step {step}: it broke there."
         )
-    return None
+    if binomtest(size, size, NOMINAL).pvalue >= SIGNIFICANT:
+        return f"{held}: too few outcomes to tell whether it holds what it promises."
+    along = ", which is too short to look along it" if len(inside) < window else " or along it"
+    return f"{held}: no sign that it breaks its promise over the whole test part{along}."
+
+
+def independent_outcomes(inside: np.ndarray, *, step: int) -> float:
+    """How many independent outcomes tell as much of the share inside as these, which overlap.
+
+    Runs of misses widen the share's variance (Newey-West, Bartlett's kernel), and overlap alone
+    widens it by `(step + 1) / 2` or so: the larger of the two divides their number
+    (`docs/decisions/0220-tests-of-overlapping-losses.md`).
+
+    Args:
+        inside: 1 where an outcome lay inside, else 0, in time's order, shape (n,).
+        step: Sessions ahead.
+
+    Returns:
+        At most n.
+    """
+    n = len(inside)
+    overlap = (step + 1) / 2
+    centred = inside - inside.mean()
+    alone = float((centred**2).mean())
+    if alone == 0:
+        return n / overlap
+    lags = max(step - 1, math.ceil(n ** (1 / 3)))
+    together = alone + 2 * sum(
+        (1 - lag / (lags + 1)) * float((centred[lag:] * centred[:-lag]).sum()) / n
+        for lag in range(1, lags + 1)
+    )
+    return n / max(together / alone, overlap)
 
 
 def _known(frame: pd.DataFrame, model: str, step: int) -> pd.DataFrame:

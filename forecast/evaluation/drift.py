@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from forecast.evaluation.coverage import NOMINAL, independent_outcomes
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.evaluation.metrics import mean_pinball_losses
 from forecast.evaluation.significance import diebold_mariano, skill
@@ -23,7 +24,6 @@ SKILL_WINDOW = 120
 """Newest outcomes whose loss is looked at: a difference of losses is noisier than a share."""
 MARGIN = 1.5
 """An input has moved when it is this many times further off than ever while training."""
-NOMINAL = 0.8
 COVERAGE_LEVEL = 0.001
 SKILL_LEVEL = 0.005
 _FEWEST_WINDOWS = 8
@@ -142,28 +142,13 @@ def _coverage(rows: pd.DataFrame) -> tuple[str, float, float, bool, str]:
     last = rows.tail(WINDOW)
     inside = last["actual"].between(last["p10"], last["p90"]).to_numpy("float64")
     share = float(inside.mean())
-    lowest, highest = _chance(_independent(inside))
+    lowest, highest = _chance(independent_outcomes(inside, step=1))
     few = share < NOMINAL
     sentence = (
         f"The 80 % band held {100 * share:.0f} % of the last {WINDOW} outcomes; chance alone "
         f"allows {100 * lowest:.0f} to {100 * highest:.0f} %."
     )
     return what, share, lowest if few else highest, not lowest <= share <= highest, sentence
-
-
-def _independent(inside: np.ndarray) -> float:
-    """How many independent outcomes carry as much as these; at most as many as there are."""
-    n = len(inside)
-    centred = inside - inside.mean()
-    alone = float((centred**2).mean())
-    if alone == 0:
-        return float(n)
-    lags = math.ceil(n ** (1 / 3))
-    together = alone + 2 * sum(
-        (1 - lag / (lags + 1)) * float((centred[lag:] * centred[:-lag]).sum()) / n
-        for lag in range(1, lags + 1)
-    )
-    return n / max(together / alone, 1.0)
 
 
 def _chance(n: float) -> tuple[float, float]:

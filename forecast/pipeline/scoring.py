@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecast.baselines import BASELINES
 from forecast.evaluation import intervals
-from forecast.evaluation.coverage import coverage_break, pit_histogram
+from forecast.evaluation.coverage import coverage_text, pit_histogram
 from forecast.evaluation.forecasts import forecast_frame, outcomes, write_forecasts
 from forecast.evaluation.lag import LagTest, lag_test
 from forecast.evaluation.pooled import losses_by_day
@@ -31,8 +31,6 @@ from forecast.features.targets import Prediction
 from forecast.features.windows import Windows
 from forecast.networks.training import Fitted, infer
 from forecast.pipeline.preparing import Prepared, Ready
-
-_HOLDS = "The 80 % band holds what it promises, over the whole test part and along it."
 
 
 @dataclass(frozen=True)
@@ -258,7 +256,7 @@ def _detail(forecasts: pd.DataFrame, network: str, step: int) -> dict[str, Any]:
         "by_year": own(scores_by_year(part)),
         "by_regime": own(scores_by_regime(part)),
         "calibration": {
-            "text": coverage_break(forecasts, model=network, step=step) or _HOLDS,
+            "text": coverage_text(forecasts, model=network, step=step),
             "rows": as_rows(pit_histogram(forecasts, model=network, step=step)),
         },
     }

@@ -13,6 +13,7 @@ from simulated import garch
 
 from forecast.baselines.ewma import ewma
 from forecast.evaluation import drift
+from forecast.evaluation.coverage import independent_outcomes
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.features.inputs import DEFAULT_FEATURES, feature_rows
 
@@ -105,7 +106,7 @@ def test_coverage_by_the_binomial_distribution(inside, alarm):
     record = record_of(np.where(hits, 0.0, 9.0), UNIT, UNIT)
     one = row(drift.record_drift(record), "coverage_80")
     assert one.value == pytest.approx(inside / 60)
-    size = round(drift._independent(hits.astype(float)))
+    size = round(independent_outcomes(hits.astype(float), step=1))
     lowest = binom.ppf(0.001, size, 0.8) / size
     assert one.threshold == pytest.approx(lowest)
     assert one.alarm == (inside / 60 < lowest) == alarm
@@ -117,15 +118,6 @@ def test_bands_that_hold_everything_are_an_alarm_too():
     assert one.alarm
     assert one.threshold < 1.0
     assert "held 100 % of the last 60 outcomes" in one.sentence
-
-
-def test_misses_in_runs_count_for_less():
-    alone = np.tile([1.0, 1, 1, 0], 15)
-    runs = np.repeat([1.0, 0, 1, 1, 0, 1], [15, 8, 10, 10, 7, 10])
-    assert alone.sum() == runs.sum()
-    assert drift._independent(alone) == 60
-    assert drift._independent(runs) < 25
-    assert drift._independent(np.ones(60)) == 60
 
 
 def test_only_the_newest_outcomes_one_session_ahead_count():
