@@ -115,7 +115,8 @@ def scores_by_regime(frame: pd.DataFrame) -> pd.DataFrame:
     """Metrics and skills of every model and step in calm, normal and stormy markets.
 
     The regime of an origin is the tercile, among the ticker's origins at that step, of the
-    width `p90 / p10` that `ewma` gave it (known at the origin; ties go to the calmer side).
+    width `p90 / p10` that `ewma` gave it; ties go to the calmer side. The width is known at the
+    origin, the tercile once all of them are.
 
     Args, Raises: as `score_table`; `ewma` must be in the frame.
 
