@@ -230,6 +230,7 @@ def _text(table: pd.DataFrame, trials: int, *, cost: float, trade: str) -> str:
         f"{_percent(held['annual_return'])} a year (Sharpe ratio {_ratio(held['sharpe'])}, deepest "
         f"fall {_percent(held['max_drawdown'])})."
     )
+    any_of = f" any of {trials} rules" if trials > 1 else ""
     for name, rule in RULES.items():
         if name not in rows:
             continue
@@ -238,9 +239,9 @@ def _text(table: pd.DataFrame, trials: int, *, cost: float, trade: str) -> str:
         compared = (
             "as it was never anything else"
             if low == high == 0
-            else "which is more than chance would give"
+            else f"which is more than chance would give{any_of}"
             if low > 0
-            else "which is worse than chance would give"
+            else f"which is less than chance would give{any_of}"
             if high < 0
             else "which may be chance"
         )
@@ -251,6 +252,8 @@ def _text(table: pd.DataFrame, trials: int, *, cost: float, trade: str) -> str:
         )
     best = float(table["deflated_sharpe"].max())
     if math.isfinite(best) and best < 0.95:
+        better = (table["sharpe_excess_low"] > 0).any()
+        words += " To be better than buy-and-hold is not yet to gain." if better else ""
         words += (
             f" Allowing for the {trials} rules tried, no rule's Sharpe ratio is surely above zero."
         )

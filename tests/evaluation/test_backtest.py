@@ -195,6 +195,34 @@ def test_intervals_hold_the_ratio_and_see_a_sure_gain():
     assert sharpe_intervals(net[:20], reference="buy_and_hold", a_year=252.0).isna().all(axis=None)
 
 
+def test_the_more_rules_the_wider_the_interval_of_each_distance():
+    net = pd.DataFrame(np.random.default_rng(1).normal(0.0005, 0.01, (100, 11))).add_prefix("rule")
+    widths = []
+    for rules in (net, net[["rule0", "rule1"]]):
+        found = sharpe_intervals(rules, reference="rule0", a_year=252.0).loc["rule1"]
+        widths.append(found["sharpe_excess_high"] - found["sharpe_excess_low"])
+    # Normal quantiles at 1 - 0.025 / 10 and at 1 - 0.025.
+    assert widths[0] / widths[1] == pytest.approx(2.807 / 1.960, rel=0.1)
+
+
+def test_a_rule_that_is_better_but_earns_nothing_says_both():
+    """In a falling market a small position is surely better than a whole one, and still no gain."""
+    rng = np.random.default_rng(2)
+    bars = bars_of(100 * np.cumprod(1 + rng.normal(-0.002, 0.01, 400)))
+    rows = np.arange(1, 398)
+    close = bars["close"].to_numpy()[rows]
+    # It knows every fourth day's direction: enough to beat a fall, not enough to earn.
+    came = np.sign(np.diff(bars["close"].to_numpy(), append=close[-1]))[rows + 1]
+    said = np.where(rows % 4 == 0, came, 1.0)
+    own = forecasts_of(bars, rows, close * (1 + 0.01 * said))
+    text = backtest(own, bars, model="lstm", trade="open", cost=0.0).text
+    assert "which is more than chance would give any of 4 rules" in text
+    assert text.endswith(
+        " To be better than buy-and-hold is not yet to gain. Allowing for the 4 rules tried, no "
+        "rule's Sharpe ratio is surely above zero."
+    )
+
+
 def test_sessions_a_year():
     assert sessions_a_year(pd.date_range("2010-01-01", "2014-01-01")) == pytest.approx(365.25)
     assert sessions_a_year(pd.bdate_range("2010-01-01", "2020-01-01")) == pytest.approx(261, abs=1)
