@@ -10,7 +10,7 @@ import pandas as pd
 from forecast.evaluation.class_scores import CLASS_LOSSES, CLASS_REFERENCE, class_samples
 from forecast.evaluation.class_verdict import class_sentences
 from forecast.evaluation.pooled import COUNT, PooledScores, beside, means_by_day
-from forecast.evaluation.verdict import outcome
+from forecast.evaluation.verdict import ahead_text, outcome
 
 
 def class_losses_by_day(frame: pd.DataFrame, *, step: int) -> pd.DataFrame:
@@ -61,10 +61,9 @@ def pooled_class_scores(days: pd.DataFrame, *, model: str, step: int, tickers: i
         for name in names
     }
     own, base = rows[model], rows[CLASS_REFERENCE]
-    ahead = "" if step == 1 else f", {step} sessions ahead"
     text = (
         f"{tickers:,} tickers together, {forecasts:,} forecasts on {len(days):,} days. "
-        f"{class_sentences(own, base, model=model, ahead=ahead)}"
+        f"{class_sentences(own, base, model=model, ahead=ahead_text(step))}"
     )
     return PooledScores(
         pd.DataFrame(list(rows.values())),

@@ -9,7 +9,14 @@ from typing import Any
 import pandas as pd
 
 from forecast.evaluation.class_scores import CLASS_REFERENCE
-from forecast.evaluation.verdict import PLAIN_NAMES, Verdict, compared, outcome, p_text
+from forecast.evaluation.verdict import (
+    PLAIN_NAMES,
+    Verdict,
+    ahead_text,
+    compared,
+    outcome,
+    p_text,
+)
 
 _CALLS = {
     "beats": "better than always naming the commonest class",
@@ -40,8 +47,7 @@ def class_verdict(table: pd.DataFrame, *, model: str) -> Verdict:
     last = table[table["step"] == table["step"].max()].set_index("model")
     if model not in last.index:
         raise ValueError(f"the table must hold {model}. It has {list(last.index)}.")
-    step = int(last["step"].iloc[0])
-    ahead = "" if step == 1 else f", {step} sessions ahead"
+    ahead = ahead_text(int(last["step"].iloc[0]))
     row, base = last.loc[model], last.loc[CLASS_REFERENCE]
     text = class_sentences(row.to_dict(), base.to_dict(), model=model, ahead=ahead)
     simple = last.drop(index=CLASS_REFERENCE)["log_loss"].filter(items=list(PLAIN_NAMES))

@@ -21,7 +21,7 @@ from forecast.evaluation.scores import (
     samples_by_step,
 )
 from forecast.evaluation.significance import diebold_mariano, skill, skill_intervals
-from forecast.evaluation.verdict import PLAIN_NAMES, compared, outcome, p_text
+from forecast.evaluation.verdict import PLAIN_NAMES, ahead_text, compared, outcome, p_text
 
 COUNT = "forecasts"
 """What `losses_by_day` calls the number of forecasts."""
@@ -162,16 +162,19 @@ def pooled_scores(days: pd.DataFrame, *, model: str, step: int, tickers: int) ->
     own: Mapping[str, Any] = rows[names.index(model)]
     price = outcome(own["skill_mse_return"], own["dm_p_mse_return"])
     uncertainty = outcome(own["skill_pinball"], own["dm_p_pinball"])
+    ahead = ahead_text(step)
     text = (
-        f"{tickers:,} tickers together, {forecasts:,} forecasts on {len(days):,} days. Price: the "
-        f"squared error of {model}’s returns is {compared(own['skill_mse_return'])} that of last "
-        f"close ({p_text(own['dm_p_mse_return'])}): {_PRICE[price]}."
+        f"{tickers:,} tickers together, {forecasts:,} forecasts on {len(days):,} days. "
+        f"Price{ahead}: the squared error of {model}’s returns is "
+        f"{compared(own['skill_mse_return'])} that of last close "
+        f"({p_text(own['dm_p_mse_return'])}): {_PRICE[price]}."
     )
     if spread is not None:
         text += (
-            f" Spread: the pinball loss of its quantiles is {compared(own['skill_pinball'])} that "
-            f"of {PLAIN_NAMES[spread]} ({p_text(own['dm_p_pinball'])}): {_SPREAD[uncertainty]}; "
-            f"its 80 % band held {100 * own['coverage_80']:.1f} % of the outcomes."
+            f" Spread{ahead}: the pinball loss of its quantiles is "
+            f"{compared(own['skill_pinball'])} that of {PLAIN_NAMES[spread]} "
+            f"({p_text(own['dm_p_pinball'])}): {_SPREAD[uncertainty]}; its 80 % band held "
+            f"{100 * own['coverage_80']:.1f} % of the outcomes."
         )
     return PooledScores(scores, forecasts, len(days), price, uncertainty, text)
 

@@ -50,7 +50,7 @@ def verdict(table: pd.DataFrame, *, model: str) -> Verdict:
     step, skill_mse, skill_pinball = int(row["step"]), row["skill_mse"], row["skill_pinball"]
     price = outcome(skill_mse, row["dm_p_mse"])
     spread = outcome(skill_pinball, row["dm_p_pinball"])
-    ahead = "" if step == 1 else f", {step} sessions ahead"
+    ahead = ahead_text(step)
     ending = {
         "beats": 'better than "tomorrow = today"',
         "ties": 'no better than "tomorrow = today"',
@@ -74,6 +74,11 @@ def verdict(table: pd.DataFrame, *, model: str) -> Verdict:
         f"{100 * row['coverage_80']:.1f} % of the outcomes."
     )
     return Verdict(price, spread, text)
+
+
+def ahead_text(step: int) -> str:
+    """How far ahead, as it stands in a sentence; nothing one session ahead."""
+    return "" if step == 1 else f", {step} sessions ahead"
 
 
 def outcome(skill: float, p: float) -> str:

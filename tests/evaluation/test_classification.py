@@ -183,6 +183,18 @@ def test_who_knows_the_odds_beats_and_who_guesses_does_not():
     assert sum(one.price == "beats" for one in praised) <= 1
 
 
+def test_always_right_beside_never_right_is_no_tie():
+    """A price that stands still: `flat` comes every time, and the commonest class was another."""
+    flat, up = np.tile([0.1, 0.8, 0.1], (50, 1)), np.tile([0.3, 0.3, 0.4], (50, 1))
+    frame = frame_of({"lstm": answer(flat), "majority": answer(up)}, np.ones((50, 1)), kind="move")
+    found = class_verdict(class_score_table(frame), model="lstm")
+    assert (found.price, found.uncertainty) == ("beats", "beats")
+    assert (
+        "names the right class 100.0 % of the time, the commonest class of the training part came "
+        "0.0 % (p < 0.001): better than always naming the commonest class"
+    ) in found.text
+
+
 def test_a_model_without_the_majority_or_its_origins_is_refused():
     models, came = knowing()
     alone = frame_of({"lstm": models["lstm"]}, came)

@@ -91,6 +91,13 @@ def test_the_sentence_and_the_document(pooled):
     assert [row["model"] for row in document["scores"]] == ["last_close", "drift", "ewma", "har"]
 
 
+def test_the_sentence_says_how_far_ahead(frames):
+    days = pool(losses_by_day(frame.assign(step=5), step=5) for frame in frames)
+    text = pooled_scores(days, model="har", step=5, tickers=2).text
+    assert "Price, 5 sessions ahead: " in text
+    assert "Spread, 5 sessions ahead: " in text
+
+
 def test_the_order_of_the_tickers_does_not_matter(frames):
     one, other = (
         pooled_scores(
