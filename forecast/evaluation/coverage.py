@@ -94,7 +94,7 @@ def independent_outcomes(inside: np.ndarray, *, step: int) -> float:
 
     Runs of misses widen the share's variance (Newey-West, Bartlett's kernel), and overlap alone
     widens it by `(step + 1) / 2` or so: the larger of the two divides their number
-    (`docs/decisions/0220-tests-of-overlapping-losses.md`).
+    (`docs/decisions/0225-tests-of-overlapping-losses.md`).
 
     Args:
         inside: 1 where an outcome lay inside, else 0, in time's order, shape (n,).

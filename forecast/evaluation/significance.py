@@ -22,7 +22,7 @@ def mean_block(n: int, *, step: int) -> int:
     """Mean block of every stationary bootstrap: `max(2 * step, ceil(n ** (1/3)))` of n origins.
 
     Losses overlap over `step` origins, so that shorter blocks tear apart what belongs together;
-    `docs/decisions/0220-tests-of-overlapping-losses.md` has what other lengths do.
+    `docs/decisions/0225-tests-of-overlapping-losses.md` has what other lengths do.
     """
     return max(2 * step, math.ceil(n ** (1 / 3)))
 
