@@ -68,6 +68,9 @@ def nightly(
             click.echo(json.dumps({"error": error.as_document()}, ensure_ascii=False))
         click.echo(f"{type(error).__name__}: {error}", err=True)
         return EXIT_BUSY
+    if night.alert is not None:
+        # Also with --quiet: it is all that cron has to mail.
+        click.echo(night.alert, err=True)
     if shared.json:
         # One line, so that a log of nights is a file of JSON lines.
         click.echo(json.dumps(night.document, allow_nan=False, ensure_ascii=False))

@@ -48,6 +48,11 @@ class Night:
         bad = any(entry["status"] in ("failed", "late") for entry in self.document["tickers"])
         return 1 if bad else 0
 
+    @property
+    def alert(self) -> str | None:
+        """What somebody must be told about it, in a few lines; None if all is well."""
+        return summary.alert_of(self.document)
+
 
 def run_night(
     tickers: Sequence[str] = (),
@@ -104,10 +109,10 @@ def run_night(
             stopped=stop.is_set(),
         )
         work.close(document)
-        text = summary.alert_of(document)
-        if text is not None:
-            _alert(webhook, text, document, watch)
-        return Night(document, stop.is_set())
+        night = Night(document, stop.is_set())
+        if night.alert is not None:
+            _alert(webhook, night.alert, document, watch)
+        return night
 
 
 @contextmanager

@@ -117,7 +117,9 @@ def alert_of(document: dict[str, Any]) -> str | None:
     for entry in document["tickers"]:
         said = [*entry["alarms"], *entry["notices"]]
         if entry["error"]:
-            said.insert(0, f"{entry['error']['type']}: {entry['error']['message']}")
+            error = entry["error"]
+            hint = f" Try: {error['hint']}" if error["hint"] else ""
+            said.insert(0, f"{error['type']}: {error['message']}{hint}")
         elif entry["status"] == LATE:
             said.insert(0, entry["reason"])
         lines += [f"{entry['ticker']}: {sentence}" for sentence in said]

@@ -71,6 +71,27 @@ def test_a_failure_is_the_exit_code(home, nightly):
     assert out.splitlines()[0].startswith("ACME   –          failed: UnknownTicker: ")
 
 
+@pytest.mark.parametrize("flags", [[], ["--quiet"], ["--json", "--quiet"]])
+def test_what_went_wrong_is_told_on_stderr(home, nightly, flags):
+    """Cron drops stdout and mails the rest."""
+    (home.csv / "ACME.csv").unlink()
+    with (home.folder / "forecast.toml").open("a") as file:
+        file.write("deadline = 1e-9\n")
+    code, out, err = nightly("--now", "2012-08-01", *flags)
+    assert code == 1
+    lines = err.splitlines()
+    failed = next(line for line in lines if line.startswith("ACME: UnknownTicker: "))
+    assert "Try: " in failed
+    assert any(line.startswith("BETA: the deadline passed") for line in lines)
+    if "--json" in flags:
+        assert len(json.loads(out)["tickers"]) == 2
+
+
+def test_a_night_without_fault_has_nothing_to_say_on_stderr(nightly):
+    code, _, err = nightly("--now", "2012-07-03", "--quiet")
+    assert (code, err) == (0, "")
+
+
 def test_an_address_needs_ray(nightly):
     code, _, err = nightly("--address", "10.0.0.1:6379")
     assert code == 2
