@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from forecast.errors import ArtifactError, BusyError
 from forecast.files import inside, unwritable, write_json
 from forecast.nightly.clock import Clock
@@ -183,21 +185,18 @@ class TickerState:
     pending: Pending | None = None
 
 
+_STATE = TypeAdapter(TickerState)
+
+
 def read_state(home: Path, ticker: str) -> TickerState:
     """The ticker's state; a file that is missing or damaged counts as nothing done.
 
     Nothing is lost by that: the night is done again, and the ledger refuses a second forecast.
     """
     try:
-        document = json.loads(_path(home, ticker).read_bytes())
-        done, trained, pending = (document[name] for name in ("done", "trained", "pending"))
-        return TickerState(
-            Key(**done) if done else None,
-            document["entry"],
-            Trained(**trained) if trained else None,
-            Pending(**{**pending, "key": Key(**pending["key"])}) if pending else None,
-        )
-    except (OSError, ValueError, KeyError, TypeError):
+        content = _path(home, ticker).read_bytes()
+        return _STATE.validate_json(content, strict=True)
+    except (OSError, ValidationError):
         return TickerState()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
-from forecast.errors import ArtifactError, ConfigError, ForecastError
+from forecast.errors import ConfigError, ForecastError, as_known
 from forecast.features.targets import CLASSES
 from forecast.ledger import Ledger, open_ledger
 from forecast.market.fetching import Failed, Fetched
@@ -127,7 +127,8 @@ class Work:
         """Write the summary; where that fails the night's work stands all the same."""
         try:
             summary.write(self.home, document, [entry for entry in self.earlier if entry])
-        except ArtifactError as error:
+        except Exception as failure:  # whatever it stumbles over in an earlier run's entries
+            error = _known(document["page"], failure)
             document["page"] = None
             self.watch.notice(f"the night's page could not be written: {error}")
         self.heart.tell("stopped" if self.stop.is_set() else "ended")
@@ -151,7 +152,8 @@ class Work:
                 continue
             try:
                 one = self._plan(result)
-            except ForecastError as error:
+            except Exception as failure:
+                error = _known(result.ticker, failure)
                 entries[result.ticker] = summary.failed(result.ticker, None, error)
                 continue
             if one.error is not None:
@@ -202,7 +204,8 @@ class Work:
                     entries[one.ticker] = summary.nothing(one, settled=settled)
                 else:
                     ready[one.ticker] = self._ready(one, settled, ledger)
-            except ForecastError as error:
+            except Exception as failure:
+                error = _known(one.ticker, failure)
                 entries[one.ticker] = summary.failed(one.ticker, one.key.session, error)
         return ready
 
@@ -302,9 +305,9 @@ class Work:
             )
             if entry["status"] == summary.DONE:
                 mark_done(self.home, one.plan, entry)
-        except (ForecastError, OSError) as error:
-            known = error if isinstance(error, ForecastError) else ArtifactError(str(error))
-            entry = summary.failed(outcome.ticker, one.plan.key.session, known)
+        except Exception as failure:
+            error = _known(outcome.ticker, failure)
+            entry = summary.failed(outcome.ticker, one.plan.key.session, error)
         entries[outcome.ticker] = entry
         self._log(entry)
 
@@ -345,3 +348,8 @@ class Work:
     def _pause(self) -> bool:
         self.heart.beat()
         return self.stop.is_set()
+
+
+def _known(what: str, failure: Exception) -> ForecastError:
+    """An unforeseen fault, too, is one ticker's alone."""
+    return as_known(failure, ticker=what, hint="forecast doctor, which looks at what is kept")

@@ -150,20 +150,22 @@ def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) 
     news = any(entry["status"] != NOTHING or entry["settled"] for entry in document["tickers"])
     if earlier is not None and not news and (folder / "index.html").exists():
         return
-    merged = {entry["ticker"]: entry for entry in (earlier or {}).get("tickers", [])}
+    merged = {entry["ticker"]: entry for entry in earlier or []}
     merged |= {entry["ticker"]: entry for entry in document["tickers"]}
-    merged |= {entry["ticker"]: entry for entry in done if entry["session"] == document["night"]}
+    known = [_entry(**entry) for entry in done if entry["session"] == document["night"]]
+    merged |= {entry["ticker"]: entry for entry in known}
     whole = {**document, "tickers": list(merged.values())}
     write_night(folder, whole)
     write_json(folder / "summary.json", whole)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> list[dict[str, Any]] | None:
+    """The entries of an earlier run, an older version's too; None where they cannot be read."""
     try:
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        entries = json.loads(path.read_bytes())["tickers"]
+        return [_entry(**entry) for entry in entries]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return document if isinstance(document, dict) else None
 
 
 def _entry(ticker: str, session: str | None, status: str, **known: Any) -> dict[str, Any]:

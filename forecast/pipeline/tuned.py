@@ -81,7 +81,8 @@ def read_tuned(home: Path, ticker: str) -> Tuned | None:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
         tuned = Tuned(**found)
         Settings.model_validate(tuned.settings)
-        if not isinstance(tuned.last, date):
+        # Not a datetime either, which is a date that no date can be compared with.
+        if type(tuned.last) is not date:
             raise TypeError(f"last is {tuned.last!r}")
     except FileNotFoundError:
         return None

@@ -209,10 +209,11 @@ def named_snapshots(home: Path) -> dict[str, set[str]]:
     for path in (home / "models").glob(f"*/*/{MANIFEST}"):
         try:
             tickers = json.loads(path.read_bytes())["tickers"]
-        except (OSError, ValueError, KeyError):
+            snapshots = {ticker: str(data["snapshot"]) for ticker, data in tickers.items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-        for ticker, data in tickers.items():
-            named.setdefault(ticker, set()).add(data["snapshot"])
+        for ticker, snapshot in snapshots.items():
+            named.setdefault(ticker, set()).add(snapshot)
     return named
 
 

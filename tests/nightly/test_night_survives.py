@@ -19,8 +19,9 @@ from forecast.nightly.challenger import Challenger
 from forecast.nightly.clock import Clock, clock_of
 from forecast.nightly.commit import Pending, commit
 from forecast.nightly.jobs import RunFiles
-from forecast.nightly.state import read_state
+from forecast.nightly.state import TickerState, read_state
 from forecast.nightly.work import Outcome
+from forecast.pipeline.watch import Watch
 from forecast.registry import champion, history, load_run, promote, runs_of
 
 NOW = "2012-07-03"
@@ -163,6 +164,75 @@ def test_a_damaged_state_costs_nothing_but_the_work(home):
     assert [entry["status"] for entry in night.document["tickers"]] == ["done", "nothing"]
     assert night.document["tickers"][0]["unissued"] == "one from 2012-07-02 was issued before"
     assert len(issued(home)) == 1
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        '{"trained": {"session": 20120702, "settings": null}}',
+        '{"trained": {"session": "2012-07-02"}}',
+        '{"done": []}',
+        "[]",
+    ],
+)
+def test_a_state_that_is_none_is_as_if_there_were_none(home, state):
+    path = home.folder / "data/nightly/state/ACME.json"
+    path.write_text(state)
+    assert read_state(home.folder, "ACME") == TickerState()
+    path.write_text('{"entry": {"ticker": "ACME"}}')
+    assert read_state(home.folder, "ACME").entry == {"ticker": "ACME"}
+
+
+def test_odd_files_of_one_ticker_do_not_end_the_night_of_all(home):
+    for number, text in enumerate(("[]", "null", '{"tickers": []}', '{"tickers": {"ACME": {}}}')):
+        run = home.folder / "models" / "ACME" / f"20120101T00000{number}Z-0dd0"
+        run.mkdir()
+        (run / "manifest.json").write_text(text)
+    (home.folder / "models" / "ACME" / "tuned.toml").write_text(
+        'study = "x"\ntarget = "return"\nhorizon = 1\nlast = 2010-01-01T00:00:00\n'
+        "[settings]\ndropout = 0.2\n"
+    )
+    night = home.night(NOW)
+    assert [entry["status"] for entry in night.document["tickers"]] == ["failed", "done"]
+    assert "tuned.toml must hold" in night.document["tickers"][0]["error"]["message"]
+
+
+@pytest.mark.parametrize("step", ["plan", "why_train", "commit"])
+def test_a_fault_that_nobody_foresaw_is_one_tickers_alone(home, monkeypatch, step):
+    before = getattr(steps, step)
+
+    def fault(*arguments, **known):
+        if "ACME" in repr(arguments) + repr(known):
+            raise TypeError("'<' not supported")
+        return before(*arguments, **known)
+
+    monkeypatch.setattr(steps, step, fault)
+    night = home.night(NOW)
+    assert [entry["status"] for entry in night.document["tickers"]] == ["failed", "done"]
+    error = night.document["tickers"][0]["error"]
+    assert "TypeError at test_night_survives.py:" in error["message"]
+    assert error["hint"].startswith("forecast doctor")
+
+
+def test_a_page_takes_in_entries_of_an_older_version(home):
+    summary = home.folder / "reports/nightly/2012-07-03/summary.json"
+    summary.parent.mkdir()
+    old = {"ticker": "GONE", "session": NOW, "status": "done"}
+    summary.write_text(json.dumps({"tickers": [old]}))
+    assert home.night(NOW).document["page"] is not None
+    written = json.loads(summary.read_bytes())["tickers"]
+    assert [entry["ticker"] for entry in written] == ["GONE", "ACME", "BETA"]
+
+
+def test_a_page_that_cannot_be_made_ends_no_night(home):
+    summary = home.folder / "reports/nightly/2012-07-03/summary.json"
+    summary.parent.mkdir()
+    odd = {"ticker": "GONE", "session": NOW, "status": "done", "forecast": {}}
+    summary.write_text(json.dumps({"tickers": [odd]}))
+    told: list[str] = []
+    night = home.night(NOW, watch=Watch(notice=told.append))
+    assert (night.document["page"], night.exit_code) == (None, 0)
+    assert any("page could not be written: reports/nightly/2012-07-03" in text for text in told)
 
 
 def test_a_damaged_ledger_is_named_and_nothing_is_changed(home):
