@@ -6,6 +6,7 @@ import pandas as pd
 
 from forecast.evaluation.drift import Drift, drift, record_drift
 from forecast.features.inputs import Inputs, feature_rows
+from forecast.ledger.scores import outcomes_of
 from forecast.market.fetching import Fetched
 from forecast.registry import SavedRun
 
@@ -22,6 +23,8 @@ def alarms_of(champion: SavedRun, fetched: Fetched, record: pd.DataFrame) -> lis
         ForecastError: if the champion's inputs cannot be read, or there are too few bars.
     """
     ticker = fetched.ticker
+    # As the live scores have it: a price that the vendor corrected is no fault of the forecast.
+    record = record.assign(actual=outcomes_of(record))
     split = next(
         (one["split"] for one in champion.metrics["runs"] if one["ticker"] == ticker), None
     )
