@@ -10,6 +10,7 @@ ahead of it: a database that does not hold the entry that the head names has los
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -81,6 +82,8 @@ def ledger_path(home: Path) -> Path:
 def connect(path: Path, *, read_only: bool, wait: float = WAIT) -> sqlite3.Connection:
     """A connection in autocommit mode; nothing is read or created yet."""
     mode = "ro" if read_only else "rwc"
+    if read_only and _stands_still(path):
+        mode = "ro&immutable=1"
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=wait, isolation_level=None
     )
@@ -88,6 +91,11 @@ def connect(path: Path, *, read_only: bool, wait: float = WAIT) -> sqlite3.Conne
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _stands_still(path: Path) -> bool:
+    """Whether SQLite could not make the files that reading a WAL database takes, nor needs them."""
+    return not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()
 
 
 def reading(path: Path, wait: float = WAIT) -> sqlite3.Connection:
@@ -206,6 +214,10 @@ def read_head(path: Path) -> Head | None:
         return Head(int(document["entries"]), str(document["hash"]))
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise ArtifactError(
+            f"{file} must be readable. Opening it failed: {error.strerror}.", hint=_PERMISSIONS
+        ) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ArtifactError(
             f"{file} must name the number of entries and the last one's hash. Reading it failed: "
@@ -258,6 +270,8 @@ _RESTORE = (
     f"restore {LEDGER} and {HEAD} from one backup; or forecast ledger --export FILE.csv for what "
     "can be read, then move both aside to begin a new record"
 )
+_PERMISSIONS = "check the folder's permissions, or choose another folder with --home DIR"
+_UNOPENED = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 
 
 def damaged(path: Path, what: str) -> ArtifactError:
@@ -279,8 +293,20 @@ def answering(path: Path) -> Iterator[None]:
         raise _explain(path, error) from error
 
 
+def unopened(error: ForecastError) -> bool:
+    """Whether a file could not be opened, so that nothing is known of what it holds."""
+    cause = error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return _code(cause) in _UNOPENED
+    return isinstance(cause, PermissionError)
+
+
+def _code(error: sqlite3.Error) -> int:
+    return int(getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR)) & 0xFF
+
+
 def _explain(path: Path, error: sqlite3.Error) -> ForecastError:
-    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    code = _code(error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return BusyError(
             f"{path}: another process must finish writing first. It did not in time.",
@@ -291,9 +317,9 @@ def _explain(path: Path, error: sqlite3.Error) -> ForecastError:
             f"{path} must be writable to its end. SQLite says: {error}.",
             hint="free some disk space; what was recorded before is intact",
         )
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+    if code in _UNOPENED:
         return ArtifactError(
             f"{path} must be a file that can be opened and written. SQLite says: {error}.",
-            hint="check the folder's permissions, or choose another folder with --home DIR",
+            hint=_PERMISSIONS,
         )
     return damaged(path, f"SQLite says: {error}")

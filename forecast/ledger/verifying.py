@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecast.errors import ArtifactError, ForecastError
+from forecast.errors import ArtifactError
 from forecast.ledger import database
 from forecast.ledger.database import SCHEMA, Head
 from forecast.ledger.entries import GENESIS, link
@@ -52,11 +52,17 @@ def examine(home: Path) -> Examination:
     """Read the ledger of a home folder through, whatever state it is in; nothing is written.
 
     Where there is none the record is empty and nothing is wrong.
+
+    Raises:
+        ArtifactError: if it cannot be opened, so that nothing can be said about it.
+        BusyError: if another process does not let it be read.
     """
     path = database.ledger_path(home)
     try:
         connection = database.reading(path)
-    except ForecastError as error:
+    except ArtifactError as error:
+        if database.unopened(error):
+            raise
         return Examination(record_frame([]), Head(0, GENESIS), [error.message])
     with closing(connection):
         return examine_open(connection, path)
@@ -74,6 +80,8 @@ def examine_open(connection: sqlite3.Connection, path: Path) -> Examination:
         if lost := database.disagreement(connection, path, beside):
             problems.append(lost)
     except ArtifactError as error:
+        if database.unopened(error):
+            raise
         problems.append(error.message)
     except sqlite3.Error as error:
         problems.append(f"{path} cannot be read: {error}")

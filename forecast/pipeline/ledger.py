@@ -46,7 +46,11 @@ class LiveRecord:
 
 
 def verify(home: Path) -> dict[str, Any]:
-    """Whether the record is as it was written, as `ledger --verify --json` prints it."""
+    """Whether the record is as it was written, as `ledger --verify --json` prints it.
+
+    Raises:
+        ArtifactError: if it cannot be opened.
+    """
     examined = examine(home)
     return {
         "ledger": ledger_path(home).relative_to(home).as_posix(),
@@ -76,7 +80,7 @@ def ledger(
         watch: Told how it goes.
 
     Raises:
-        ArtifactError: if the picture or the export cannot be written.
+        ArtifactError: if the ledger cannot be opened, or the picture or the export not be written.
         UnknownTicker: if the ticker is none.
         ValueError: if `export` has another ending.
     """

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import random
 import re
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from ledger.issues import bars_of, fill, issue_at
@@ -18,6 +21,7 @@ from ledger.writer import write
 
 from forecast.errors import ArtifactError, BusyError
 from forecast.ledger import examine, open_ledger
+from forecast.pipeline.doctor import holdings
 
 BARS = bars_of(120)
 
@@ -225,6 +229,64 @@ def test_the_home_folder_is_a_file(tmp_path):
     with pytest.raises(ArtifactError), open_ledger(tmp_path, read_only=True):
         pass
     assert examine(tmp_path).problems
+
+
+@pytest.fixture
+def somebody_elses() -> Iterator[Path]:
+    """A folder outside the user's own ones, for a reader without any rights."""
+    with TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def without_rights() -> Iterator[None]:
+    """As nobody, where the tests run as root, whom no mode stops."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.setresuid(65534, 65534, 0)
+    try:
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+
+
+def test_who_may_not_write_verifies_all_the_same(somebody_elses):
+    with open_ledger(somebody_elses) as ledger:
+        fill(ledger, BARS, range(4, 8))
+        head = ledger.head()
+    data = somebody_elses / "data"
+    data.chmod(0o555)
+    with without_rights():
+        examined = examine(somebody_elses)
+    assert (examined.problems, examined.head) == ([], head)
+    assert len(examined.record) == 4
+    data.chmod(0o755)
+
+
+@pytest.mark.parametrize("name", ["ledger.sqlite", "ledger.head"])
+def test_what_cannot_be_opened_is_not_called_tampered_with(somebody_elses, name):
+    with open_ledger(somebody_elses) as ledger:
+        fill(ledger, BARS, [4])
+    (somebody_elses / "data" / name).chmod(0)
+    with without_rights():
+        with pytest.raises(ArtifactError, match=rf"{name} must be.*permissions"):
+            examine(somebody_elses)
+        (told,) = holdings.record(somebody_elses)
+    assert told.state == "fail"
+    assert told.hint.startswith("check the folder's permissions")
+
+
+def test_an_unfinished_write_that_may_not_be_read_is_not_called_so_either(somebody_elses):
+    with open_ledger(somebody_elses) as ledger:
+        fill(ledger, BARS, [4])
+    data = somebody_elses / "data"
+    (data / "ledger.sqlite-wal").write_bytes(b"")
+    data.chmod(0o555)
+    with without_rights(), pytest.raises(ArtifactError, match="must be a file that can be opened"):
+        examine(somebody_elses)
+    data.chmod(0o755)
 
 
 def test_the_head_says_where_the_chain_ends(tmp_path):

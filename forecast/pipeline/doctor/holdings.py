@@ -73,7 +73,11 @@ def networks(home: Path, tickers: Sequence[str]) -> Iterator[Finding]:
 
 def record(home: Path) -> Iterator[Finding]:
     """Whether the ledger is as it was written; a night refuses to work on one that is not."""
-    found = examine(home)
+    try:
+        found = examine(home)
+    except ForecastError as error:
+        yield Finding("ledger", FAIL, error.message, error.hint)
+        return
     for problem in found.problems:
         yield Finding("ledger", FAIL, problem, "forecast ledger --verify")
     if not found.problems:
