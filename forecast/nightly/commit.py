@@ -25,7 +25,7 @@ from forecast.nightly.clock import Clock
 from forecast.nightly.plan import Plan, exchange_of
 from forecast.nightly.state import Pending, TickerState, Trained, read_state, write_state
 from forecast.nightly.work import Forecast, Outcome
-from forecast.registry import SavedRun, champion, load_run, promote, rollback
+from forecast.registry import SavedRun, champion, history, load_run, promote, rollback
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,19 @@ class Committed:
 def finish_begun(home: Path, plan: Plan, clock: Clock) -> Pending | None:
     """The challenger that an interrupted try at this very night left, its promotion made up for.
 
-    None where there is none: then a challenger is trained if one is due.
+    None where there is none: then a challenger is trained if one is due. One that was promoted and
+    is champion no more stays what somebody made it since.
 
     Raises:
-        ArtifactError: if the champion cannot be changed.
+        ArtifactError: if the champion cannot be read or changed.
     """
     pending = read_state(home, plan.ticker).pending
     if pending is None or pending.key != plan.key:
         return None
+    champions = [change.run for change in history(home, plan.ticker)]
+    if pending.promote and pending.run in champions[:-1] and pending.run != champions[-1]:
+        reason = f"{pending.reason} Since then the champion was changed to {champions[-1]}."
+        return replace(pending, promote=False, reason=reason)
     _promote(home, plan.ticker, pending, clock)
     return pending
 

@@ -22,7 +22,7 @@ from forecast.nightly.jobs import RunFiles
 from forecast.nightly.state import TickerState, read_state
 from forecast.nightly.work import Outcome
 from forecast.pipeline.watch import Watch
-from forecast.registry import champion, history, load_run, promote, runs_of
+from forecast.registry import champion, history, load_run, promote, rollback, runs_of
 
 NOW = "2012-07-03"
 RUN = "20120703T235959Z-beef"
@@ -106,6 +106,27 @@ def test_killed_after_any_step_the_next_run_ends_what_was_begun(home, monkeypatc
     assert issued(home) == [("07-02", before), ("07-03", RUN)]
     assert read_state(home.folder, "ACME").trained.session == NOW
     assert home.night(NOW).document["tickers"][0]["status"] == "nothing"
+
+
+def test_a_rollback_after_a_kill_is_not_undone_by_the_next_run(home, monkeypatch):
+    home.tickers, home.nightly = ("ACME",), {"retrain": "nightly"}
+    before = champion(home.folder, "ACME")
+    work = work_of(home, Decision(True, "Promoted: it is better.", {"origins": 99}))
+
+    def kill(*_, **__):
+        raise _Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "pool", lambda jobs, **_: map(work, jobs))
+        patch.setattr(commits, "_issue", kill)
+        with pytest.raises(_Killed):
+            home.night(NOW)
+    assert rollback(home.folder, "ACME") == before
+    (entry,) = home.night(NOW).document["tickers"]
+    assert (entry["status"], entry["promoted"], entry["champion"]) == ("done", False, before)
+    assert entry["reason"].endswith(f"Since then the champion was changed to {before}.")
+    assert champion(home.folder, "ACME") == before
+    assert issued(home)[-1] == ("07-03", before)
 
 
 def test_a_challenger_that_is_no_better_leaves_the_champion(home, monkeypatch):
