@@ -11,7 +11,7 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ForecastError, SourceUnavailable
 from forecast.market.fetching import Fetched
-from forecast.market.sessions import last_completed
+from forecast.market.sessions import expected_sessions, last_completed
 from forecast.nightly.state import Key, TickerState, Trained
 from forecast.pipeline.provenance import settings_document
 
@@ -32,6 +32,7 @@ class Plan:
         nothing: Why there is nothing to do, in words; None where there is something.
         stale: The newest bar is older than the last completed session.
         error: Why nothing can be done; None where it can.
+        notice: What somebody must be told about the bars, or None.
     """
 
     fetched: Fetched
@@ -39,6 +40,7 @@ class Plan:
     nothing: str | None = None
     stale: bool = False
     error: ForecastError | None = None
+    notice: str | None = None
 
     @property
     def ticker(self) -> str:
@@ -72,10 +74,23 @@ def plan(
             f"no bar of {completed} yet: the newest is of {fetched.last}. The source is late, or "
             "the ticker is no longer traded"
         )
-        return Plan(fetched, key, nothing=reason, stale=True)
+        notice = _too_old(fetched, completed, settings.quality.stale_sessions)
+        return Plan(fetched, key, nothing=reason, stale=True, notice=notice)
     if state.done == key and not force:
         return Plan(fetched, key, nothing=f"the night of {completed} is done already")
     return Plan(fetched, key)
+
+
+def _too_old(fetched: Fetched, completed: str, limit: int) -> str | None:
+    """That the source brings nothing any more, in words; the sample is known to have ended."""
+    first = pd.Timestamp(fetched.last) + pd.Timedelta(days=1)
+    missing = len(expected_sessions(exchange_of(fetched), first, pd.Timestamp(completed)))
+    if fetched.source == "sample" or missing <= limit:
+        return None
+    return (
+        f"the newest bar is of {fetched.last}, {missing} sessions ago: look after the source, or "
+        "take the ticker out of the settings"
+    )
 
 
 def why_train(

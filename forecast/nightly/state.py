@@ -89,13 +89,16 @@ class Heartbeat:
     def __init__(self, home: Path, clock: Clock) -> None:
         self._path = folder_of(home) / "heartbeat.json"
         self._now = clock.now()
-        self._stage, self._done, self._of = "starting", 0, 0
+        self._stage, self._done, self._of, self._failed = "starting", 0, 0, 0
         self._last = 0.0
 
-    def tell(self, stage: str, done: int = 0, of: int = 0) -> None:
-        """A stage, and how many of its tickers are done; each stage is written, and each second."""
+    def tell(self, stage: str, done: int = 0, of: int = 0, failed: int = 0) -> None:
+        """A stage, how many of its tickers are done, and at the end how many failed.
+
+        Each stage is written, and each second.
+        """
         news = stage != self._stage or time.monotonic() - self._last >= 1
-        self._stage, self._done, self._of = stage, done, of
+        self._stage, self._done, self._of, self._failed = stage, done, of, failed
         if news:
             self._write()
 
@@ -113,6 +116,7 @@ class Heartbeat:
             "stage": self._stage,
             "done": self._done,
             "of": self._of,
+            "failed": self._failed,
         }
         # A full disk ends no night here: the heartbeat's age tells.
         with suppress(ArtifactError):

@@ -131,7 +131,8 @@ class Work:
             error = _known(document["page"], failure)
             document["page"] = None
             self.watch.notice(f"the night's page could not be written: {error}")
-        self.heart.tell("stopped" if self.stop.is_set() else "ended")
+        failed = sum(entry["status"] == summary.FAILED for entry in document["tickers"])
+        self.heart.tell("stopped" if self.stop.is_set() else "ended", failed=failed)
         facts = {name: document[name] for name in ("night", "seconds", "page")}
         self.log.fact("night stopped" if self.stop.is_set() else "night ended", **facts)
 

@@ -29,7 +29,14 @@ DONE, NOTHING, FAILED, LATE = "done", "nothing", "failed", "late"
 
 def nothing(plan: Plan, *, settled: int = 0) -> dict[str, Any]:
     """The entry of a ticker that has nothing to do."""
-    return _entry(plan.ticker, plan.key.session, NOTHING, reason=plan.nothing, settled=settled)
+    return _entry(
+        plan.ticker,
+        plan.key.session,
+        NOTHING,
+        reason=plan.nothing,
+        settled=settled,
+        notices=[plan.notice] if plan.notice else [],
+    )
 
 
 def failed(ticker: str, session: str | None, error: ForecastError) -> dict[str, Any]:
@@ -147,7 +154,10 @@ def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) 
 
     folder = (home / document["page"]).parent
     earlier = _read(folder / "summary.json")
-    news = any(entry["status"] != NOTHING or entry["settled"] for entry in document["tickers"])
+    news = any(
+        entry["status"] != NOTHING or entry["settled"] or entry["notices"]
+        for entry in document["tickers"]
+    )
     if earlier is not None and not news and (folder / "index.html").exists():
         return
     merged = {entry["ticker"]: entry for entry in earlier or []}

@@ -112,7 +112,9 @@ def _verdict(entries: Sequence[Mapping[str, Any]]) -> str:
         [entry["ticker"] for entry in entries if entry["status"] == status]
         for status in ("failed", "late")
     )
-    alarmed = [entry["ticker"] for entry in entries if entry["alarms"]]
+    alarmed, noticed = (
+        [entry["ticker"] for entry in entries if entry[said]] for said in ("alarms", "notices")
+    )
     if not entries:
         return "The night was stopped before any ticker was done."
     said = []
@@ -122,6 +124,8 @@ def _verdict(entries: Sequence[Mapping[str, Any]]) -> str:
         said.append(f"{_list(late)} could not be trained before the deadline.")
     if alarmed:
         said.append(f"Drift was seen in {_list(alarmed)}.")
+    if noticed:
+        said.append(f"There is a notice about {_list(noticed)}.")
     return " ".join(said) or "All is well."
 
 

@@ -27,10 +27,12 @@ class Health:
     Attributes:
         told: When it last showed itself, and where it was; or that there was none.
         wrong: What is wrong, or None.
+        failed: Tickers that could not be done: no fault of what starts the nights.
     """
 
     told: str
     wrong: str | None = None
+    failed: int = 0
 
 
 def health(home: Path, *, now: datetime) -> Health:
@@ -44,17 +46,19 @@ def health(home: Path, *, now: datetime) -> Health:
     try:
         beat = json.loads(path.read_bytes())
         at, stage = datetime.fromisoformat(beat["at"]), str(beat["stage"])
-        ago = now - at
+        ago, failed = now - at, int(beat.get("failed", 0))
     except FileNotFoundError:
         return Health("none yet", "there was none yet")
     except (OSError, ValueError, KeyError, TypeError):
         return Health("unknown", f"{path} cannot be read")
     told = f"{stage}, {ago.total_seconds() / 3600:.1f} hours ago"
+    if failed:
+        told += f"; {failed} ticker{'s'[: failed > 1]} failed"
     if ago > SILENT:
         return Health(told, f"none for {SILENT.total_seconds() / 3600:.0f} hours: {told}")
     if stage not in _OVER and ago > STUCK:
         return Health(told, f"it stands still or was killed: {told}")
-    return Health(told)
+    return Health(told, failed=failed)
 
 
 if __name__ == "__main__":

@@ -15,9 +15,12 @@ import pandas as pd
 import pytest
 from homes import FIRST_NIGHT, TICKERS, Home, walk
 
+from forecast.config import Settings
 from forecast.errors import BusyError, ConfigError
 from forecast.ledger import open_ledger
 from forecast.nightly import engines
+from forecast.nightly.clock import clock_of
+from forecast.nightly.night import run_night
 from forecast.nightly.state import night_lock
 from forecast.pipeline.train import train
 from forecast.pipeline.tuned import Tuned, write_tuned
@@ -145,6 +148,28 @@ def test_a_bar_that_is_late_is_waited_for(home):
     home.write("2012-07-06")
     assert set(statuses(home.night("2012-07-06T22:30Z")).values()) == {"done"}
     assert record(home)["origin"].max() == pd.Timestamp("2012-07-06")
+
+
+def test_a_feed_that_is_dead_is_told_but_no_failure(home):
+    home.write("2012-07-05", tickers=("ACME",))
+    # A week later: five sessions, then six, without a bar.
+    for now, told in (("2012-07-12", False), ("2012-07-13", True), ("2012-07-13", True)):
+        night = home.night(now)
+        (entry, other) = night.document["tickers"]
+        assert (entry["status"], night.exit_code, other["notices"]) == ("nothing", 0, [])
+        assert bool(entry["notices"]) == told
+        assert ("ACME: the newest bar is of 2012-07-05, 6 sessions ago" in str(night.alert)) == told
+    page = (home.folder / night.document["page"]).read_text()
+    assert "There is a notice about ACME." in page
+    log = (home.folder / "logs" / "nightly.jsonl").read_text().splitlines()
+    assert any("6 sessions ago" in line for line in log)
+
+
+def test_the_sample_is_known_to_have_ended(tmp_path):
+    settings = Settings(source="sample")
+    night = run_night(["AAPL"], home=tmp_path, settings=settings, clock=clock_of("2014-01-02"))
+    (entry,) = night.document["tickers"]
+    assert (entry["status"], entry["notices"]) == ("nothing", [])
 
 
 def test_one_failure_is_one_ticker(home):

@@ -18,6 +18,7 @@ from forecast.ledger import open_ledger
 from forecast.market.snapshots import Marks
 from forecast.market.sources import sample
 from forecast.market.store import Store
+from forecast.nightly.night import run_night
 from forecast.pipeline.doctor import FAIL, OK, WARN, Checkup, Finding, holdings, machine
 
 NOBODY = "http://me:pa55@127.0.0.1:9"
@@ -38,21 +39,22 @@ def states(findings):
 
 def test_a_flipped_bit_in_the_bars_is_found_and_named(tmp_path):
     store, manifest = stored(tmp_path)
-    (whole,) = holdings.bars(store, ["AAPL"])
+    (whole,) = holdings.bars(store, ["AAPL"], stale=5)
     assert (whole.state, whole.detail) == (OK, "1 whole (1 snapshots): AAPL to 2013-03-01")
     path = tmp_path / "data" / "bars" / "AAPL" / f"{manifest.snapshot}.parquet"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    (damaged,) = holdings.bars(store, ["AAPL"])
+    (damaged,) = holdings.bars(store, ["AAPL"], stale=5)
     assert damaged.state == WARN
     assert str(path) in damaged.detail
     assert damaged.hint == "forecast fetch AAPL --refresh"
 
 
-def test_bars_that_stay_behind_are_told_and_missing_ones_are_no_fault(tmp_path):
-    store, _ = stored(tmp_path, source="yahoo")
-    (behind, none) = holdings.bars(store, ["AAPL", "IBM"])
+@pytest.mark.parametrize("source", ["yahoo", "csv"])
+def test_bars_that_stay_behind_are_told_and_missing_ones_are_no_fault(tmp_path, source):
+    store, _ = stored(tmp_path, source=source)
+    (behind, none) = holdings.bars(store, ["AAPL", "IBM"], stale=5)
     assert (behind.state, none.state) == (WARN, OK)
     assert "the newest bar is of 2013-03-01" in behind.detail
     assert none.hint == "forecast fetch IBM"
@@ -102,6 +104,13 @@ def test_a_night_long_ago_is_told_where_nights_are_expected(tmp_path):
     found = [holdings._last_night(tmp_path, expected=expected) for expected in (True, False)]
     assert [one.state for one in found] == [WARN, OK]
     assert "ended, 27.0 hours ago" in found[0].detail
+
+
+def test_tickers_that_failed_last_night_are_told(tmp_path):
+    settings = Settings(source=f"csv:{tmp_path}")
+    assert run_night(["AAPL", "IBM"], home=tmp_path, settings=settings).exit_code == 1
+    found = holdings._last_night(tmp_path, expected=False)
+    assert (found.state, found.detail) == (WARN, "ended, 0.0 hours ago; 2 tickers failed")
 
 
 def test_a_source_that_cannot_be_reached_is_a_warning(monkeypatch, tmp_path):

@@ -45,6 +45,17 @@ def test_a_heartbeat_that_cannot_be_read(tmp_path):
         assert "cannot be read" in health(tmp_path, now=NOW).wrong
 
 
+def test_tickers_that_failed_are_told_and_make_no_container_unhealthy(tmp_path):
+    path = beat(tmp_path, "ended", hours=1)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "failed": 1}))
+    found = health(tmp_path, now=NOW)
+    assert (found.told, found.wrong, found.failed) == (
+        "ended, 1.0 hours ago; 1 ticker failed",
+        None,
+        1,
+    )
+
+
 def test_the_exit_code_is_what_a_container_asks_for(tmp_path):
     command = [sys.executable, "-m", "forecast.scheduling.health", str(tmp_path)]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 1

@@ -99,7 +99,7 @@ def _findings(
     store = Store.open(settings.store or home / "data")
     chosen = tickers or sorted({*settings.nightly.tickers, *store.tickers(), *tickers_of(home)})
     yield machine.clock(_written(store, chosen))
-    yield from holdings.bars(store, chosen)
+    yield from holdings.bars(store, chosen, stale=settings.quality.stale_sessions)
     yield from holdings.networks(home, chosen)
     yield from holdings.record(home)
     yield from holdings.nights(home, settings)

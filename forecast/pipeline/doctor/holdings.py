@@ -11,19 +11,18 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ForecastError
 from forecast.ledger import examine
-from forecast.market.sessions import last_completed
+from forecast.market.sessions import expected_sessions, last_completed
 from forecast.market.store import Store
 from forecast.pipeline.doctor.finding import FAIL, OK, WARN, Finding
 from forecast.pipeline.schedule import scheduled
 from forecast.registry import champion, load_run
 from forecast.scheduling.health import health
 
-_STALE = pd.Timedelta(days=7)
 _REACH = 5.0
 
 
-def bars(store: Store, tickers: Sequence[str]) -> Iterator[Finding]:
-    """Each snapshot's checksum, and how old the newest bar is."""
+def bars(store: Store, tickers: Sequence[str], *, stale: int) -> Iterator[Finding]:
+    """Each snapshot's checksum, and whether the newest bar is more than `stale` sessions old."""
     whole, files = [], 0
     for ticker in tickers:
         messages = store.damaged(ticker)
@@ -38,7 +37,9 @@ def bars(store: Store, tickers: Sequence[str]) -> Iterator[Finding]:
         files += len(history)
         newest = history[0]
         due = last_completed(newest.exchange, pd.Timestamp.now("UTC"))
-        if newest.source == "yahoo" and due - pd.Timestamp(newest.last) > _STALE:
+        first = pd.Timestamp(newest.last) + pd.Timedelta(days=1)
+        missing = len(expected_sessions(newest.exchange, first, due))
+        if newest.source != "sample" and missing > stale:
             told = (
                 f"{ticker}: the newest bar is of {newest.last}, the newest session {due:%Y-%m-%d}"
             )
@@ -128,6 +129,8 @@ def source(settings: Settings) -> Finding:
 
 def _last_night(home: Path, *, expected: bool) -> Finding:
     found = health(home, now=datetime.now(UTC))
-    if expected and found.wrong:
-        return Finding("last night", WARN, found.wrong, "forecast nightly, or see its log")
+    if found.failed or (expected and found.wrong):
+        return Finding(
+            "last night", WARN, found.wrong or found.told, "forecast nightly, or see its log"
+        )
     return Finding("last night", OK, found.told)
