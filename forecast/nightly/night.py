@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
-from forecast.errors import ConfigError
+from forecast.errors import BusyError, ConfigError
 from forecast.market.bars import check_ticker
 from forecast.nightly import summary
 from forecast.nightly.alerts import send_alert
@@ -94,9 +94,9 @@ def run_night(
     clock = clock or Clock()
     webhook, watch = settings.nightly.webhook, watch or Watch()
     with (
+        _telling(webhook, watch),
         night_lock(home),
         night_log(home, secrets=(webhook,)) as log,
-        _telling(webhook, watch),
         _stopping() as stop,
     ):
         log.fact("night began", now=clock.now(), tickers=chosen, engine=engine, force=force)
@@ -117,9 +117,11 @@ def run_night(
 
 @contextmanager
 def _telling(webhook: str | None, watch: Watch) -> Iterator[None]:
-    """A night that comes to an error is told, too."""
+    """A night that comes to an error is told, too; not that another process is at work."""
     try:
         yield
+    except BusyError:
+        raise
     except Exception as error:
         _alert(webhook, f"forecast nightly: {type(error).__name__}: {error}", {}, watch)
         raise

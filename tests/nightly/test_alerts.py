@@ -10,7 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from loopback.tunnel import closed_port
 
+from forecast.config import Settings
+from forecast.errors import ArtifactError, BusyError
 from forecast.nightly.alerts import send_alert
+from forecast.nightly.night import run_night
+from forecast.nightly.state import night_lock
 
 QUICK = {"timeout": 60.0, "pause": 0.01}
 
@@ -124,3 +128,16 @@ def test_a_long_text_is_cut(webhook):
     assert send_alert(webhook.url, "x" * 5000, **QUICK) is None
     (post,) = taken(webhook, 1)
     assert len(post["text"]) == 3000
+
+
+def test_a_home_that_cannot_be_written_is_told_but_not_that_a_night_is_at_work(webhook, tmp_path):
+    settings = Settings.model_validate({"nightly": {"webhook": webhook.url}})
+    with night_lock(tmp_path / "busy"), pytest.raises(BusyError):
+        run_night(["AAPL"], home=tmp_path / "busy", settings=settings)
+    taken(webhook, 0)
+    (tmp_path / "data").write_text("")
+    with pytest.raises(ArtifactError):
+        run_night(["AAPL"], home=tmp_path, settings=settings)
+    (post,) = taken(webhook, 1)
+    assert post["text"].startswith("forecast nightly: ArtifactError: ")
+    assert "must be writable" in post["text"]
