@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import (
     BaseModel,
@@ -32,6 +33,8 @@ from forecast.networks.seq2seq import CONTEXTS
 PREFIX = "FORECAST_"
 # Variables that belong to the command line, not to the settings.
 _NOT_SETTINGS = {"FORECAST_HOME"}
+_SECRET = {"nightly.webhook"}
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 def _split(value: Any) -> Any:
@@ -64,6 +67,18 @@ class Quality(_Table):
     rounding: float = Field(1e-6, ge=0, lt=0.01)
 
 
+def webhook_refusal(url: str) -> str | None:
+    """Why no alert can be posted to an address, without any part of it; None where one can."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "the webhook's address cannot be read"
+    if host and (parts.scheme == "https" or (parts.scheme == "http" and host in _HERE)):
+        return None
+    return "the webhook's address must begin with https://, or http:// on this machine"
+
+
 RETRAIN = ("nightly", "weekly", "monthly", "drift")
 
 
@@ -93,6 +108,15 @@ class Nightly(_Table):
     @classmethod
     def _known_retrain(cls, value: str) -> str:
         return _one_of(value, RETRAIN)
+
+    @field_validator("webhook")
+    @classmethod
+    def _possible_webhook(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        if refusal := webhook_refusal(value):
+            raise ValueError(refusal)
+        return value
 
 
 Choices = tuple[Any, ...] | str | None
@@ -329,8 +353,8 @@ def _explain(error: ValidationError, where: Mapping[str, str]) -> ConfigError:
             hint=f"{near[0]!r}, if that was meant" if near else "remove it",
         )
     message = first["msg"].removeprefix("Value error, ")
+    received = "one that is not shown" if name in _SECRET else repr(first["input"])
     return ConfigError(
-        f"setting {name!r}: {message[0].lower()}{message[1:]}. "
-        f"Received {first['input']!r} from {origin}.",
+        f"setting {name!r}: {message[0].lower()}{message[1:]}. Received {received} from {origin}.",
         hint=f"another value for {path[0]!r}",
     )

@@ -31,6 +31,25 @@ def test_unknown_choices_are_refused(tmp_path):
         load_settings(tmp_path, context="none")
 
 
+@pytest.mark.parametrize(
+    "url", ["hooks.example/S3CRET", "http://hooks.example/S3CRET", "https://[S3CRET", "https://"]
+)
+def test_a_webhook_that_cannot_be_posted_to_is_refused_and_not_shown(url, tmp_path, monkeypatch):
+    monkeypatch.setenv("FORECAST_NIGHTLY__WEBHOOK", url)
+    with pytest.raises(ConfigError, match="webhook': the webhook's address") as caught:
+        load_settings(tmp_path)
+    assert "from environment" in str(caught.value)
+    assert "S3CRET" not in str(caught.value)
+
+
+def test_webhooks_that_can_be_posted_to(tmp_path, monkeypatch):
+    for url in ("https://hooks.example/T0KEN", "http://127.0.0.1:8065/hooks/T0KEN"):
+        monkeypatch.setenv("FORECAST_NIGHTLY__WEBHOOK", url)
+        assert load_settings(tmp_path).nightly.webhook == url
+    monkeypatch.setenv("FORECAST_NIGHTLY__WEBHOOK", "")
+    assert load_settings(tmp_path).nightly.webhook is None
+
+
 def test_changed_settings_are_checked_as_a_whole():
     settings = Settings(network="gru", outputs="every", units=(3,))
     assert changed(settings, network="tcn") == settings.model_copy(update={"network": "tcn"})

@@ -13,14 +13,14 @@ import urllib.request
 from collections.abc import Mapping
 from email.message import Message
 from typing import IO, Any
-from urllib.parse import urlsplit
+
+from forecast.config import webhook_refusal
 
 TRIES = 3
 TIMEOUT = 10.0
 _PAUSE = 2.0
 _LONGEST = 3000
 """Characters of a text: Slack cuts after 4,000."""
-_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class _TryAgain(Exception):  # noqa: N818
@@ -53,9 +53,8 @@ def send_alert(
     from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_attempt
     from tenacity.wait import wait_exponential
 
-    refused = _refused(url)
-    if refused:
-        return refused
+    if refusal := webhook_refusal(url):
+        return refusal
     body = json.dumps({"text": text[:_LONGEST], **(document or {})}, ensure_ascii=False).encode()
     retrying = Retrying(
         stop=stop_after_attempt(TRIES),
@@ -66,19 +65,6 @@ def send_alert(
         return retrying(_post, url, body, timeout)
     except RetryError as error:
         return f"{error.last_attempt.exception()} ({TRIES} tries)"
-
-
-def _refused(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-    except ValueError:
-        return "the webhook's address cannot be read"
-    if parts.scheme == "https" and host:
-        return None
-    if parts.scheme == "http" and host in _HERE:
-        return None
-    return "the webhook's address must begin with https://"
 
 
 def _post(url: str, body: bytes, timeout: float) -> str | None:

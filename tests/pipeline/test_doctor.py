@@ -191,7 +191,7 @@ def test_only_what_fails_fails():
 
 
 def test_the_command_tells_all_and_sends_the_alert_no_further_than_here(tmp_path):
-    (tmp_path / "forecast.toml").write_text('lokback = 3\n[nightly]\ntickers = ["AAPL"]\n')
+    (tmp_path / "forecast.toml").write_text('[nightly]\ntickers = ["AAPL"]\n')
     result = subprocess.run(
         [sys.executable, "-m", "forecast", "doctor", "--alert", "the night failed", "--json"],
         capture_output=True,
@@ -209,7 +209,7 @@ def test_the_command_tells_all_and_sends_the_alert_no_further_than_here(tmp_path
     assert document["passed"] is False
     failed = [one for one in document["findings"] if one["state"] == "fail"]
     assert [one["what"] for one in failed] == ["settings"]
-    assert "'lokback'" in failed[0]["detail"]
+    assert "'nightly.webhook'" in failed[0]["detail"]
     assert {"devices", "kernels", "libraries", "disk"} <= {
         one["what"] for one in document["findings"]
     }

@@ -104,7 +104,7 @@ def nights(home: Path, settings: Settings) -> Iterator[Finding]:
             yield Finding("timer", WARN if chosen else OK, told, "forecast schedule --install")
     yield _last_night(home, expected=bool(chosen))
     if chosen and not settings.nightly.webhook:
-        told = "no webhook is set: a failed night is told by its exit code alone"
+        told = "no webhook is set: a failed night is told on stderr and by its exit code alone"
         yield Finding("alerts", WARN, told, "FORECAST_NIGHTLY__WEBHOOK=https://… in nightly.env")
 
 
