@@ -42,7 +42,7 @@ from forecast.pipeline.fetch import fetch
 from forecast.pipeline.processes import room_for
 from forecast.pipeline.tuned import tuned_for
 from forecast.pipeline.watch import Watch
-from forecast.registry import SavedRun, new_run, prune
+from forecast.registry import TOGETHER, SavedRun, new_run, prune
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -326,14 +326,9 @@ class Work:
     def _prune(self, tickers: set[str], ledger: Ledger) -> None:
         """Runs beyond the setting's number; a champion's and those in the ledger stay."""
         try:
-            named = ledger.runs()
-            for ticker in tickers:
-                prune(
-                    self.home,
-                    ticker,
-                    keep=self.settings.nightly.keep_runs,
-                    protected=named.get(ticker, set()),
-                )
+            named = set().union(*ledger.runs().values())
+            for owner in [*sorted(tickers), TOGETHER]:
+                prune(self.home, owner, keep=self.settings.nightly.keep_runs, protected=named)
         except ForecastError as error:
             self.watch.notice(f"old runs could not be removed: {error}")
 

@@ -22,7 +22,16 @@ from forecast.nightly.jobs import RunFiles
 from forecast.nightly.state import TickerState, read_state
 from forecast.nightly.work import Outcome
 from forecast.pipeline.watch import Watch
-from forecast.registry import champion, history, load_run, promote, rollback, runs_of
+from forecast.registry import (
+    champion,
+    history,
+    load_run,
+    promote,
+    rollback,
+    run_folder,
+    runs_of,
+    save_run,
+)
 
 NOW = "2012-07-03"
 RUN = "20120703T235959Z-beef"
@@ -142,6 +151,25 @@ def test_a_challenger_that_is_no_better_leaves_the_champion(home, monkeypatch):
     assert champion(home.folder, "ACME") == entry["champion"] == before
     assert issued(home)[-1] == ("07-03", before)
     assert {one.run for one in runs_of(home.folder, "ACME")} == {before, RUN}
+
+
+def test_old_runs_over_several_tickers_go_too(home):
+    """Of three by hand, one is a champion and the newest is kept."""
+    saved = RunFiles.of(load_run(home.folder, "BETA"))
+    runs = [f"201206{day}T000000Z-beef" for day in ("01", "02", "03")]
+    for run in runs:
+        save_run(
+            run_folder(home.folder, ["ACME", "BETA"], run),
+            save_network=lambda path: path.write_bytes(saved.network),
+            inputs=saved.inputs,
+            manifest={**saved.manifest, "run": run},
+            metrics=saved.metrics,
+        )
+    promote(home.folder, "BETA", runs[0], reason="by hand")
+    home.nightly = {"keep_runs": 1}
+    home.night(NOW)
+    kept = {path.name for path in (home.folder / "models" / "_together").iterdir()}
+    assert kept == {runs[0], runs[2]}
 
 
 def test_a_failed_training_leaves_the_champion_to_forecast(home, monkeypatch):
