@@ -7,11 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.errors import ArtifactError
 from forecast.evaluation.scores import as_rows
 from forecast.ledger.promise import PROMISED, promised_scores
 from forecast.ledger.scores import live_scores, outcomes_of
-from forecast.registry import load_run
+from forecast.registry import saved_document
 
 
 def live_record(home: Path, ticker: str, record: pd.DataFrame) -> dict[str, Any] | None:
@@ -28,17 +27,8 @@ def live_record(home: Path, ticker: str, record: pd.DataFrame) -> dict[str, Any]
     if outcomes_of(record).isna().all():
         return None
     last = record["step"] == record["step"].max()
-    runs = {run: _document(home, ticker, run) for run in record["run"].unique()}
+    runs = {run: saved_document(home, ticker, run) for run in record["run"].unique()}
     live = live_scores(record[last])
     (row,) = as_rows(live[live["ticker"] == ticker][["forecasts", *PROMISED]])
     (promised,) = as_rows(promised_scores(record[last], runs)[[*PROMISED]])
     return {**row, "promised": promised}
-
-
-def _document(home: Path, ticker: str, run: str) -> dict[str, Any] | None:
-    try:
-        runs = load_run(home, ticker, run).metrics["runs"]
-    except ArtifactError:
-        return None
-    found: dict[str, Any] | None = next((one for one in runs if one["ticker"] == ticker), None)
-    return found

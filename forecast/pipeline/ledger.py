@@ -21,7 +21,7 @@ from forecast.ledger.scores import ALL, live_scores, outcomes_of, rolling_scores
 from forecast.market.bars import check_ticker
 from forecast.market.store import Store
 from forecast.pipeline.watch import Watch
-from forecast.registry import load_run
+from forecast.registry import saved_document
 
 _NEWEST = 10
 _PICTURE = "ledger.png"
@@ -117,7 +117,7 @@ def ledger(
 
 def _entry(ticker: Any, own: pd.DataFrame, scores: pd.DataFrame, home: Path) -> dict[str, Any]:
     """One ticker: counts, and its scores beside what was promised."""
-    runs = {run: _run(home, str(ticker), run) for run in own["run"].unique()}
+    runs = {run: saved_document(home, str(ticker), run) for run in own["run"].unique()}
     promised = promised_scores(own, runs).set_index("step")
     rows = as_rows(_dated(scores.drop(columns="ticker")))
     for row in rows:
@@ -186,15 +186,6 @@ def _newest(own: pd.DataFrame) -> list[dict[str, Any]]:
         }
     )
     return as_rows(table)
-
-
-def _run(home: Path, ticker: str, run: str) -> dict[str, Any] | None:
-    """The ticker's document of a run; None where the run was removed or is damaged."""
-    try:
-        documents = load_run(home, ticker, run).metrics["runs"]
-        return next((one for one in documents if one["ticker"] == ticker), None)
-    except (ArtifactError, KeyError, TypeError):
-        return None
 
 
 def _currency(record: pd.DataFrame, home: Path, settings: Settings) -> str | None:

@@ -27,6 +27,7 @@ from forecast.registry.runs import (
     new_run,
     run_folder,
     save_run,
+    saved_document,
 )
 
 __all__ = [
@@ -54,5 +55,6 @@ __all__ = [
     "runs_of",
     "runs_of_each",
     "save_run",
+    "saved_document",
     "tickers_of",
 ]

@@ -31,7 +31,7 @@ TOGETHER = "_together"
 ADDED_BY_SAVING = ("format", "sha256", "manifest_sha256")
 """What `save_run` adds to a manifest."""
 
-_ARTEFACTS = frozenset({NETWORK, INPUTS, METRICS})
+_ARTEFACTS = (NETWORK, INPUTS, METRICS)
 _TIME = "%Y%m%dT%H%M%SZ"
 _READ_ONLY = 0o444
 _RUN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -125,7 +125,7 @@ def save_run(
         save_network(stage / NETWORK)
         write_json(stage / INPUTS, inputs)
         write_json(stage / METRICS, metrics)
-        checksums = {name: sha256(stage / name) for name in (NETWORK, INPUTS, METRICS)}
+        checksums = {name: sha256(stage / name) for name in _ARTEFACTS}
         document = {"format": FORMAT, **manifest, "sha256": checksums}
         write_json(stage / MANIFEST, {**document, "manifest_sha256": own_sha256(document)})
         for name in (*checksums, MANIFEST):
@@ -159,6 +159,28 @@ def verified(folder: Path, *, retrain: str) -> SavedRun:
     Raises:
         ArtifactError: if a file is missing, damaged or of another format; `retrain` is the hint.
     """
+    manifest = _verified_manifest(folder, retrain=retrain)
+    for name in _ARTEFACTS:
+        _verify(folder, name, manifest, retrain=retrain)
+    return SavedRun(folder, manifest, read_json(folder / INPUTS, hint=retrain))
+
+
+def saved_document(home: Path, ticker: str, run: str) -> dict[str, Any] | None:
+    """What `train --json` printed of the ticker; None where it was removed or is damaged.
+
+    Of the checksums this one's alone is verified: a long record asks for thousands of runs.
+    """
+    retrain = f"forecast train {ticker}"
+    try:
+        folder = folder_of(home, ticker, run)
+        _verify(folder, METRICS, _verified_manifest(folder, retrain=retrain), retrain=retrain)
+        documents: list[dict[str, Any]] = read_json(folder / METRICS)["runs"]
+        return next((one for one in documents if one["ticker"] == ticker), None)
+    except (ArtifactError, KeyError, TypeError):
+        return None
+
+
+def _verified_manifest(folder: Path, *, retrain: str) -> dict[str, Any]:
     manifest = read_json(folder / MANIFEST, hint=retrain)
     found = manifest.get("format")
     if found != FORMAT:
@@ -176,28 +198,30 @@ def verified(folder: Path, *, retrain: str) -> SavedRun:
         )
     checksums = manifest.get("sha256")
     # No other name: a checksum is no reason to open what a manifest points to.
-    if not isinstance(checksums, dict) or checksums.keys() != _ARTEFACTS:
+    if not isinstance(checksums, dict) or checksums.keys() != set(_ARTEFACTS):
         raise ArtifactError(
             f"{folder / MANIFEST} must name the checksum of {', '.join(sorted(_ARTEFACTS))}, and "
             f"of nothing else. It is damaged.",
             hint=retrain,
         )
-    for name, expected in checksums.items():
-        path = folder / name
-        try:
-            digest = sha256(path) if path.is_file() else "no file"
-        except OSError as error:
-            raise ArtifactError(
-                f"{path} must be readable. Reading it failed: {error.strerror or error}.",
-                hint=retrain,
-            ) from error
-        if digest != expected:
-            raise ArtifactError(
-                f"{path} must be as it was saved (sha256 {str(expected)[:12]}…). "
-                f"Received {digest[:12]}: it is damaged.",
-                hint=retrain,
-            )
-    return SavedRun(folder, manifest, read_json(folder / INPUTS, hint=retrain))
+    return manifest
+
+
+def _verify(folder: Path, name: str, manifest: dict[str, Any], *, retrain: str) -> None:
+    path, expected = folder / name, manifest["sha256"][name]
+    try:
+        digest = sha256(path) if path.is_file() else "no file"
+    except OSError as error:
+        raise ArtifactError(
+            f"{path} must be readable. Reading it failed: {error.strerror or error}.",
+            hint=retrain,
+        ) from error
+    if digest != expected:
+        raise ArtifactError(
+            f"{path} must be as it was saved (sha256 {str(expected)[:12]}…). "
+            f"Received {digest[:12]}: it is damaged.",
+            hint=retrain,
+        )
 
 
 def named_snapshots(home: Path) -> dict[str, set[str]]:

@@ -17,6 +17,7 @@ from forecast.registry import (
     promote,
     run_folder,
     save_run,
+    saved_document,
 )
 from forecast.registry.runs import own_sha256
 
@@ -65,6 +66,18 @@ def test_a_changed_byte_of_the_manifest_is_found(tmp_path, save):
         else:
             # The byte was a space between two entries.
             assert read == written
+
+
+def test_what_a_run_printed_is_read_without_its_network(tmp_path, save, damage):
+    folder = save("run", "AAPL", "IBM")
+    damage(folder / NETWORK)
+    assert saved_document(tmp_path, "IBM", "run")["ticker"] == "IBM"
+    assert saved_document(tmp_path, "MSFT", "run") is None
+    assert saved_document(tmp_path, "IBM", "removed") is None
+    damage(folder / "metrics.json")
+    assert saved_document(tmp_path, "IBM", "run") is None
+    damage(save("other") / MANIFEST)
+    assert saved_document(tmp_path, "AAPL", "other") is None
 
 
 def test_a_missing_file_is_found(tmp_path, save):
