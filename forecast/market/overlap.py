@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -52,16 +53,16 @@ class Comparison:
         return [Finding("warn", self.change, dates, f"{len(sessions)} sessions: {what}; {did}")]
 
 
-def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, whole: bool) -> Comparison:
+def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, since: date | None) -> Comparison:
     """Classify how `answer` differs from `stored`.
 
     Args:
         stored: Quotes known before, checked.
         answer: New quotes, checked; not empty.
-        whole: The answer stands for the whole history, so it should hold every stored session;
-            else those from its first session on.
+        since: First session that was asked for: the answer should hold every stored one from
+            there on. None for the whole history.
     """
-    known = stored if whole else stored.loc[answer.index[0] :]
+    known = stored.loc[None if since is None else pd.Timestamp(since) :]
     common = known.index.intersection(answer.index)
     absent = pd.DatetimeIndex(known.index.difference(answer.index))
     old, new = known.loc[common, QUOTE_COLUMNS], answer.loc[common, QUOTE_COLUMNS]

@@ -24,7 +24,7 @@ def read(
     """One ticker's bars from its file, in the store.
 
     The file is read afresh, unless it is bit for bit the one that the newest snapshot was made
-    from, under the same rules. A snapshot is added only if its quotes or findings differ.
+    from, under the same rules. A snapshot is added only if its quotes, findings or exchange differ.
 
     Args:
         store: Where to.
@@ -69,12 +69,13 @@ def read(
             quotes = decode(stored.content)
             if (
                 damage is None
+                and stored.manifest.exchange == history.exchange
                 and history.quotes.equals(quotes)
                 and says_as_much(stored.manifest, findings)
             ):
                 store.point(stored.manifest, marks)
                 return stored
-            change = compare(quotes, history.quotes, whole=True).change
+            change = compare(quotes, history.quotes, since=None).change
         newest = store.newest(ticker, source)
         manifest, content = store.add(
             history,

@@ -181,8 +181,8 @@ class Store:
     ) -> tuple[Manifest, bytes]:
         """Write a snapshot and make it the newest of its source. Call it under `lock`.
 
-        Where `parent` already held these very quotes its file is written again if it was damaged,
-        and it stays the newest.
+        Where `parent` already held these very quotes and said the same of them, its file is written
+        again if it was damaged, and it stays the newest.
 
         Returns:
             The manifest and the Parquet file.
@@ -193,7 +193,9 @@ class Store:
         content = encode(history.quotes)
         sha256 = hashlib.sha256(content).hexdigest()
         ticker, sessions = history.ticker, history.quotes.index
-        if parent is not None and parent.sha256 == sha256:
+        exchange = history.exchange or WEEKDAYS
+        said = (sha256, exchange, findings)
+        if parent is not None and said == (parent.sha256, parent.exchange, parent.findings):
             manifest = parent
         else:
             manifest = Manifest(
@@ -205,7 +207,7 @@ class Store:
                 last=f"{sessions[-1]:%Y-%m-%d}",
                 rows=len(sessions),
                 sha256=sha256,
-                exchange=history.exchange or WEEKDAYS,
+                exchange=exchange,
                 currency=history.currency,
                 timezone=history.timezone,
                 findings=findings,

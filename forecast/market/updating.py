@@ -152,7 +152,7 @@ def update(
         rules: How answers are judged.
         start: First session wanted.
         end: Last session wanted.
-        refresh: Fetch the whole history in any case.
+        refresh: Fetch the whole history in any case, from `start` on, and take it as it is.
 
     Raises:
         SourceError: from `bring`, or because the answer is refused; the store is as it was.
@@ -168,9 +168,9 @@ def update(
         served = None if refresh else unless_new()
         if served is not None:
             return served
-        known = _look_up(store, ticker, source, start=start, now=rules.now)
+        known = _look_up(store, ticker, source, start=start, now=rules.now, refresh=refresh)
         seen = None
-        if known.partly and not refresh:
+        if known.partly:
             outcome = _update_partly(known, bring, store=store, rules=rules)
             if isinstance(outcome, Served):
                 return outcome
@@ -222,13 +222,19 @@ class _Known:
 
 
 def _look_up(
-    store: Store, ticker: str, source: str, *, start: date | None, now: pd.Timestamp
+    store: Store,
+    ticker: str,
+    source: str,
+    *,
+    start: date | None,
+    now: pd.Timestamp,
+    refresh: bool,
 ) -> _Known:
     newest = store.newest(ticker, source)
     served, damage = readable(store, ticker, source)
     marks = newest.marks if newest else None
     asked, partly = start, False
-    if newest is not None and marks is not None and covers(newest, start):
+    if newest is not None and marks is not None and covers(newest, start) and not refresh:
         asked = date.fromisoformat(marks.asked_from) if marks.asked_from else None
         due = now - pd.Timestamp(marks.whole_at) >= WHOLE_EVERY
         partly = served is not None and damage is None and not due
@@ -244,14 +250,14 @@ def _look_up(
 
 
 def _ask(
-    bring: Bring, first: date | None, rules: Rules, known: _Known
+    bring: Bring, first: date | None, rules: Rules, *, exchange: str | None = None
 ) -> tuple[History, list[Finding]] | None:
+    """What the source answers, checked; `exchange` stands in for one that is not known."""
     history = bring(first)
     if history is None or history.quotes.empty:
         return None
-    if calendar_name(history.exchange) is None and known.served is not None:
-        # A few sessions are too few to infer it from.
-        history = replace(history, exchange=known.served.manifest.exchange)
+    if calendar_name(history.exchange) is None:
+        history = replace(history, exchange=exchange)
     hint = f"forecast fetch {history.ticker} later, or with --start after that session"
     return rules.check(history, lenient=True, hint=hint)
 
@@ -261,27 +267,36 @@ def _update_partly(
 ) -> Served | Comparison:
     """The stored history with the answer joined; or why that would not be the whole truth."""
     assert known.served is not None
-    first = known.quotes.index[-OVERLAP:][0]
-    answer = _ask(bring, first.date(), rules, known)
+    first = known.quotes.index[-OVERLAP:][0].date()
+    # A few sessions are too few to infer an exchange from.
+    answer = _ask(bring, first, rules, exchange=known.served.manifest.exchange)
     if answer is None:
         return known.served
     history, findings = answer
-    change = compare(known.quotes, history.quotes, whole=False)
+    change = compare(known.quotes, history.quotes, since=first)
     if not confined(known.quotes, history.quotes, change):
         return change
-    joined = replace(history, quotes=join(known.quotes, history.quotes))
-    joined, odd = rules.check(joined, lenient=True, hint=f"forecast fetch {history.ticker}")
+    quotes = join(known.quotes, history.quotes)
+    history, findings = _as_one(known.served, history, findings, quotes, rules)
+    findings += change.finding("the new values are kept, the old snapshot too")
+    return _keep(known, history, findings, change.change, store=store, rules=rules, whole=False)
+
+
+def _as_one(
+    served: Served, history: History, findings: list[Finding], quotes: pd.DataFrame, rules: Rules
+) -> tuple[History, list[Finding]]:
+    """Stored and new quotes judged as the one history that they make; repairs stay on record."""
+    hint = f"forecast fetch {history.ticker}"
+    joined, odd = rules.check(replace(history, quotes=quotes), lenient=True, hint=hint)
     earlier = [
         Finding(**finding)
-        for finding in known.served.manifest.findings
+        for finding in served.manifest.findings
         if finding["severity"] == "repair"
         and finding["kind"] not in _PASSING
         and finding["sessions"][0] < f"{history.quotes.index[0]:%Y-%m-%d}"
     ]
     mended = [finding for finding in findings if finding.severity == "repair"]
-    said = change.finding("the new values are kept, the old snapshot too")
-    found = [*earlier, *mended, *said, *odd]
-    return _keep(known, joined, found, change.change, store=store, rules=rules, whole=False)
+    return joined, [*earlier, *mended, *odd]
 
 
 def _update_whole(
@@ -295,7 +310,7 @@ def _update_whole(
     refresh: bool,
 ) -> Served:
     """The whole history, fetched again; with what it left out, where that still agrees."""
-    answer = _ask(bring, known.asked, rules, known)
+    answer = _ask(bring, known.asked, rules)
     if answer is None:
         if known.served is not None:
             return replace(known.served, notice=known.damage)
@@ -307,19 +322,26 @@ def _update_whole(
     history, findings = answer
     if known.served is None:
         return keep(history, findings, None)
-    change = compare(known.quotes, history.quotes, whole=True)
+    change = compare(known.quotes, history.quotes, since=known.asked)
     did = "the whole history was fetched again, the old snapshot is kept"
-    if change.change == "truncation":
-        if not len(change.changed):
-            history = replace(history, quotes=union(known.quotes, history.quotes))
-            did = "they are kept as they were stored"
-        elif not refresh:
+    if change.change == "truncation" and not refresh:
+        common = len(history.quotes.index.intersection(known.quotes.index))
+        # A ticker may have passed to another company, whose bars continue no stored ones.
+        if len(change.changed) or common < OVERLAP // 2:
+            absent = len(change.absent)
+            what = (
+                f"left out {absent} stored sessions and changed others"
+                if len(change.changed)
+                else f"sent {common} of {common + absent} stored sessions, too few to go on from"
+            )
             notice = (
-                f"{ticker}: the source left out {len(change.absent)} stored sessions and changed "
-                f"others; the stored bars to {known.served.manifest.last} are used. "
-                f"To take its answer all the same: forecast fetch {ticker} --refresh"
+                f"{ticker}: the source {what}; the stored bars to {known.served.manifest.last} "
+                f"are used. To take its answer all the same: forecast fetch {ticker} --refresh"
             )
             return replace(known.served, change=change.change, notice=notice)
+        quotes = union(known.quotes, history.quotes)
+        history, findings = _as_one(known.served, history, findings, quotes, rules)
+        did = "they are kept as they were stored"
     # The overlap may have shown an event that the whole history no longer differs by.
     shown = change if change.change or seen is None else seen
     return keep(history, [*findings, *shown.finding(did)], shown.change)
@@ -341,7 +363,12 @@ def _keep(
         whole_at=now if whole or known.marks is None else known.marks.whole_at,
         fingerprint=None,
     )
-    if known.served is not None and known.damage is None and history.quotes.equals(known.quotes):
+    if (
+        known.served is not None
+        and known.damage is None
+        and known.served.manifest.exchange == history.exchange
+        and history.quotes.equals(known.quotes)
+    ):
         if marks != known.marks:
             store.point(known.served.manifest, marks)
         # What was odd about this answer is told, though it left the stored quotes as they were.

@@ -23,10 +23,12 @@ from forecast.errors import (
 )
 from forecast.market.bars import check_bars, derive_bars
 from forecast.market.fetching import Failed, Fetched, fetch_many, fetch_one
+from forecast.market.quality import Thresholds
 from forecast.market.sources import sample, yahoo
 from forecast.market.sources.throttle import Gate
 from forecast.market.store import Store
 
+EVENING = pd.Timestamp("2026-11-20 23:00", tz="UTC")
 COLUMNS = {
     "open": "Open",
     "high": "High",
@@ -111,6 +113,23 @@ class TestFiles:
         assert [one.history.exchange for one in results] == ["XNYS", "every_day", "weekdays"]
         override = fetch_one("PLAIN", data=data, source=f"csv:{folder}", exchange="LSE")
         assert override.history.exchange == "LSE"
+
+    def test_an_exchange_holds_as_long_as_it_is_set(self, data, folder):
+        write(folder, made_up(SESSIONS[:600]))
+        given = fetch_one("ACME", data=data, source=f"csv:{folder}", exchange="weekdays")
+        assert given.manifest.exchange == "weekdays"
+        later = fetch_one("ACME", data=data, source=f"csv:{folder}")
+        assert (later.status, later.manifest.exchange) == ("updated", "XNYS")
+
+    def test_a_file_that_other_thresholds_judge_anew_keeps_what_they_say(self, data, folder):
+        write(folder, made_up(SESSIONS[:300]))
+        first = fetch_one("ACME", data=data, source=f"csv:{folder}", now=EVENING)
+        strict = {"thresholds": Thresholds(few_sessions=500), "now": EVENING + pd.Timedelta("1s")}
+        second = fetch_one("ACME", data=data, source=f"csv:{folder}", **strict)
+        assert (second.status, second.manifest.parent) == ("updated", first.snapshot)
+        again = fetch_one("ACME", data=data, source=f"csv:{folder}", **strict)
+        assert (again.status, again.snapshot) == ("current", second.snapshot)
+        assert [one.kind for one in again.findings] == ["few_sessions"]
 
     @pytest.mark.parametrize("year", [2206, 3026, 9999])
     def test_a_mistyped_year_is_dropped_and_tells_of_no_calendar(self, data, folder, year):

@@ -275,6 +275,55 @@ def test_a_truncated_answer_with_other_prices_is_not_mixed_in(store, vendor):
     assert store.manifest("AAPL", first.manifest.snapshot) == first.manifest
 
 
+@pytest.mark.parametrize("common", [0, OVERLAP // 2 - 1])
+def test_another_companys_bars_continue_no_stored_ones(store, vendor, common):
+    first = bring(store, vendor)
+    vendor.known = 600
+    vendor.change = lambda quotes: quotes.iloc[300 - common :]
+    served = bring(store, vendor)
+    assert (served.status, served.manifest) == ("current", first.manifest)
+    assert f"sent {common} of 300 stored sessions" in served.notice
+    assert "forecast fetch AAPL --refresh" in served.notice
+    taken = bring(store, vendor, refresh=True)
+    assert (taken.status, taken.notice, taken.manifest.rows) == ("updated", None, 300 + common)
+    same_as_fresh(taken, vendor)
+
+
+def test_refresh_takes_an_answer_that_agrees_and_leaves_sessions_out(store, vendor):
+    bring(store, vendor)
+    vendor.change = lambda quotes: quotes.iloc[150:]
+    taken = bring(store, vendor, refresh=True)
+    assert (taken.change, taken.manifest.rows) == ("truncation", 150)
+    said = {finding["kind"]: finding["did"] for finding in taken.manifest.findings}
+    assert "the whole history was fetched again" in said["truncation"]
+    assert "150 sessions, fewer than 250" in said["few_sessions"]
+
+
+def test_findings_are_those_of_what_is_stored(store, vendor):
+    bring(store, vendor)
+    vendor.known = 305
+    vendor.change = lambda quotes: quotes.iloc[280:].drop(quotes.index[290])
+    served = bring(store, vendor)
+    assert served.manifest.rows == 305
+    # Of the answer alone there are few, and one is missing.
+    assert kinds(served) == ["truncation"]
+
+
+def test_an_overlap_without_its_head_is_verified_by_the_whole_history(store, vendor):
+    bring(store, vendor)
+    whole = vendor.quotes
+    vendor.splits, vendor.known = {301: 2.0}, 303
+
+    def ask(first):
+        history = vendor.bring(first)
+        kept = history.quotes if first is None else history.quotes.iloc[-1:]
+        return History("AAPL", kept, "yahoo", "NMS", "USD")
+
+    served = bring(store, vendor, ask=ask)
+    assert (served.status, served.change) == ("updated", "split")
+    pd.testing.assert_frame_equal(quotes_of(served), whole(), check_exact=True)
+
+
 @pytest.mark.parametrize("stage", ["first", "update"])
 def test_a_malformed_answer_leaves_the_store_as_it_was(local, vendor, stage, tmp_path):
     if stage == "update":
@@ -390,8 +439,10 @@ def test_an_earlier_start_fetches_the_longer_history(store, vendor):
     assert (whole.status, whole.change) == ("updated", None)
     assert whole.manifest.rows == 300
     vendor.known = 302
-    # What is stored stays whole, whatever later fetches ask for.
+    # What is stored stays whole, whatever later fetches ask for, until the answer is to be taken.
     assert bring(store, vendor, start=start).manifest.rows == 302
+    taken = bring(store, vendor, start=start, refresh=True)
+    assert (taken.manifest.rows, taken.change) == (102, None)
 
 
 def test_an_end_in_the_past_needs_nothing_new(store, vendor):
@@ -419,3 +470,16 @@ def test_an_unknown_exchange_is_inferred_from_the_sessions(store, vendor):
 
 def test_the_exchange_can_be_overridden(store, vendor):
     assert bring(store, vendor, exchange="XLON").manifest.exchange == "XLON"
+    # Until it no longer is, though the quotes stay the same.
+    assert bring(store, vendor, refresh=True).manifest.exchange == "NMS"
+
+
+def test_an_unknown_exchange_is_inferred_afresh_from_a_whole_history(store, vendor):
+    def ask(first):
+        return History("AAPL", vendor.bring(first).quotes, "yahoo", "XYZ")
+
+    bring(store, vendor, ask=ask, exchange="XLON")
+    vendor.known = 302
+    # A few sessions are too few.
+    assert bring(store, vendor, ask=ask).manifest.exchange == "XLON"
+    assert bring(store, vendor, ask=ask, refresh=True).manifest.exchange == "XNYS"
