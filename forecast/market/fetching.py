@@ -18,7 +18,7 @@ from forecast.market.quality import Finding, Thresholds
 from forecast.market.reading import read
 from forecast.market.sessions import check_exchange, last_completed
 from forecast.market.snapshots import Manifest, decode, decode_sessions
-from forecast.market.sources import SOURCES, sample, yahoo
+from forecast.market.sources import SOURCES, csv_files, sample, yahoo
 from forecast.market.store import Store
 from forecast.market.updating import Rules, Served, readable, update
 
@@ -281,7 +281,7 @@ def _wanted(
     return _Wanted(
         store=Store.open(data),
         kind=kind,
-        folder=Path(folder) if folder else None,
+        folder=csv_files.folder_of(source) if folder else None,
         rules=Rules(clock, exchange, thresholds or Thresholds()),
         start=start,
         end=end,

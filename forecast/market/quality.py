@@ -30,6 +30,8 @@ _OLDEST = pd.Timestamp("1800-01-01")
 _PRICES = [*PRICE_COLUMNS, "adj_close"]
 _SPLIT_RATIOS = np.array([1.5, 2, 3, 4, 5, 6, 7, 8, 10, 15, 20, 25, 30, 50])
 _LOCAL = 61
+# A long weekend has four days from bar to bar; a few bars may lie anyhow.
+_WIDEST, _TO_TELL = 4, 10
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def inspect(
     findings += dropped
     if quotes.empty:
         return quotes, findings
-    rejects = _check_numbers(quotes)
+    rejects = _check_spacing(quotes) + _check_numbers(quotes)
     if rejects:
         return quotes, findings + rejects
     quotes, clamped = _clamp_rounding(quotes, limits.rounding)
@@ -212,6 +214,16 @@ def _drop_uncompleted(
         what = f"there must be a bar of a completed session. Received none up to {done:%Y-%m-%d}."
         findings.append(Finding("reject", "empty", [], what))
     return quotes, findings
+
+
+def _check_spacing(quotes: pd.DataFrame) -> list[Finding]:
+    if len(quotes) < _TO_TELL:
+        return []
+    days = float(np.median(np.diff(quotes.index.to_numpy()) / np.timedelta64(1, "D")))
+    if days <= _WIDEST:
+        return []
+    what = f"bars must be daily. Received {len(quotes)}, the usual one {days:g} days after another."
+    return [Finding("reject", "not_daily", [], what)]
 
 
 def _check_numbers(quotes: pd.DataFrame) -> list[Finding]:

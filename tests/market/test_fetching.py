@@ -114,6 +114,13 @@ class TestFiles:
         override = fetch_one("PLAIN", data=data, source=f"csv:{folder}", exchange="LSE")
         assert override.history.exchange == "LSE"
 
+    def test_a_folder_may_be_given_from_the_users_own(self, data, folder, monkeypatch):
+        monkeypatch.setenv("HOME", str(folder.parent))
+        write(folder, made_up(300))
+        assert fetch_one("ACME", data=data, source="csv:~/csv").sessions == 300
+        with pytest.raises(UnknownTicker, match="~nobody-of-this-name/csv must hold"):
+            fetch_one("ACME", data=data, source="csv:~nobody-of-this-name/csv")
+
     def test_an_exchange_holds_as_long_as_it_is_set(self, data, folder):
         write(folder, made_up(SESSIONS[:600]))
         given = fetch_one("ACME", data=data, source=f"csv:{folder}", exchange="weekdays")

@@ -92,6 +92,20 @@ def test_a_files_unsorted_sessions_are_rejected(quotes):
     assert finding.sessions == [day(quotes, 1)]
 
 
+@pytest.mark.parametrize(("rows", "step", "days"), [(10, 5, 7), (14, 21, 30)])
+def test_bars_that_are_not_daily_are_rejected(quotes, rows, step, days):
+    wide = quotes.iloc[: rows * step : step]
+    finding = next(one for one in check(wide)[1] if one.severity == "reject")
+    assert (finding.kind, finding.severity) == ("not_daily", "reject")
+    assert finding.did == (
+        f"bars must be daily. Received {rows}, the usual one {days} days after another."
+    )
+
+
+def test_a_few_bars_may_lie_anyhow(quotes):
+    assert {one.kind for one in check(quotes.iloc[:45:5])[1]} == {"missing", "few_sessions"}
+
+
 def test_no_row_at_all_is_rejected(quotes):
     assert only(check(quotes.iloc[:0])[1]).did == "there must be at least one bar. Received none."
 

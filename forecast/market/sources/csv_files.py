@@ -17,6 +17,8 @@ from forecast.market.bars import PRICE_COLUMNS, QUOTE_COLUMNS, History, check_ti
 _REQUIRED = ["date", *PRICE_COLUMNS, "volume"]
 # Spellings that downloads use, without their spaces, dots and underscores.
 _SPELLINGS = {"adjclose": "adj_close", "adjustedclose": "adj_close", "stocksplits": "splits"}
+# pandas takes 2024 and 2024-01 for dates too, and knows what day "today" is.
+_DAY = r"\d{4}(?:\d{4}|[-/.]\d{1,2}[-/.]\d{1,2})(?:[T ].*)?"
 _ZONE = re.compile(r"(?<=:\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)\s*$")
 _UNREADABLE = (
     pd.errors.ParserError,
@@ -53,6 +55,15 @@ def fetch(
     path = find_file(folder, ticker)
     quotes = read_quotes(path, ticker=ticker)
     return History(ticker, quotes.loc[_stamp(start) : _stamp(end)], source="csv")
+
+
+def folder_of(source: str) -> Path:
+    """The folder that `csv:DIR` names; `~` is the user's own, as in a shell."""
+    folder = Path(source.removeprefix("csv:"))
+    try:
+        return folder.expanduser()
+    except RuntimeError:  # ~NAME, and nobody has that name
+        return folder
 
 
 def find_file(folder: Path, ticker: str) -> Path:
@@ -104,6 +115,7 @@ def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
         )
     # The date is the exchange's own; a zone behind it, which differs in summer, moves none.
     days = table["date"].str.replace(_ZONE, "", regex=True)
+    days = days.where(days.str.fullmatch(_DAY))
     sessions = pd.to_datetime(days, format="ISO8601", errors="coerce")
     _refuse(ticker, path, table["date"], sessions.isna(), "a date as YYYY-MM-DD")
     # Yahoo's own downloads mark a day without trade so; the quality pass drops and reports it.

@@ -92,7 +92,7 @@ def read_chart(status: int, body: bytes, *, retry_after: str | None) -> dict[str
 
 
 def check_meta(result: dict[str, Any]) -> None:
-    """Hold the chart's `meta` to a time zone that exists, and to names that are text or null.
+    """Hold the chart's `meta` to an existing time zone, daily bars, and names of text or null.
 
     Raises:
         Fault: if it does not keep to that.
@@ -104,6 +104,9 @@ def check_meta(result: dict[str, Any]) -> None:
         ZoneInfo(zone or "")
     except (TypeError, ValueError, OSError) as error:
         raise Fault(MalformedData, f"{zone!r} as the exchange's time zone") from error
+    interval = meta.get("dataGranularity", "1d")
+    if interval != "1d":
+        raise Fault(MalformedData, f"{interval!r} as the bars' interval")
     for name in ("exchangeName", "currency"):
         value = meta.get(name)
         if not isinstance(value, str | None):

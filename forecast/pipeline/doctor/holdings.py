@@ -12,6 +12,7 @@ from forecast.config import Settings
 from forecast.errors import ForecastError
 from forecast.ledger import examine
 from forecast.market.sessions import expected_sessions, last_completed
+from forecast.market.sources.csv_files import folder_of
 from forecast.market.store import Store
 from forecast.pipeline.doctor.finding import FAIL, OK, WARN, Finding
 from forecast.pipeline.schedule import scheduled
@@ -110,9 +111,10 @@ def nights(home: Path, settings: Settings) -> Iterator[Finding]:
 
 def source(settings: Settings) -> Finding:
     """Whether bars can be brought; unreachable is no failure, for it may pass."""
-    kind, _, folder = settings.source.partition(":")
+    kind = settings.source.partition(":")[0]
     if kind == "csv":
-        if Path(folder).expanduser().is_dir():
+        folder = folder_of(settings.source)
+        if folder.is_dir():
             return Finding("source", OK, f"{folder} is there")
         return Finding("source", FAIL, f"{folder} is not a folder", "correct the setting 'source'")
     if kind == "sample":

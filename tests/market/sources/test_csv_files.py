@@ -66,6 +66,19 @@ def test_a_table_that_could_be_misread_is_refused(tmp_path, text, says):
         written(tmp_path, text)
 
 
+@pytest.mark.parametrize("stamp", ["20240102", "2024/01/02", "2024-1-2", "2024-01-02T16:00"])
+def test_a_full_date_is_read(tmp_path, stamp):
+    assert list(written(tmp_path, table(rows=[f"{stamp},10,12,9,11,100"])).index.day) == [2]
+
+
+@pytest.mark.parametrize(
+    "stamp", ["2024", "2024-01", "202401", "today", "now", "2024-01-02 now", "2024-W05-1", "45293"]
+)
+def test_what_is_no_full_date_is_refused(tmp_path, stamp):
+    with pytest.raises(MalformedData, match=f"YYYY-MM-DD.*{stamp!r} in line 3"):
+        written(tmp_path, table(rows=[ROWS[0], f"{stamp},10,12,9,11,100"]))
+
+
 def test_no_cut_or_changed_archive_gives_anything_but_an_error_that_names_it(tmp_path):
     whole = gzip.compress(table(rows=ROWS[:1] * 40).encode())
     for place in range(len(whole)):
