@@ -30,14 +30,16 @@ CALENDARS = {
     **dict.fromkeys(["CME", "CBT", "CMX", "NYM"], "CMES"),
     **dict.fromkeys(["TOR", "VAN", "CNQ", "NEO"], "XTSE"),
     **dict.fromkeys(["LSE", "IOB", "AQS", "FGI"], "XLON"),
-    **dict.fromkeys(["GER", "HAN"], "XETR"),
+    "GER": "XETR",
+    # Their floors trade to 22:00; exchange_calendars closes XFRA with Xetra, at 17:30.
+    **dict.fromkeys(["FRA", "XFRA", "BER", "MUN", "HAN", "DUS"], "XDUS"),
     **dict.fromkeys(["JPX", "TYO", "OSA", "FKA", "SAP"], "XTKS"),
     **dict.fromkeys(["SHH", "SHZ"], "XSHG"),
     **dict.fromkeys(["NSI", "BSE"], "XBOM"),
     **dict.fromkeys(["KSC", "KOE"], "XKRX"),
     **dict.fromkeys(["TAI", "TWO"], "XTAI"),
     **dict.fromkeys(["EBS", "VTX"], "XSWX"),
-    "FRA": "XFRA", "BER": "XFRA", "MUN": "XFRA", "STU": "XSTU", "DUS": "XDUS", "HAM": "XHAM",
+    "STU": "XSTU", "HAM": "XHAM",
     "PAR": "XPAR", "AMS": "XAMS", "BRU": "XBRU", "LIS": "XLIS", "MIL": "XMIL", "MCE": "XMAD",
     "ISE": "XDUB", "VIE": "XWBO", "CPH": "XCSE", "HEL": "XHEL", "STO": "XSTO",
     "OSL": "XOSL", "WSE": "XWAR", "PRA": "XPRA", "BUD": "XBUD", "IST": "XIST",
@@ -48,6 +50,19 @@ CALENDARS = {
     "ATH": WEEKDAYS,
     "CCY": WEEKDAYS,
     "CCC": EVERY_DAY,
+}  # fmt: skip
+
+# What ends a ticker of Yahoo's → the calendar of the exchange that it is listed on.
+SUFFIXES = {
+    "AS": "XAMS", "AX": "XASX", "BA": "XBUE", "BD": "XBUD", "BE": "XDUS", "BK": "XBKK",
+    "BO": "XBOM", "BR": "XBRU", "CO": "XCSE", "DE": "XETR", "DU": "XDUS", "F": "XDUS",
+    "HE": "XHEL", "HK": "XHKG", "HM": "XHAM", "IL": "XLON", "IR": "XDUB", "IS": "XIST",
+    "JK": "XIDX", "JO": "XJSE", "KL": "XKLS", "KQ": "XKRX", "KS": "XKRX", "L": "XLON",
+    "LS": "XLIS", "MC": "XMAD", "MI": "XMIL", "MU": "XDUS", "MX": "XMEX", "NS": "XBOM",
+    "NZ": "XNZE", "OL": "XOSL", "PA": "XPAR", "PR": "XPRA", "PS": "XPHS", "SA": "BVMF",
+    "SG": "XSTU", "SI": "XSES", "SN": "XSGO", "SR": "XSAU", "SS": "XSHG", "ST": "XSTO",
+    "SW": "XSWX", "SZ": "XSHG", "T": "XTKS", "TO": "XTSE", "TW": "XTAI", "TWO": "XTAI",
+    "V": "XTSE", "VI": "XWBO", "WA": "XWAR",
 }  # fmt: skip
 
 LAG = pd.Timedelta(minutes=30)
@@ -86,27 +101,30 @@ def check_exchange(exchange: str) -> str:
     return exchange
 
 
-def infer_calendar(sessions: pd.DatetimeIndex) -> str:
+def infer_calendar(sessions: pd.DatetimeIndex, ticker: str = "") -> str:
     """The calendar that bars without an exchange seem to keep.
 
-    `every_day` where at least one bar in ten is a Saturday's and one in ten a Sunday's; `XNYS`
-    where at most 1 % of the bars lie outside its sessions and at least 80 % of its sessions have
-    one; else `weekdays`.
+    `every_day` where at least one bar in ten is a Saturday's and one in ten a Sunday's; that of
+    the ticker's suffix (see `SUFFIXES`), else `XNYS`, where at most 1 % of the bars lie outside
+    its sessions and at least 80 % of its sessions have one; else `weekdays`.
 
     Args:
         sessions: Index of the bars, increasing, shape (n,), n >= 1.
+        ticker: Yahoo's spelling, such as `7203.T`.
     """
     weekday = sessions.day_of_week.to_numpy()
     if (weekday == 5).mean() >= 0.1 and (weekday == 6).mean() >= 0.1:
         return EVERY_DAY
-    kept = _sessions("XNYS", sessions[-1].year + 1)
+    likely = (SUFFIXES.get(ticker.upper().partition(".")[2]), "XNYS")
+    return next((name for name in likely if name and _fits(name, sessions)), WEEKDAYS)
+
+
+def _fits(name: str, sessions: pd.DatetimeIndex) -> bool:
+    kept = _sessions(name, sessions[-1].year + 1)
+    inside = sessions[(sessions >= kept[0]) & (sessions <= kept[-1])]
     kept = kept[(kept >= sessions[0]) & (kept <= sessions[-1])]
-    inside = sessions[sessions >= pd.Timestamp(_FIRST_YEAR, 1, 1)]
-    if len(inside) and len(kept):
-        hits = int(inside.isin(kept).sum())
-        if hits >= 0.99 * len(inside) and hits >= 0.8 * len(kept):
-            return "XNYS"
-    return WEEKDAYS
+    hits = int(inside.isin(kept).sum())
+    return hits > 0 and hits >= 0.99 * len(inside) and hits >= 0.8 * len(kept)
 
 
 def last_completed(exchange: str, now: pd.Timestamp, *, lag: pd.Timedelta = LAG) -> pd.Timestamp:

@@ -82,7 +82,7 @@ def settle_exchange(history: History, override: str | None, now: pd.Timestamp) -
             return exchange
     sessions = pd.DatetimeIndex(history.quotes.index).unique().sort_values()
     sessions = sessions[sessions <= now.tz_convert("UTC").tz_localize(None) + pd.Timedelta(days=1)]
-    return infer_calendar(sessions) if len(sessions) else WEEKDAYS
+    return infer_calendar(sessions, history.ticker) if len(sessions) else WEEKDAYS
 
 
 def readable(store: Store, ticker: str, source: str) -> tuple[Served | None, str | None]:

@@ -24,6 +24,7 @@ from forecast.errors import (
 from forecast.market.bars import check_bars, derive_bars
 from forecast.market.fetching import Failed, Fetched, fetch_many, fetch_one
 from forecast.market.quality import Thresholds
+from forecast.market.sessions import expected_sessions
 from forecast.market.sources import sample, yahoo
 from forecast.market.sources.throttle import Gate
 from forecast.market.store import Store
@@ -120,6 +121,14 @@ class TestFiles:
         assert fetch_one("ACME", data=data, source="csv:~/csv").sessions == 300
         with pytest.raises(UnknownTicker, match="~nobody-of-this-name/csv must hold"):
             fetch_one("ACME", data=data, source="csv:~nobody-of-this-name/csv")
+
+    def test_a_files_ticker_tells_where_its_sessions_close(self, data, folder):
+        kept = expected_sessions("XTKS", pd.Timestamp("2024-01-04"), pd.Timestamp("2026-11-20"))
+        write(folder, made_up(kept), "7203.T")
+        # Half an hour after Tokyo's close; at midnight UTC of a calendar that knows none.
+        closed = pd.Timestamp("2026-11-20 07:00", tz="UTC")
+        fetched = fetch_one("7203.T", data=data, source=f"csv:{folder}", now=closed)
+        assert (fetched.manifest.exchange, fetched.last) == ("XTKS", "2026-11-20")
 
     def test_an_exchange_holds_as_long_as_it_is_set(self, data, folder):
         write(folder, made_up(SESSIONS[:600]))

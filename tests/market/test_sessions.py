@@ -8,6 +8,7 @@ from forecast.market import sessions
 from forecast.market.sessions import (
     CALENDARS,
     EVERY_DAY,
+    SUFFIXES,
     WEEKDAYS,
     calendar_name,
     check_exchange,
@@ -18,6 +19,9 @@ from forecast.market.sessions import (
     last_completed,
     next_sessions,
 )
+
+
+FLOORS = ["FRA", "XFRA", "BER", "MUN", "HAN", "STU", "DUS", "HAM"]
 
 
 def dates(index):
@@ -48,6 +52,10 @@ def dates(index):
         ("JPX", "2026-11-20 07:00", "2026-11-20"),
         ("LSE", "2026-11-20 16:59", "2026-11-19"),
         ("LSE", "2026-11-20 17:00", "2026-11-20"),
+        # Xetra closes 17:30, Germany's floors at 22:00 = 21:00 UTC in winter.
+        ("GER", "2026-11-20 17:00", "2026-11-20"),
+        *((code, "2026-11-20 21:29", "2026-11-19") for code in FLOORS),
+        *((code, "2026-11-20 21:30", "2026-11-20") for code in FLOORS),
         # Crypto trades every day and closes at midnight UTC; currencies on weekdays.
         ("CCC", "2026-11-22 00:29", "2026-11-20"),
         ("CCC", "2026-11-22 00:30", "2026-11-21"),
@@ -170,6 +178,29 @@ def test_infer_the_calendar_of_bars_without_an_exchange():
     assert infer_calendar(pd.bdate_range("2015-01-01", "2020-12-31")) == WEEKDAYS
     assert infer_calendar(pd.date_range("2020-01-01", "2020-12-31")) == EVERY_DAY
     assert infer_calendar(pd.bdate_range("1950-01-01", "1955-12-31")) == WEEKDAYS
+
+
+@pytest.mark.parametrize(
+    ("ticker", "calendar"), [("7203.T", "XTKS"), ("VOW3.DE", "XETR"), ("VOD.L", "XLON")]
+)
+def test_the_suffix_tells_the_exchange_where_the_bars_fit_it(ticker, calendar):
+    kept = expected_sessions(calendar, pd.Timestamp("2015-01-01"), pd.Timestamp("2020-12-31"))
+    assert infer_calendar(kept, ticker) == calendar
+    assert infer_calendar(kept, ticker.replace(".", "")) == WEEKDAYS
+    assert infer_calendar(pd.bdate_range("2015-01-01", "2020-12-31"), ticker) == WEEKDAYS
+    new_york = expected_sessions("XNYS", kept[0], kept[-1])
+    assert infer_calendar(new_york, ticker) == "XNYS"
+
+
+def test_a_ticker_of_one_letter_is_no_suffix():
+    # Ford, for a month in which New York and Düsseldorf both traded on every weekday.
+    month = expected_sessions("XNYS", pd.Timestamp("2026-08-03"), pd.Timestamp("2026-08-31"))
+    assert infer_calendar(month, "F") == "XNYS"
+    assert infer_calendar(month, "VOW3.F") == "XDUS"
+
+
+def test_every_suffix_stands_for_a_known_calendar():
+    assert set(SUFFIXES.values()) <= set(CALENDARS.values())
 
 
 def test_a_calendar_is_built_once_for_all_tickers():
