@@ -175,6 +175,21 @@ def next_sessions(exchange: str, after: pd.Timestamp, count: int) -> pd.Datetime
     return expected_sessions(exchange, after + pd.Timedelta(days=1), last)[:count]
 
 
+def next_open(exchange: str | None, after: pd.Timestamp) -> pd.Timestamp | None:
+    """When the session that follows `after` opens, tz-aware; None where no calendar tells.
+
+    Args:
+        exchange: Any code, known or not.
+        after: A session.
+    """
+    name = calendar_name(exchange)
+    if name is None or name in (WEEKDAYS, EVERY_DAY):
+        return None
+    place = _sessions(name, after.year).searchsorted(after, side="right")
+    opens = _calendar(name, after.year).opens
+    return opens.iloc[place] if place < len(opens) else None
+
+
 def closing_time(exchange: str) -> tuple[time, str]:
     """When a usual session closes: wall-clock time, and the time zone it is in.
 

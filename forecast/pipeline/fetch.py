@@ -29,7 +29,8 @@ def fetch(
 ) -> list[Fetched | Failed]:
     """Bring the bars of the tickers into the store; one that fails never fails the others.
 
-    Old snapshots beyond `keep_snapshots` are removed, save those that a saved run names.
+    Old snapshots beyond `keep_snapshots` are removed from the home's own store, save those that a
+    saved run names.
 
     Args:
         tickers: Such as `AAPL`.
@@ -67,13 +68,7 @@ def fetch(
         on_done=on_done,
         **_market(home, settings),
     )
-    updated = [
-        one.ticker for one in results if isinstance(one, Fetched) and one.status == "updated"
-    ]
-    if updated:
-        store, named = Store.open(_data(home, settings)), named_snapshots(home)
-        for ticker in updated:
-            store.prune(ticker, keep=settings.keep_snapshots, named=named.get(ticker, ()))
+    _prune(results, home, settings)
     return results
 
 
@@ -117,8 +112,12 @@ def as_document(result: Fetched | Failed) -> dict[str, Any]:
     }
 
 
-def _prune(fetched: Sequence[Fetched], home: Path, settings: Settings) -> None:
-    updated = [one.ticker for one in fetched if one.status == "updated"]
+def _prune(results: Sequence[Fetched | Failed], home: Path, settings: Settings) -> None:
+    if settings.store is not None:
+        return  # Other homes may use it, and what their runs name is not known here.
+    updated = [
+        one.ticker for one in results if isinstance(one, Fetched) and one.status == "updated"
+    ]
     if updated:
         store, named = Store.open(_data(home, settings)), named_snapshots(home)
         for ticker in updated:

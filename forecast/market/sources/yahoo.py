@@ -18,6 +18,7 @@ from forecast.errors import (
     UnknownTicker,
 )
 from forecast.market.bars import PRICE_COLUMNS, History, check_ticker
+from forecast.market.sessions import next_open
 from forecast.market.sources.throttle import Gate
 from forecast.market.sources.yahoo_chart import Fault, NoBars
 
@@ -241,11 +242,15 @@ def _quotes(table: pd.DataFrame, chart: dict[str, Any]) -> pd.DataFrame:
         index=pd.to_datetime(chart["timestamp"], unit="s", utc=True),
         dtype="float64",
     )
-    zone = chart["meta"]["exchangeTimezoneName"]
+    sent_at, zone = quotes.index[-1], chart["meta"]["exchangeTimezoneName"]
     quotes.index = _sessions(utils.fix_Yahoo_dst_issue(quotes.tz_convert(zone), "1d").index)
     if len(quotes) > 1 and quotes.index[-1] == quotes.index[-2]:
         # While the market is open, and for a while after, the live row follows the day's own.
-        quotes = quotes.iloc[[*range(len(quotes) - 2), -1]]
+        # It may lack a price; and a future's evening is of the next session, not of its date.
+        whole = quotes[[*PRICE_COLUMNS, "adj_close"]].iloc[-1].fillna(0).ne(0).all()
+        evening = next_open(chart["meta"].get("exchangeName"), quotes.index[-1])
+        stands = whole and (evening is None or sent_at < evening)
+        quotes = quotes.iloc[[*range(len(quotes) - 2), -1 if stands else -2]]
     actions = table[["Dividends", "Stock Splits"]].set_axis(_sessions(table.index))
     quotes[["dividends", "splits"]] = actions.reindex(quotes.index).fillna(0.0).to_numpy("float64")
     return quotes

@@ -1,11 +1,13 @@
 """Each fault of Yahoo's, and what becomes of it; `docs/data.md` has the same list as a table."""
 
+import datetime
 import socket
 import time
 from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from loopback import PATIENT, LoopbackSession, Yahoo, faults, made_up
 from loopback.tunnel import closed_port
@@ -194,6 +196,28 @@ def test_the_live_row_stands_for_its_session(yahoo: Yahoo, ask) -> None:
     assert len(received) == 30
     assert received.iloc[-1][["close", "volume"]].tolist() == [123.0, 5.0]
     np.testing.assert_array_equal(received.iloc[:-1], quotes.iloc[:-1])
+
+
+@pytest.mark.parametrize("value", [None, 0.0])
+@pytest.mark.parametrize("column", ["open", "close", "adjclose"])
+def test_a_live_row_that_lacks_a_price_stands_for_nothing(yahoo: Yahoo, ask, column, value) -> None:
+    quotes = made_up(30)
+    yahoo.add("AAPL", quotes)
+    yahoo.inject("AAPL", faults.live_row(6 * 3600, **{column: value, "volume": 5}))
+    np.testing.assert_array_equal(ask("AAPL").quotes, quotes)
+
+
+@pytest.mark.parametrize(("after", "stands"), [("17:59:00", True), ("18:00:00", False)])
+def test_a_futures_evening_is_of_the_next_session(yahoo: Yahoo, ask, after, stands) -> None:
+    quotes = made_up(30)
+    known = {"exchange": "CME", "kind": "FUTURE", "opens": datetime.time(0)}
+    yahoo.add("ES=F", quotes, **known)
+    seconds = int(pd.Timedelta(after).total_seconds())
+    yahoo.inject("ES=F", faults.live_row(seconds, close=99.0, adjclose=99.0))
+    received = ask("ES=F").quotes
+    assert len(received) == 30
+    assert (received["close"].iloc[-1] == 99.0) == stands
+    assert (received.iloc[-1] == quotes.iloc[-1]).all() != stands
 
 
 COOKIE_FAULTS = {
