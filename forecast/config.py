@@ -6,6 +6,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -157,6 +158,7 @@ class Settings(_Table):
     source: str = "auto"
     store: str | None = None
     exchange: str | None = None
+    start: date | None = None
     keep_snapshots: int = Field(10, ge=1)
     quality: Quality = Quality()
     network: str = "lstm"

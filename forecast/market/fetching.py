@@ -317,7 +317,7 @@ def _fetch(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched:
             f"{ticker}: there must be sessions from {wanted.start or 'the first'} to "
             f"{wanted.end or 'the last'}. The bars go from {served.manifest.first} to "
             f"{served.manifest.last}.",
-            hint="another --start or --end",
+            hint="another start or end",
         )
     return fetched
 

@@ -258,7 +258,10 @@ def _ask(
         return None
     if calendar_name(history.exchange) is None:
         history = replace(history, exchange=exchange)
-    hint = f"forecast fetch {history.ticker} later, or with --start after that session"
+    hint = (
+        f"forecast fetch {history.ticker} later; or set start (forecast.toml, FORECAST_START) to a "
+        f"day after that session, then forecast fetch {history.ticker} --refresh"
+    )
     return rules.check(history, lenient=True, hint=hint)
 
 
@@ -316,7 +319,7 @@ def _update_whole(
             return replace(known.served, notice=known.damage)
         raise MalformedData(
             f"{ticker}: there must be bars from {known.asked} on. The source has none.",
-            hint="an earlier --start",
+            hint="an earlier start",
         )
     keep = partial(_keep, known, store=store, rules=rules, whole=True)
     history, findings = answer

@@ -35,8 +35,8 @@ def fetch(
     Args:
         tickers: Such as `AAPL`.
         home: Where `data/` is.
-        settings: The source, the store, the exchange, the quality thresholds.
-        start: First session wanted, or None for all.
+        settings: The source, the store, the exchange, the first session, the quality thresholds.
+        start: First session wanted, or None for that of the settings.
         end: Last session wanted (inclusive), or None for all.
         refresh: Fetch the whole history again.
         now: The clock; None for the real one. Sessions not completed by then are left out.
@@ -60,7 +60,7 @@ def fetch(
 
     results = fetch_many(
         tickers,
-        start=start,
+        start=start or settings.start,
         end=end,
         refresh=refresh,
         now=now,
@@ -80,7 +80,8 @@ def fetch_for(
     Raises:
         ForecastError: as `fetch_one`.
     """
-    return fetch_one(ticker, as_of=(as_of or {}).get(ticker), **_market(home, settings))
+    snapshot = (as_of or {}).get(ticker)
+    return fetch_one(ticker, start=settings.start, as_of=snapshot, **_market(home, settings))
 
 
 def as_document(result: Fetched | Failed) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from forecast.pipeline.preparing import Prepared, features_of
 from forecast.pipeline.provenance import code_hash, data_hash, settings_document, versions
 
 # Settings that no forecast depends on, given the bars. All others, also those to come, count.
-_ELSEWHERE = {"source", "store", "exchange", "keep_snapshots", "quality", "tensorboard"}
+_ELSEWHERE = {"source", "store", "exchange", "start", "keep_snapshots", "quality", "tensorboard"}
 _CODE = ("features", "networks", "baselines", "evaluation")
 
 

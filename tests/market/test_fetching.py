@@ -338,6 +338,21 @@ class TestYahoo:
         same(over.bars, here.bars)
         assert (over.source, over.history.exchange) == ("yahoo", "NMS")
 
+    def test_a_ticker_with_one_bad_old_bar_is_had_from_a_later_start(self, data, online):
+        quotes = made_up(SESSIONS[:400])
+        online.add("AAPL", quotes)
+        fetch_one("AAPL", data=data, now=SESSIONS[400].tz_localize("UTC"))
+        spoilt = quotes.copy()
+        spoilt.iloc[5, spoilt.columns.get_loc("high")] = 1.0
+        online.add("AAPL", spoilt)
+        a_month_later = SESSIONS[440].tz_localize("UTC")
+        with pytest.raises(MalformedData, match="high") as caught:
+            fetch_one("AAPL", data=data, now=a_month_later)
+        assert "set start" in caught.value.hint and "--refresh" in caught.value.hint
+        known = {"data": data, "start": SESSIONS[6].date(), "now": a_month_later}
+        assert fetch_one("AAPL", refresh=True, **known).sessions == 394
+        assert fetch_one("AAPL", **known).sessions == 394
+
     def test_nothing_is_asked_for_when_nothing_new_can_exist(self, data, online):
         vendor = Vendor()
         online.add("AAPL", vendor.quotes())

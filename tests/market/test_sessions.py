@@ -20,7 +20,6 @@ from forecast.market.sessions import (
     next_sessions,
 )
 
-
 FLOORS = ["FRA", "XFRA", "BER", "MUN", "HAN", "STU", "DUS", "HAM"]
 
 

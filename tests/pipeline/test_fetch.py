@@ -6,8 +6,12 @@ import pandas as pd
 import pytest
 from loopback import made_up
 
-from forecast.config import Settings
-from forecast.pipeline.fetch import fetch
+from forecast.config import Settings, load_settings
+from forecast.pipeline import folds
+from forecast.pipeline.feature_cache import FeatureCache
+from forecast.pipeline.fetch import fetch, fetch_for
+from forecast.pipeline.preparing import make_ready
+from forecast.pipeline.provenance import command
 
 NOW = pd.Timestamp("2026-11-20 23:00", tz="UTC")
 
@@ -18,12 +22,19 @@ def grow(tmp_path):
     rows = iter(range(300, 400))
 
     def grow(home, **settings):
-        made_up(next(rows)).rename_axis("Date").to_csv(tmp_path / "ACME.csv")
+        count = next(rows)
+        write(tmp_path, made_up(count))
         known = Settings(source=f"csv:{tmp_path}", keep_snapshots=2, **settings)
-        (one,) = fetch(["ACME"], home=home, settings=known, now=NOW)
+        now = NOW + pd.Timedelta(minutes=count)
+        (one,) = fetch(["ACME"], home=home, settings=known, now=now)
         return one.snapshot
 
     return grow
+
+
+def write(folder, quotes):
+    columns = ["open", "high", "low", "close", "adj_close", "volume"]
+    quotes[columns].rename_axis("Date").to_csv(folder / "ACME.csv", float_format="%.17g")
 
 
 def stored(data):
@@ -50,3 +61,24 @@ def test_a_store_that_homes_share_is_not_pruned(tmp_path, grow):
     named_by_a_run(one, first)
     later = {grow(other, store=str(shared)) for _ in range(4)}
     assert stored(shared) == {first, *later}
+
+
+def test_a_start_in_the_settings_is_every_verbs(tmp_path):
+    (tmp_path / "forecast.toml").write_text("start = 2024-06-03\n")
+    write(tmp_path, made_up(500))
+    whole = Settings(source=f"csv:{tmp_path}")
+    settings = load_settings(tmp_path, source=f"csv:{tmp_path}")
+    cut, all_of_it = (fetch_for("ACME", home=tmp_path, settings=one) for one in (settings, whole))
+    assert (cut.first, all_of_it.first) == ("2024-06-03", "2024-01-02")
+    assert cut.snapshot == all_of_it.snapshot
+    (fetched,) = fetch(["ACME"], home=tmp_path, settings=settings)
+    assert fetched.first == "2024-06-03"
+    earlier = pd.Timestamp("2024-02-01").date()
+    (fetched,) = fetch(["ACME"], home=tmp_path, settings=settings, start=earlier)
+    assert fetched.first == "2024-02-01"
+    # What is kept of the one is never taken for the other's, and a run can be made again.
+    cache = FeatureCache.of(tmp_path)
+    cache.store(make_ready(all_of_it, whole), whole)
+    assert cache.has(all_of_it, whole) and not cache.has(cut, settings)
+    assert folds.key_of(cut.bars, settings) != folds.key_of(all_of_it.bars, whole)
+    assert command("train", ["ACME"], settings).startswith("FORECAST_START=2024-06-03 forecast")
