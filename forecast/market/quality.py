@@ -126,6 +126,7 @@ def inspect(
         return quotes, findings + rejects
     findings += _missing(quotes, calendar)
     findings += _jumps(quotes, limits)
+    findings += _splits_as_traded(quotes)
     findings += _flat_runs(quotes, limits.flat_run)
     findings += _volumes(quotes)
     findings += _lengths(quotes, calendar, now, limits, live=lenient)
@@ -305,9 +306,7 @@ def _jumps(quotes: pd.DataFrame, limits: Thresholds) -> list[Finding]:
     # Quiet stretches of equal closes have no scale of their own.
     scale = np.maximum(scale, 1.4826 * size.median() / 2)
     jump = ((size > limits.jump * scale) & (size > limits.jump_floor)).to_numpy()
-    ratio = np.exp(size.to_numpy())
-    near = np.abs(ratio[:, None] / _SPLIT_RATIOS - 1).min(axis=1) < 0.03
-    like_split = jump & near & (ratio > 1.4)
+    like_split = jump & _like_split(size)
     findings = []
     if like_split.any():
         what = "the price moved as in a split, in prices said to be adjusted; kept"
@@ -319,6 +318,21 @@ def _jumps(quotes: pd.DataFrame, limits: Thresholds) -> list[Finding]:
         what = f"a jump of {limits.jump:g} robust deviations or more (up to {largest:+.0%}); kept"
         findings.append(_found("warn", "jump", quotes.index[jump], what))
     return findings
+
+
+def _like_split(size: pd.Series) -> np.ndarray:
+    """Where a change, as the absolute value of its logarithm, is by the ratio of a split."""
+    ratio = np.exp(size.to_numpy())
+    near = np.abs(ratio[:, None] / _SPLIT_RATIOS - 1).min(axis=1) < 0.03
+    return near & (ratio > 1.4)
+
+
+def _splits_as_traded(quotes: pd.DataFrame) -> list[Finding]:
+    split = _like_split(np.log(quotes["adj_close"] / quotes["close"]).diff().abs())
+    if not split.any():
+        return []
+    what = "close moved as in a split and adj_close did not, so volume may not be adjusted; kept"
+    return [_found("warn", "split_volume", quotes.index[split], what)]
 
 
 def _flat_runs(quotes: pd.DataFrame, shortest: int) -> list[Finding]:

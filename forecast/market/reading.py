@@ -63,6 +63,7 @@ def read(
     now = rules.now.tz_convert("UTC").isoformat(timespec="seconds")
     marks = Marks(None, now, fingerprint if whole else None)
     with store.lock(ticker):
+        newest = store.newest(ticker, source)
         stored, damage = readable(store, ticker, source)
         change = None
         if stored is not None:
@@ -73,10 +74,11 @@ def read(
                 and history.quotes.equals(quotes)
                 and says_as_much(stored.manifest, findings)
             ):
-                store.point(stored.manifest, marks)
+                known = newest.marks if newest else None
+                if known is None or known.fingerprint != marks.fingerprint:
+                    store.point(stored.manifest, marks)
                 return stored
             change = compare(quotes, history.quotes, since=None).change
-        newest = store.newest(ticker, source)
         manifest, content = store.add(
             history,
             findings=[finding.as_document() for finding in findings],

@@ -115,6 +115,22 @@ class TestFiles:
         override = fetch_one("PLAIN", data=data, source=f"csv:{folder}", exchange="LSE")
         assert override.history.exchange == "LSE"
 
+    def test_a_file_may_be_a_link_to_one_elsewhere(self, data, folder):
+        write(folder.parent, made_up(300), "elsewhere")
+        (folder / "ACME.csv").symlink_to(folder.parent / "elsewhere.csv")
+        assert fetch_one("ACME", data=data, source=f"csv:{folder}").sessions == 300
+
+    def test_a_row_of_the_future_writes_nothing_at_each_fetch(self, data, folder):
+        quotes = made_up(SESSIONS[:301])
+        write(folder, quotes.set_axis([*SESSIONS[:300], pd.Timestamp("2999-01-04")]))
+        now = SESSIONS[300].tz_localize("UTC")
+        fetch_one("ACME", data=data, source=f"csv:{folder}", now=now)
+        before = stored(data)
+        later = now + pd.Timedelta(minutes=1)
+        again = fetch_one("ACME", data=data, source=f"csv:{folder}", now=later)
+        assert (again.status, [one.kind for one in again.findings]) == ("current", ["future"])
+        assert stored(data) == before
+
     def test_a_folder_may_be_given_from_the_users_own(self, data, folder, monkeypatch):
         monkeypatch.setenv("HOME", str(folder.parent))
         write(folder, made_up(300))

@@ -264,6 +264,19 @@ def test_a_jump_that_no_split_explains_is_a_warning(quotes):
     assert finding.sessions == [day(quotes, 150)]
 
 
+def test_a_split_in_prices_as_traded_is_told_for_its_volume(quotes):
+    traded = quotes.copy()
+    traded.iloc[:150, :4] *= 4  # open, high, low and close
+    finding = only(check(traded)[1])
+    assert (finding.severity, finding.kind) == ("warn", "split_volume")
+    assert finding.sessions == [day(quotes, 150)]
+
+
+def test_a_dividend_is_no_split(quotes):
+    quotes.iloc[:150, quotes.columns.get_loc("adj_close")] *= 0.7
+    assert {one.kind for one in check(quotes)[1]} <= {"jump"}
+
+
 @pytest.mark.parametrize("ratio", [0.5, 1 / 3, 0.1, 2.0])
 def test_a_jump_like_a_split_is_said_to_be_one(quotes, ratio):
     finding = only(check(_scaled(quotes, 150, ratio))[1])

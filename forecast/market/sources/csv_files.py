@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import MalformedData, UnknownTicker
-from forecast.files import inside
 from forecast.market.bars import PRICE_COLUMNS, QUOTE_COLUMNS, History, check_ticker
 
 _REQUIRED = ["date", *PRICE_COLUMNS, "volume"]
@@ -67,13 +66,13 @@ def folder_of(source: str) -> Path:
 
 
 def find_file(folder: Path, ticker: str) -> Path:
-    """The ticker's file in `folder`.
+    """The file of a checked ticker in `folder`, which may be a link to one elsewhere.
 
     Raises:
         UnknownTicker: if there is none.
     """
     for ending in (".csv", ".csv.gz"):
-        path = inside(folder, f"{ticker}{ending}")
+        path = folder / f"{ticker}{ending}"
         if path.is_file():
             return path
     raise UnknownTicker(

@@ -165,7 +165,7 @@ def _seconds(header: str | None) -> float | None:
         return None
     try:
         if header.isdecimal():
-            return float(header)
+            return float(header) if len(header) < 10 else None
         return max(0.0, (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds())
     except (ValueError, TypeError):
         return None
