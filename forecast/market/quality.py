@@ -328,7 +328,8 @@ def _like_split(size: pd.Series) -> np.ndarray:
 
 
 def _splits_as_traded(quotes: pd.DataFrame) -> list[Finding]:
-    split = _like_split(np.log(quotes["adj_close"] / quotes["close"]).diff().abs())
+    factor = np.log(quotes["adj_close"]) - np.log(quotes["close"])
+    split = _like_split(factor.diff().abs())
     if not split.any():
         return []
     what = "close moved as in a split and adj_close did not, so volume may not be adjusted; kept"
