@@ -223,7 +223,7 @@ def _check_spacing(quotes: pd.DataFrame) -> list[Finding]:
     days = float(np.median(np.diff(quotes.index.to_numpy()) / np.timedelta64(1, "D")))
     if days <= _WIDEST:
         return []
-    what = f"bars must be daily. Received {len(quotes)}, the usual one {days:g} days after another."
+    what = f"bars must be daily. Received {len(quotes)}, a median of {days:g} days apart."
     return [Finding("reject", "not_daily", [], what)]
 
 

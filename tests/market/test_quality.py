@@ -97,9 +97,7 @@ def test_bars_that_are_not_daily_are_rejected(quotes, rows, step, days):
     wide = quotes.iloc[: rows * step : step]
     finding = next(one for one in check(wide)[1] if one.severity == "reject")
     assert (finding.kind, finding.severity) == ("not_daily", "reject")
-    assert finding.did == (
-        f"bars must be daily. Received {rows}, the usual one {days} days after another."
-    )
+    assert finding.did == f"bars must be daily. Received {rows}, a median of {days} days apart."
 
 
 def test_a_few_bars_may_lie_anyhow(quotes):

@@ -92,7 +92,7 @@ def read_chart(status: int, body: bytes, *, retry_after: str | None) -> dict[str
 
 
 def check_meta(result: dict[str, Any]) -> None:
-    """Hold the chart's `meta` to an existing time zone, daily bars, and names of text or null.
+    """Hold the chart's `meta` to a time zone that exists, and to names that are text or null.
 
     Raises:
         Fault: if it does not keep to that.
@@ -104,9 +104,6 @@ def check_meta(result: dict[str, Any]) -> None:
         ZoneInfo(zone or "")
     except (TypeError, ValueError, OSError) as error:
         raise Fault(MalformedData, f"{zone!r} as the exchange's time zone") from error
-    interval = meta.get("dataGranularity", "1d")
-    if interval != "1d":
-        raise Fault(MalformedData, f"{interval!r} as the bars' interval")
     for name in ("exchangeName", "currency"):
         value = meta.get(name)
         if not isinstance(value, str | None):
@@ -114,12 +111,18 @@ def check_meta(result: dict[str, Any]) -> None:
 
 
 def check_rows(result: dict[str, Any]) -> None:
-    """Hold the chart's arrays to their form: equal lengths, numbers or null, whole stamps.
+    """Hold the chart's arrays to their form: daily, equal lengths, numbers or null, whole stamps.
+
+    Args:
+        result: Its `meta` checked.
 
     Raises:
         Fault: naming the first rule broken.
         NoBars: if there are no rows.
     """
+    interval = result["meta"].get("dataGranularity", "1d")
+    if interval != "1d":
+        raise Fault(MalformedData, f"{interval!r} as the bars' interval")
     indicators = result.get("indicators")
     quote = _first(indicators, "quote")
     stamps: Any = result.get("timestamp")

@@ -36,7 +36,7 @@ FOR_EVER = {
     "no result": (faults.no_result, MalformedData, "without a result", 2),
     "zone": (faults.meta(exchangeTimezoneName="Mars/Base"), MalformedData, "Mars/Base", 2),
     "no name": (faults.meta(exchangeName=7), MalformedData, "7 as 'exchangeName'", 2),
-    "weekly": (faults.meta(dataGranularity="1wk"), MalformedData, "'1wk' as the bars'", 2),
+    "weekly": (faults.meta(dataGranularity="1wk"), MalformedData, "'1wk' as the bars'", 1 + 2),
     "no zone": (faults.meta(exchangeTimezoneName=None), MalformedData, "time zone", 2),
     "no meta": (faults.meta(instrumentType=None), MalformedData, "instrumentType", 1 + 2),
     # These spoil the rows alone, so that the time zone is asked for once beside them.
