@@ -44,6 +44,15 @@ def _split(value: Any) -> Any:
     return value
 
 
+def _day(value: Any) -> Any:
+    if isinstance(value, str | int):  # pydantic would take a number for seconds since 1970
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError as error:
+            raise ValueError("must be a date as YYYY-MM-DD") from error
+    return value
+
+
 def _one_of(value: str, choices: Iterable[str]) -> str:
     if value not in choices:
         raise ValueError(f"must be one of {', '.join(choices)}")
@@ -158,7 +167,7 @@ class Settings(_Table):
     source: str = "auto"
     store: str | None = None
     exchange: str | None = None
-    start: date | None = None
+    start: Annotated[date | None, BeforeValidator(_day)] = None
     keep_snapshots: int = Field(10, ge=1)
     quality: Quality = Quality()
     network: str = "lstm"

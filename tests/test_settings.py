@@ -50,6 +50,12 @@ def test_webhooks_that_can_be_posted_to(tmp_path, monkeypatch):
     assert load_settings(tmp_path).nightly.webhook is None
 
 
+@pytest.mark.parametrize("value", ["2008", 2008, "2008-01", "today"])
+def test_a_start_is_a_full_date(tmp_path, value):
+    with pytest.raises(ConfigError, match="'start': must be a date as YYYY-MM-DD"):
+        load_settings(tmp_path, start=value)
+
+
 def test_changed_settings_are_checked_as_a_whole():
     settings = Settings(network="gru", outputs="every", units=(3,))
     assert changed(settings, network="tcn") == settings.model_copy(update={"network": "tcn"})
