@@ -152,7 +152,8 @@ def update(
         rules: How answers are judged.
         start: First session wanted.
         end: Last session wanted.
-        refresh: Fetch the whole history in any case, from `start` on, and take it as it is.
+        refresh: Fetch the whole history in any case, from `start` on, and take it even where it
+            does not go on from what is stored.
 
     Raises:
         SourceError: from `bring`, or because the answer is refused; the store is as it was.
@@ -327,10 +328,14 @@ def _update_whole(
         return keep(history, findings, None)
     change = compare(known.quotes, history.quotes, since=known.asked)
     did = "the whole history was fetched again, the old snapshot is kept"
-    if change.change == "truncation" and not refresh:
+    if change.change == "truncation":
         common = len(history.quotes.index.intersection(known.quotes.index))
         # A ticker may have passed to another company, whose bars continue no stored ones.
-        if len(change.changed) or common < OVERLAP // 2:
+        if not len(change.changed) and common >= OVERLAP // 2:
+            quotes = union(known.quotes, history.quotes)
+            history, findings = _as_one(known.served, history, findings, quotes, rules)
+            did = "they are kept as they were stored"
+        elif not refresh:
             absent = len(change.absent)
             what = (
                 f"left out {absent} stored sessions and changed others"
@@ -342,9 +347,6 @@ def _update_whole(
                 f"are used. To take its answer all the same: forecast fetch {ticker} --refresh"
             )
             return replace(known.served, change=change.change, notice=notice)
-        quotes = union(known.quotes, history.quotes)
-        history, findings = _as_one(known.served, history, findings, quotes, rules)
-        did = "they are kept as they were stored"
     # The overlap may have shown an event that the whole history no longer differs by.
     shown = change if change.change or seen is None else seen
     return keep(history, [*findings, *shown.finding(did)], shown.change)
