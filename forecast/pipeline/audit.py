@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -131,8 +131,12 @@ def _champions(home: Path) -> list[str]:
 def _audit(ticker: str, *, home: Path, settings: Settings, watch: Watch) -> Audit:
     saved = load_run(home, ticker) if ticker in _champions(home) else None
     watch.stage(f"fetching {ticker}")
-    # With a run, the very bars that it saw: its split and its forecasts can then be compared.
-    as_of = {} if saved is None else {ticker: _trained_on(saved, ticker)["snapshot"]}
+    as_of = {}
+    if saved is not None:
+        # The very bars that the run saw: its split and its forecasts can then be compared.
+        data = _trained_on(saved, ticker)
+        as_of = {ticker: data["snapshot"]}
+        settings = settings.model_copy(update={"start": date.fromisoformat(data["first"])})
     fetched = fetch_for(ticker, home=home, settings=settings, as_of=as_of)
     if fetched.notice:
         watch.notice(fetched.notice)
