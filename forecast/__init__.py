@@ -4,13 +4,16 @@
     run = forecast.train("AAPL")
     forecast.predict("AAPL")
 
-Everything heavy is imported when it is first needed.
+What the user must know, such as that the sample stands in for Yahoo, goes to stderr. Everything
+heavy is imported when it is first needed.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from forecast.files import home_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +28,7 @@ def train(ticker: str, *, home: str | Path = ".", **settings: Any) -> Run:
 
     Args:
         ticker: Such as `AAPL`.
-        home: Where `data/`, `models/`, `reports/` and `forecast.toml` are.
+        home: Where `data/`, `models/`, `reports/` and `forecast.toml` are; `~` is the user's own.
         settings: As in `forecast.toml`, such as `source="sample"`, `network="gru"`, `horizon=5`.
 
     Returns:
@@ -38,9 +41,12 @@ def train(ticker: str, *, home: str | Path = ".", **settings: Any) -> Run:
     from forecast.config import load_settings
     from forecast.pipeline import train as verb
     from forecast.pipeline.every import FailedRun
+    from forecast.progress import silent
 
-    place = Path(home).absolute()
-    (run,) = verb.train([ticker], home=place, settings=load_settings(place, **settings))
+    place = home_folder(home)
+    (run,) = verb.train(
+        [ticker], home=place, settings=load_settings(place, **settings), watch=silent()
+    )
     if isinstance(run, FailedRun):
         raise run.error
     return run
@@ -61,7 +67,8 @@ def predict(
         Index `session`; columns `step`, `predicted`, `p05` … `p95` [quote currency, in today's
         money], `probability_up`; of a network of classes no prices, but the probability of each
         class and `usual`, its share of the training part. `attrs["plot"]` is the path of the
-        picture, `attrs["in_training"]` whether the network was trained on this ticker.
+        picture, `attrs["in_training"]` whether the network was trained on this ticker;
+        `attrs["source"]` and `attrs["notice"]` as in `fetch`.
 
     Raises:
         ForecastError: whatever went wrong, with the next thing to try.
@@ -71,10 +78,15 @@ def predict(
     from forecast.config import load_settings
     from forecast.pipeline import predict as verb
     from forecast.pipeline.every import FailedRun
+    from forecast.progress import silent
 
-    place = Path(home).absolute()
+    place = home_folder(home)
     (document,) = verb.predict(
-        [ticker], home=place, settings=load_settings(place, **settings), run=run
+        [ticker],
+        home=place,
+        settings=load_settings(place, **settings),
+        run=run,
+        watch=silent(),
     )
     if isinstance(document, FailedRun):
         raise document.error
@@ -82,7 +94,7 @@ def predict(
     table["session"] = pd.to_datetime(table["session"])
     table.attrs |= {
         "plot": str(place / document["plot"]),
-        "in_training": document["in_training"],
+        **{name: document[name] for name in ("in_training", "source", "notice")},
     }
     return table.set_index("session")
 
@@ -97,7 +109,8 @@ def fetch(ticker: str, *, home: str | Path = ".", **settings: Any) -> pd.DataFra
 
     Returns:
         Bars: index `session`, columns `open high low close` [quote currency, adjusted for splits
-        and dividends] and `volume` [shares].
+        and dividends] and `volume` [shares]. `attrs["source"]` is where they came from: `yahoo`,
+        `sample` or `csv`; `attrs["notice"]` what the user must know about that, or None.
 
     Raises:
         ForecastError: whatever went wrong, with the next thing to try.
@@ -105,9 +118,14 @@ def fetch(ticker: str, *, home: str | Path = ".", **settings: Any) -> pd.DataFra
     from forecast.config import load_settings
     from forecast.market.fetching import Failed
     from forecast.pipeline import fetch as verb
+    from forecast.progress import silent
 
-    place = Path(home).absolute()
-    (result,) = verb.fetch([ticker], home=place, settings=load_settings(place, **settings))
+    place = home_folder(home)
+    (result,) = verb.fetch(
+        [ticker], home=place, settings=load_settings(place, **settings), watch=silent()
+    )
     if isinstance(result, Failed):
         raise result.error
-    return result.bars
+    bars = result.bars
+    bars.attrs |= {"source": result.source, "notice": result.notice}
+    return bars

@@ -12,7 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from forecast.errors import ArtifactError
+from forecast.errors import ArtifactError, ConfigError
+
+
+def home_folder(home: str | Path) -> Path:
+    """The home folder as an absolute path; a `~` that no shell has expanded is the user's own.
+
+    Raises:
+        ConfigError: if it names a user that is not known here.
+    """
+    try:
+        return Path(home).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"a home folder that begins with ~ must name a user of this machine. Received {home}.",
+            hint="--home with the whole path; or ./ before it, if the folder's name begins with ~",
+        ) from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -391,6 +391,35 @@ def test_python_reaches_the_same_result(trained):
     assert digest == hashlib.sha256(again.to_numpy().tobytes()).hexdigest()
 
 
+def test_python_says_that_the_sample_stands_in_for_yahoo(trained, monkeypatch, capsys):
+    import forecast
+
+    home, _ = trained
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    for call in (forecast.fetch, forecast.predict):
+        table = call("AAPL", home=home)
+        assert table.attrs["source"] == "sample"
+        assert "the committed SAMPLE is used" in table.attrs["notice"]
+        assert capsys.readouterr().err == f"NOTICE: {table.attrs['notice']}\n"
+    run = forecast.train("AAPL", home=home, units=(8,), lookback=20, epochs=1)
+    assert capsys.readouterr().err == f"NOTICE: {run.document['notice']}\n"
+    assert forecast.fetch("AAPL", home=home, source="sample").attrs["notice"] is None
+
+
+def test_a_tilde_that_no_shell_expanded_is_the_users_own_folder(tmp_path, monkeypatch, here):
+    import forecast
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert forecast.fetch("IBM", home="~/of_python", source="sample").attrs["source"] == "sample"
+    assert here("fetch", "IBM", "--source=sample", home="~/of_flag").returncode == 0
+    assert (tmp_path / "of_python/data").is_dir()
+    assert (tmp_path / "of_flag/data").is_dir()
+    unknown = here("models", home="~nobody-of-this-name/x")
+    assert unknown.returncode == 1
+    assert "must name a user" in unknown.stderr
+
+
 def test_help_needs_none_of_the_slow_libraries():
     script = (
         "import sys; from forecast.cli import cli; "

@@ -14,6 +14,7 @@ import click
 
 from forecast.cli.options import Shared
 from forecast.cli.ticker_lists import listed_snapshots
+from forecast.files import home_folder
 
 if TYPE_CHECKING:
     from forecast.config import Settings
@@ -32,7 +33,7 @@ def settings_for(shared: Shared, **flags: Any) -> tuple[Path, Settings]:
 
 def home_of(shared: Shared) -> Path:
     """The home folder: the flag, the variable, or the current folder."""
-    return (shared.home or Path(os.environ.get("FORECAST_HOME") or ".")).absolute()
+    return home_folder(shared.home or os.environ.get("FORECAST_HOME") or ".")
 
 
 @contextmanager

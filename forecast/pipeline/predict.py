@@ -194,6 +194,7 @@ def _document(job: Job, coming: Coming | ComingClasses) -> dict[str, Any]:
         "target": job.target,
         "in_training": job.in_training,
         "source": fetched.source,
+        "notice": fetched.notice,
         "origin": f"{origin:%Y-%m-%d}",
         "last_close": last_close,
         "steps": [
