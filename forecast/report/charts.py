@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from forecast.features.indicators import bollinger, rsi, sma
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, GRID, INK, MUTED, ORANGE, RULE
-from forecast.report.wording import count, day, number, percent, price, shorten
+from forecast.report.wording import count, day, finite, named, number, percent, price, shorten
 
 _SHOWN = 250
 _RIGHT = 0.843  # the labels at the lines hold a name and a price
@@ -41,7 +42,10 @@ def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = N
     shown = bars.index[-_SHOWN:]
     days = style.days_of(shown)
     last = close.iloc[-1]
-    title = f"{ticker} closed at {price(last)} on {day(shown[-1])}{_standing(last, lines['sma50'])}"
+    recent = bands.loc[shown]
+    money = partial(price, within=finite(_end(recent["upper"]) - _end(recent["lower"])))
+    title = f"{ticker}’s adjusted close on {day(shown[-1])}: {money(last)}"
+    title += _standing(last, lines["sma50"])
     figure = style.new_figure(
         title, f"The last {count(len(shown), 'session')} · adjusted prices and volume"
     )
@@ -57,7 +61,6 @@ def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = N
     )
     top, middle, bottom = (figure.add_subplot(grid[row]) for row in range(3))
     style.dress(top, ylabel=f"price [{shorten(currency or 'quote currency', 16)}]")
-    recent = bands.loc[shown]
     top.fill_between(
         days,
         recent["lower"],
@@ -107,9 +110,9 @@ def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = N
     style.label_ends(
         top,
         [
-            (last, _named("close", last), INK),
-            (_end(lines["sma20"]), _named("SMA 20", _end(lines["sma20"])), BLUE),
-            (_end(lines["sma50"]), _named("SMA 50", _end(lines["sma50"])), ORANGE),
+            (last, named("close", money(last)), INK),
+            (_end(lines["sma20"]), named("SMA 20", money(_end(lines["sma20"]))), BLUE),
+            (_end(lines["sma50"]), named("SMA 50", money(_end(lines["sma50"]))), ORANGE),
             (_end(recent["upper"]), "±2 σ band", BLUE),
         ],
     )
@@ -117,9 +120,9 @@ def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = N
     style.label_ends(middle, [(now, number(now, 2), INK)])
     style.label_ends(bottom, [(float(volume[-1]), _volume(volume[-1]), MUTED)])
     alt = (
-        f"Price chart of {ticker} over {count(len(shown), 'session')} to {day(shown[-1])}: close "
-        f"{price(last)}, 20-session average {price(_end(lines['sma20']))}, 50-session average "
-        f"{price(_end(lines['sma50']))}, RSI {number(now, 2)}; volume below."
+        f"Price chart of {ticker} over {count(len(shown), 'session')} to {day(shown[-1])}: "
+        f"adjusted close {money(last)}, 20-session average {money(_end(lines['sma20']))}, "
+        f"50-session average {money(_end(lines['sma50']))}, RSI {number(now, 2)}; volume below."
     )
     reading = (
         "Averages and bands describe the past alone. The RSI leaves its grey zone (30–70) after a "
@@ -134,12 +137,6 @@ def _standing(last: float, average: pd.Series) -> str:
         return ""
     side = "above" if last >= mean else "below"
     return f", {percent(abs(last / mean - 1))} {side} its 50-session average"
-
-
-def _named(name: str, value: float) -> str:
-    """The line's name and last value; a value that is too long for the margin is left out."""
-    text = price(value)
-    return f"{name} {text}" if len(text) <= 8 else name
 
 
 def _end(series: pd.Series) -> float:

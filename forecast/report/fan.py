@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from forecast.files import write_atomically
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, INK, MUTED, RULE
-from forecast.report.wording import count, day, number, percent, price, shorten
+from forecast.report.wording import count, day, named, narrowest, number, percent, price, shorten
 
 _PAST = 75
 _RIGHT = 0.843  # the labels at the fan hold a share and a price
@@ -51,14 +52,15 @@ def fan_chart(
     origin, close = past.index[-1], float(past.iloc[-1])
     final = ahead.iloc[-1]
     many = len(ahead)
+    shown = partial(price, within=narrowest(steps))
     title = (
-        f"{ticker} on {day(final['session'])}: {price(final['predicted'])}; "
-        f"four times in five {price(final.get('p10'))} to {price(final.get('p90'))}"
+        f"{ticker} on {day(final['session'])}: {shown(final['predicted'])}; "
+        f"four times in five {shown(final.get('p10'))} to {shown(final.get('p90'))}"
     )
     wide = max(1.0, 0.42 * len(past) / many)
     figure = style.new_figure(
         title,
-        f"{model} · {count(many, 'session')} ahead of the close of {day(origin)}, {price(close)}"
+        f"{model} · {count(many, 'session')} ahead of the close of {day(origin)}, {shown(close)}"
         + (f" · future drawn {number(wide, 2)} × wider" if wide > 1 else ""),
     )
     axes = figure.add_axes(
@@ -114,9 +116,9 @@ def fan_chart(
     style.label_ends(
         axes,
         [
-            (float(final["predicted"]), f"point: {price(final['predicted'])}", BLUE),
+            (float(final["predicted"]), named("point:", shown(final["predicted"])), BLUE),
             *(
-                (float(final[edge]), f"{share} %: {price(final[edge])}", MUTED)
+                (float(final[edge]), named(f"{share} %:", shown(final[edge])), MUTED)
                 for edge, share in edges
             ),
         ],

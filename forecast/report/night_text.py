@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from forecast.report.wording import count, price
+from forecast.report.wording import count, narrowest, price
 
 
 def night_lines(document: Mapping[str, Any]) -> list[str]:
@@ -33,9 +33,10 @@ def _entry_lines(entry: Mapping[str, Any]) -> list[str]:
     forecast = entry["forecast"]
     if forecast:
         first = forecast["steps"][0]
+        within = narrowest([first])
         text = (
-            f"{first['session']}: {price(first['predicted'])}, four times in five "
-            f"{price(first['p10'])} to {price(first['p90'])}"
+            f"{first['session']}: {price(first['predicted'], within)}, four times in five "
+            f"{price(first['p10'], within)} to {price(first['p90'], within)}"
         )
         issued = "recorded" if entry["issued"] else f"not recorded: {entry['unissued']}"
         lines.append(f"       {text} ({issued})")

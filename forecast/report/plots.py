@@ -74,7 +74,7 @@ def price_forecast(
     whole, zoom = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
     last = own.tail(_ZOOM)
     style.dress(whole, ylabel=None, heading="The whole test part")
-    style.dress(zoom, ylabel=None, heading=_zoom_heading(last, naive, step, late=late))
+    style.dress(zoom, ylabel=None, heading=_zoom_heading(last, naive, late=late))
     for axes, part in ((whole, own), (zoom, last)):
         _draw_prices(axes, part, zoomed=axes is zoom)
     figure.text(
@@ -123,7 +123,7 @@ def price_forecast(
         f"Two line charts of the actual and predicted adjusted close of {ticker}, {ahead(step)}, "
         f"{span(own['session'].min(), own['session'].max())}, with the 80 % band. "
         + (f"{held[0].upper()}{held[1:]}. " if known else "")
-        + _zoom_heading(last, naive, step, late=late)
+        + _zoom_heading(last, naive, late=late)
         + "."
     )
     reading = (
@@ -173,7 +173,7 @@ def _mark_delay(axes: Axes, last: pd.DataFrame, step: int) -> None:
     )
 
 
-def _zoom_heading(last: pd.DataFrame, naive: pd.DataFrame, step: int, *, late: bool) -> str:
+def _zoom_heading(last: pd.DataFrame, naive: pd.DataFrame, *, late: bool) -> str:
     heading = f"Last {len(last)} sessions" if len(last) > 1 else "The last session"
     if late:
         heading += ", persistence"
@@ -181,9 +181,9 @@ def _zoom_heading(last: pd.DataFrame, naive: pd.DataFrame, step: int, *, late: b
     moved = (both["actual"] / both["predicted_naive"] - 1).abs().mean()
     said = (both["predicted"] / both["predicted_naive"] - 1).abs().mean()
     if np.isfinite(moved) and np.isfinite(said):
-        since = "the last close" if step == 1 else f"the close {step} sessions before"
         heading += (
-            f": forecasts lie {percent(said, 2)} from {since}, prices moved {percent(moved, 2)}"
+            f": forecasts lie {percent(said, 2)} from the last close, prices moved "
+            f"{percent(moved, 2)}"
         )
     return heading
 

@@ -12,7 +12,7 @@ from matplotlib import ticker as mticker
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.plots import forecasts_of
-from forecast.report.style import BLUE, MUTED, ORANGE, RULE
+from forecast.report.style import BLUE, MUTED, ORANGE, PAPER, RULE
 from forecast.report.wording import ahead, count, fixed, number, percent, span
 
 
@@ -83,29 +83,25 @@ def return_scatter(
         axes.plot(ends, ends, color=MUTED, linewidth=1.2, linestyle=(0, (5, 3)), label="identity")
         if not stretched:
             axes.text(
-                0.98 * reach,
-                0.34 * reach,
+                0.62 * reach,
+                0.62 * reach,
                 "predicted = actual",
-                ha="right",
+                ha="center",
+                va="center",
                 size=style.SMALL,
                 color=MUTED,
+                # Under the points, on the line.
+                zorder=2.2,
+                bbox={"facecolor": PAPER, "edgecolor": "none", "pad": 2},
             )
         if np.isfinite(slope):
             # Only as far as there are forecasts: beyond them it would claim what nobody saw.
             ends = np.array([said.min(), said.max()])
-            axes.plot(
+            (line,) = axes.plot(
                 ends, cut + slope * ends, color=ORANGE, linewidth=2.4, label="fitted", zorder=3
             )
             if stretched:
-                axes.text(
-                    0.985,
-                    0.03,
-                    f"fitted slope {number(slope, 2)}, ideal 1",
-                    transform=axes.transAxes,
-                    ha="right",
-                    size=style.SMALL,
-                    color=ORANGE,
-                )
+                style.note(axes, line, f"fitted slope {number(slope, 2)}, ideal 1", ORANGE)
     alt = (
         f"Two scatter plots of {count(len(said), 'actual return')} against the predicted one. "
         f"Correlation {fixed(r)}, fitted slope {number(slope, 2)}, direction right "
@@ -161,6 +157,9 @@ def lag_plot(
         1, 2, left=style.LEFT, right=0.965, bottom=0.125, top=0.775, wspace=0.12
     )
     chance = 1.96 / np.sqrt(max(origins, 1))
+    edge = table.index.max() + 0.7
+    # The words take more than a third of the panel's width.
+    right = 1 if edge - step > 0.36 * 2 * edge else -1
     for place, (name, heading) in enumerate(
         (("line", "Moves of the predicted line"), ("forecast", "Predicted returns"))
     ):
@@ -173,7 +172,7 @@ def lag_plot(
         colours = [ORANGE if lag == step else BLUE if lag == 0 else MUTED for lag in own.index]
         axes.vlines(own.index, 0, own, color=colours, linewidth=7, label=name)
         for lag, words, side, colour in (
-            (step, "the last close", 1, ORANGE),
+            (step, "the last close", right, ORANGE),
             (0, "its target", -1, BLUE),
         ):
             height = own.get(lag, np.nan)
@@ -182,7 +181,7 @@ def lag_plot(
                 short = abs(height) < 0.3
                 axes.annotate(
                     f"{words} {fixed(height)}",
-                    (lag, chance + 0.07 + 0.09 * (side > 0) if short else height),
+                    (lag, chance + 0.07 + 0.12 * (lag > 0) if short else height),
                     xytext=(0 if short else 8 * side, 0),
                     textcoords="offset points",
                     ha="left" if side > 0 else "right",
@@ -190,7 +189,7 @@ def lag_plot(
                     size=style.SMALL,
                     color=colour,
                 )
-        axes.set_xlim(own.index.min() - 0.7, own.index.max() + 0.7)
+        axes.set_xlim(-edge, edge)
         axes.xaxis.set_major_locator(mticker.MaxNLocator(nbins=11, integer=True))
         axes.set_xlabel("sessions the price is shifted back", size=style.SMALL, color=MUTED)
         axes.tick_params(axis="y", labelleft=place == 0)

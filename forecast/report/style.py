@@ -7,6 +7,7 @@ where text needs a contrast of 4.5 : 1, and differ in lightness so that they sur
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ from matplotlib import dates as mdates
 from matplotlib import ticker as mticker
 from matplotlib.figure import Figure
 
-from forecast.report.wording import shorten
+from forecast.report.wording import shorten, times_ten
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 # role: (light, dark). Each light value is unique: the page finds a role by it.
@@ -42,6 +44,7 @@ DPI = 150
 TITLE, BODY, SMALL = 16.5, 12.5, 11.5  # points; still legible at half size
 LEFT, RIGHT, BOTTOM, TOP = 0.1, 0.872, 0.075, 0.835
 LINE = 1.5
+_SMALL_PRICE = 0.01
 
 
 def new_figure(title: str, subtitle: str) -> Figure:
@@ -126,7 +129,11 @@ def days_of(sessions: pd.Series | pd.Index) -> np.ndarray:
 
 
 def price_axis(axes: Axes, values: np.ndarray, *, ticks: int = 6) -> None:
-    """Round prices, at most `ticks` + 1; logarithmic where they span a factor of five."""
+    """Round prices, at most `ticks` + 1; logarithmic where they span a factor of five.
+
+    Prices whose numbers would reach into the axis' label stand in a power of ten, which is said
+    above them.
+    """
     known = values[np.isfinite(values) & (values > 0)]
     if known.size and known.max() / known.min() >= 5:
         axes.set_yscale("log")
@@ -134,7 +141,14 @@ def price_axis(axes: Axes, values: np.ndarray, *, ticks: int = 6) -> None:
         axes.yaxis.set_minor_locator(mticker.NullLocator())
     else:
         axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(mticker.FuncFormatter(tick_text))
+    if not known.size or known.max() >= _SMALL_PRICE:
+        axes.yaxis.set_major_formatter(mticker.FuncFormatter(tick_text))
+        return
+    power = math.floor(math.log10(known.max()))
+    formatter = mticker.FuncFormatter(lambda value, _: tick_text(value / 10.0**power))
+    formatter.set_offset_string(times_ten(power))
+    axes.yaxis.set_major_formatter(formatter)
+    axes.yaxis.get_offset_text().set(x=-0.008, ha="right", size=SMALL)
 
 
 def tick_text(value: float, _position: int = 0) -> str:
@@ -142,6 +156,22 @@ def tick_text(value: float, _position: int = 0) -> str:
     size = abs(value)
     text = f"{value:,.0f}" if size >= 1000 else f"{value:.6g}" if size >= 1e-4 else f"{value:.3g}"
     return text.replace("-", "−")
+
+
+def note(axes: Axes, artist: Artist, text: str, colour: str) -> None:
+    """What is drawn in words, inside the axes where they cover the least."""
+    axes.legend(
+        [artist],
+        [text],
+        loc="best",
+        frameon=False,
+        fontsize=SMALL,
+        labelcolor=colour,
+        handlelength=1.2,
+        handletextpad=0.5,
+        borderpad=0.2,
+        borderaxespad=0.5,
+    )
 
 
 def label_ends(

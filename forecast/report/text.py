@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from forecast.features.targets import CLASSES
-from forecast.report.wording import around
+from forecast.report.wording import around, narrowest, price
 
 _COLUMNS = [
     ("model", "model", "{}"),
@@ -277,11 +277,13 @@ def forecast_lines(document: dict[str, Any]) -> list[str]:
     Args:
         document: A forecast as `predict --json` prints it.
     """
+    steps = document["steps"]
+    close = price(document["last_close"], narrowest(steps))
     lines = [
         f"{document['ticker']}: {document['network']} from {document['origin']}, last close "
-        f"{document['last_close']:,.2f} ({document['source']}, run {document['run']})",
+        f"{close} ({document['source']}, run {document['run']})",
         "",
-        *(_odds if document["target"] in CLASSES else _prices)(document["steps"]),
+        *(_odds if document["target"] in CLASSES else _prices)(steps),
     ]
     if not document["in_training"]:
         lines += ["", f"Run {document['run']} never saw {document['ticker']}: {_UNSEEN}"]
@@ -289,15 +291,24 @@ def forecast_lines(document: dict[str, Any]) -> list[str]:
 
 
 def _prices(steps: list[dict[str, Any]]) -> list[str]:
-    lines = [f"{'session':<12}{'forecast':>12}{'80 % band':>24}{'90 % band':>24}{'up':>8}"]
-    for step in steps:
-        inner = f"{step['p10']:,.2f} – {step['p90']:,.2f}"
-        outer = f"{step['p05']:,.2f} – {step['p95']:,.2f}"
-        lines.append(
-            f"{step['session']:<12}{step['predicted']:>12,.2f}{inner:>24}{outer:>24}"
-            f"{step['probability_up']:>8.0%}"
-        )
-    return lines
+    within = narrowest(steps)
+
+    def band(step: dict[str, Any], low: str, high: str) -> str:
+        return f"{price(step[low], within)} – {price(step[high], within)}"
+
+    return aligned(
+        [["session", "forecast", "80 % band", "90 % band", "up"]]
+        + [
+            [
+                step["session"],
+                price(step["predicted"], within),
+                band(step, "p10", "p90"),
+                band(step, "p05", "p95"),
+                f"{step['probability_up']:.0%}",
+            ]
+            for step in steps
+        ]
+    )
 
 
 def _odds(steps: list[dict[str, Any]]) -> list[str]:

@@ -6,7 +6,7 @@ import textwrap
 from typing import Any
 
 from forecast.report.text import aligned, shown
-from forecast.report.wording import ahead, count
+from forecast.report.wording import ahead, count, narrowest, price
 
 _FIGURES = [
     ("forecasts", "forecasts", "{:,}"),
@@ -94,14 +94,15 @@ def _in_full(entry: dict[str, Any]) -> list[str]:
     if entry["scores"]:
         lines += [*_beside_promises(entry["scores"]), ""]
     cells = [["issued", "for", "forecast", "80 % band", "came", ""]]
+    within = narrowest(entry["newest"])
     for one in entry["newest"]:
         cells.append(
             [
                 one["origin"],
                 one["session"],
-                f"{one['predicted']:,.2f}",
-                f"{one['p10']:,.2f} – {one['p90']:,.2f}",
-                shown(one["actual"], "{:,.2f}"),
+                price(one["predicted"], within),
+                f"{price(one['p10'], within)} – {price(one['p90'], within)}",
+                price(one["actual"], within),
                 _remark(one),
             ]
         )

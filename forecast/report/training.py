@@ -88,18 +88,16 @@ def training_curve(history: Mapping[str, Any], *, ticker: str, model: str) -> Pi
     valid = curves["val_loss"]
     if kept and 1 <= kept <= len(valid) and np.isfinite(valid.iloc[kept - 1]):
         best = float(valid.iloc[kept - 1])
-        axes.plot(kept, best, marker="o", markersize=10, color=ORANGE, zorder=4, label="kept epoch")
-        left = kept > ran * 0.6
-        axes.annotate(
-            f"epoch {kept} kept\nvalidation loss {number(best)}",
-            (kept, axes.get_ylim()[1]),
-            xytext=(-8 if left else 8, -6),
-            textcoords="offset points",
-            ha="right" if left else "left",
-            va="top",
-            size=style.BODY,
+        (dot,) = axes.plot(
+            *(kept, best),
+            linestyle="none",
+            marker="o",
+            markersize=10,
             color=ORANGE,
+            zorder=4,
+            label="kept epoch",
         )
+        style.note(axes, dot, f"epoch {kept} kept\nvalidation loss {number(best)}", ORANGE)
     style.label_ends(axes, ends)
     alt = f"Line chart of training and validation loss over {count(ran, 'epoch')}. " + (
         f"Epoch {kept} was kept." if kept else ""

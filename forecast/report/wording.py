@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 NOTHING = "–"
 _MINUS = "−"
+_MOST_DECIMALS = 12
+_MARGIN = 8
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -33,10 +36,15 @@ def number(value: Any, digits: int = 4) -> str:
         return "0"
     if abs(known) < 1e-4:
         mantissa, _, exponent = f"{known:.{digits - 2}e}".partition("e")
-        return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}".replace("-", _MINUS)
+        return f"{mantissa} {times_ten(int(exponent))}".replace("-", _MINUS)
     # Rounded first: 0.99996 has one digit before the point, once it is 1.000.
     whole = math.floor(math.log10(abs(float(f"{known:.{digits - 1}e}")))) + 1
     return f"{known:,.{max(digits - whole, 0)}f}".replace("-", _MINUS)
+
+
+def times_ten(exponent: int) -> str:
+    """`× 10⁻⁵`."""
+    return f"× 10{str(exponent).translate(_SUPERSCRIPT)}"
 
 
 def whole(value: Any) -> str:
@@ -45,14 +53,41 @@ def whole(value: Any) -> str:
     return NOTHING if known is None else f"{known:,.0f}".replace("-", _MINUS)
 
 
-def price(value: Any) -> str:
-    """A price with the decimals that its size calls for: `430.47`, `0.01235`, `412,345`."""
+def price(value: Any, within: float | None = None) -> str:
+    """A price with the decimals that it calls for: `430.47`, `0.01235`, `412,345`.
+
+    Args:
+        value: The price.
+        within: Width of the band beside it: two digits of it are shown, as in `1.093` for 0.014;
+            of a price below 10,000 two decimals at least. None where there is no band.
+    """
     known = finite(value)
     if known is None:
         return NOTHING
-    if 1 <= abs(known) < 10_000:
-        return f"{known:,.2f}".replace("-", _MINUS)
-    return number(known)
+    least = 2 if abs(known) < 10_000 else 0
+    if within:
+        decimals = min(max(least, 1 - math.floor(math.log10(within))), _MOST_DECIMALS)
+    elif abs(known) >= 1:
+        decimals = least
+    else:
+        return number(known)
+    return f"{known:,.{decimals}f}".replace("-", _MINUS)
+
+
+def named(name: str, text: str) -> str:
+    """`close 56.14` or `80 %: 56.14`; what is too long for a picture's margin is left out."""
+    return f"{name} {text}" if len(text) <= _MARGIN else name.removesuffix(":")
+
+
+def narrowest(steps: Iterable[Mapping[str, Any]]) -> float | None:
+    """Width of the narrowest 80 % band, for `price`; None where none has a width.
+
+    Args:
+        steps: With `p10` and `p90`, as in `predict --json`.
+    """
+    ends = [(finite(step.get("p10")), finite(step.get("p90"))) for step in steps]
+    widths = [high - low for low, high in ends if low is not None and high is not None]
+    return min((width for width in widths if width > 0), default=None)
 
 
 def percent(value: Any, digits: int = 1, *, signed: bool = False) -> str:

@@ -27,6 +27,17 @@ def texts(figure):
     return " | ".join(text.get_text() for text in figure.findobj(mpl.text.Text) if text.get_text())
 
 
+def outside(figure):
+    """Texts that the picture's edge cuts."""
+    return [
+        text.get_text()
+        for text in figure.findobj(mpl.text.Text)
+        if text.get_visible()
+        and text.get_text()
+        and not figure.bbox.containsx(text.get_window_extent().x1)
+    ]
+
+
 def data(artist):
     return np.asarray(artist.get_ydata(), dtype=float)
 
@@ -71,6 +82,12 @@ def test_price_picture_shows_the_step_asked_for(forecasts_for):
     own = frame[(frame["model"] == "lstm") & (frame["step"] == 5)]
     assert np.array_equal(data(lines(picture.figure.axes[0])["predicted"]), own["predicted"])
     assert "5 sessions ahead" in picture.title
+
+
+def test_the_headings_of_a_long_horizon_stay_within_the_picture(forecasts_for):
+    frame = forecasts_for(horizon=20, origins=90)
+    picture = price_forecast(frame, ticker="XYZ", model="lstm", step=20, late=True)
+    assert outside(picture.figure) == []
 
 
 def test_persistence_is_marked_where_the_lag_test_found_it(forecasts):
@@ -144,6 +161,38 @@ def test_lag_picture_draws_every_correlation():
     assert picture.finding == "So it is."
 
 
+@pytest.mark.parametrize("step", [1, 2, 5, 20])
+@pytest.mark.parametrize("height", [-0.09, 1.0])
+def test_the_words_beside_the_lags_stay_within_their_panel(step, height):
+    widest = max(step, 5)
+    rows = [
+        {"lag": lag, "line": height * (lag == step), "forecast": height * (lag == step)}
+        for lag in range(-widest, widest + 1)
+    ]
+    picture = lag_plot(rows, ticker="XYZ", model="lstm", step=step, late=True, origins=400)
+    for axes in picture.figure.axes:
+        ends = [text.get_window_extent().x1 for text in axes.texts]
+        assert max(ends) <= axes.get_window_extent().x1
+
+
+def test_the_slope_stands_where_no_point_is(bars):
+    origins = bars.index[200:260]
+    close = bars["close"].loc[origins].to_numpy()
+    said = np.linspace(-0.01, 0.02, 60)
+    came = np.linspace(-0.05, 0.05, 60)
+    for sign in (1, -1):
+        frame = pd.DataFrame(
+            {"origin": origins, "session": origins, "step": 1, "model": "lstm"}
+        ).assign(predicted=close * np.exp(said), actual=close * np.exp(sign * came))
+        figure = return_scatter(frame, bars, ticker="XYZ", model="lstm").figure
+        figure.draw_without_rendering()
+        axes = figure.axes[1]
+        (words,) = axes.get_legend().get_texts()
+        points = axes.transData.transform(np.column_stack([100 * said, 100 * sign * came]))
+        assert "fitted slope" in words.get_text()
+        assert not words.get_window_extent().count_contains(points)
+
+
 # --- calibration
 
 
@@ -190,6 +239,23 @@ def test_training_picture_draws_both_losses_and_marks_the_kept_epoch(history):
     assert picture.title == "XYZ: the weights of epoch 2 of 4 were kept"
 
 
+@pytest.mark.parametrize(
+    "validation",
+    [[0.1, 0.2, 0.9, 0.3, 0.3, 0.3, 0.4, 0.4], [0.5, 0.2, 0.1, 0.3, 0.4, 0.9, 0.9, 0.9]],
+)
+def test_the_words_about_the_kept_epoch_lie_on_no_line(validation):
+    kept = validation.index(min(validation)) + 1
+    history = {"loss": sorted(validation)[::-1], "val_loss": validation, "kept_epoch": kept}
+    figure = training_curve(history, ticker="XYZ", model="lstm").figure
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    (words,) = axes.get_legend().get_texts()
+    assert words.get_text() == f"epoch {kept} kept\nvalidation loss 0.1000"
+    for line in axes.get_lines():
+        path = line.get_transform().transform_path(line.get_path())
+        assert not path.intersects_bbox(words.get_window_extent(), filled=False)
+
+
 def test_a_constant_learning_rate_takes_no_panel(history):
     picture = training_curve(history | {"learning_rate": [0.003] * 4}, ticker="X", model="lstm")
     assert len(picture.figure.axes) == 1
@@ -215,6 +281,28 @@ def test_indicator_picture_draws_the_indicators_of_the_features(bars):
         "RSI 14",
         "volume",
     ]
+
+
+@pytest.mark.parametrize(("close", "text"), [(50.0, "50.00"), (1.1, "1.100")])
+def test_the_title_says_that_the_close_is_the_adjusted_one(bars, close, text):
+    waves = 1 + 0.005 * np.sin(np.arange(len(bars)))
+    picture = indicator_chart(bars.assign(close=close * waves / waves[-1]), ticker="XYZ")
+    assert picture.title.startswith("XYZ’s adjusted close on ")
+    assert f": {text}, " in picture.title
+
+
+def test_small_prices_stand_in_a_power_of_ten_beside_their_label(forecasts, bars):
+    prices = ["predicted", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "actual"]
+    tiny = forecasts.assign(**{name: forecasts[name] / 1e6 for name in prices})
+    for picture in (
+        price_forecast(tiny, ticker="XYZ", model="lstm"),
+        indicator_chart(bars.assign(close=bars["close"] / 1e6), ticker="XYZ"),
+    ):
+        figure = picture.figure
+        figure.draw_without_rendering()
+        axes = figure.axes[0]
+        assert axes.yaxis.get_offset_text().get_text().startswith("× 10⁻")
+        assert max(len(label.get_text()) for label in axes.get_yticklabels()) <= 5
 
 
 def test_a_short_history_has_the_indicators_that_it_allows(bars):
@@ -280,6 +368,16 @@ def test_fan_opens_from_the_last_close(bars, horizon):
     assert axes.get_ylabel() == "price in today’s money [USD]"
 
 
+def test_a_fan_of_small_prices_tells_them_apart(bars):
+    past = 1.1 * bars["close"] / bars["close"].iloc[-1]
+    steps = [
+        step | {name: 1.1 + (step[name] - 1.1) / 8 for name in ("predicted", "p10", "p90")}
+        for step in coming(past, 5)
+    ]
+    picture = fan_chart(past, steps, ticker="EURUSD=X", model="lstm")
+    assert "four times in five 1.0922 to 1.1082" in picture.title
+
+
 def test_a_fan_of_one_session_takes_a_quarter_of_the_width_and_says_so(bars):
     picture = fan_chart(bars["close"], coming(bars["close"], 1), ticker="XYZ", model="lstm")
     (axes,) = picture.figure.axes
@@ -339,9 +437,9 @@ def test_svg_text_is_escaped_and_never_a_formula(forecasts):
 def test_svg_numbers_in_text_are_not_rounded(forecasts):
     tiny = forecasts.copy()
     prices = ["predicted", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "actual"]
-    tiny[prices] = tiny[prices] / 1e5
+    tiny[prices] = tiny[prices] / 1e3
     svg = price_forecast(tiny, ticker="XYZ", model="lstm").svg()
-    assert re.search(r">0\.000\d+<", svg)
+    assert re.search(r">0\.0\d{2,}<", svg)
 
 
 def test_png_is_a_slide_of_modest_size_with_its_finding_inside(forecasts):

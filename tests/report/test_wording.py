@@ -5,6 +5,7 @@ import pytest
 from forecast.report.wording import (
     day,
     fixed,
+    narrowest,
     number,
     p_value,
     percent,
@@ -47,6 +48,27 @@ def test_what_is_no_number_is_a_dash(nothing):
 
 def test_prices_show_the_decimals_their_size_calls_for():
     assert [price(x) for x in (430.4, 0.01234, 412_345.6)] == ["430.40", "0.01234", "412,346"]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "text"),
+    [
+        (430.47, 422.1, 438.9, "430.47"),  # a stock
+        (3.456, 3.3, 3.6, "3.46"),
+        (1.09987, 1.0931, 1.1069, "1.100"),  # a currency
+        (1.6e-5, 1.55e-5, 1.65e-5, "0.0000160"),  # a coin
+        (97_123.4, 95_000.0, 99_000.0, "97,123"),
+        (430.47, 430.0, 430.0, "430.47"),  # a band without a width says nothing
+    ],
+)
+def test_the_width_of_the_band_says_how_many_decimals_a_price_has(value, low, high, text):
+    assert price(value, narrowest([{"p10": low, "p90": high}])) == text
+
+
+def test_the_narrowest_of_several_bands_decides():
+    wide, narrow, none = {"p10": 1.0, "p90": 3.0}, {"p10": 1.5, "p90": 1.75}, {"p10": None}
+    assert narrowest([wide, narrow, none]) == 0.25
+    assert narrowest([none]) is None
 
 
 def test_percent_has_a_sign_only_when_asked_and_no_negative_zero():

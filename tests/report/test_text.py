@@ -1,0 +1,62 @@
+from forecast.report.text import forecast_lines
+from forecast.report.track_record_text import ledger_lines
+
+STEP = {
+    "step": 1,
+    "session": "2013-03-04",
+    "predicted": 1.1003,
+    "p05": 1.0911,
+    "p10": 1.0931,
+    "p90": 1.1069,
+    "p95": 1.1092,
+    "probability_up": 0.52,
+}
+DOCUMENT = {
+    "ticker": "EURUSD=X",
+    "network": "lstm",
+    "target": "return",
+    "origin": "2013-03-01",
+    "last_close": 1.0999,
+    "source": "yahoo",
+    "run": "a",
+    "in_training": True,
+    "steps": [STEP],
+    "plot": None,
+}
+
+
+def of_size(size):
+    prices = {name: STEP[name] * size for name in ("predicted", "p05", "p10", "p90", "p95")}
+    return DOCUMENT | {"last_close": DOCUMENT["last_close"] * size, "steps": [STEP | prices]}
+
+
+def test_a_forecast_has_the_decimals_that_tell_its_band_apart():
+    heading, _, _, row, _ = forecast_lines(DOCUMENT)
+    assert "last close 1.100 " in heading
+    assert row.split("  ", 1)[1].split() == [
+        "1.100",
+        "1.093",
+        "–",
+        "1.107",
+        "1.091",
+        "–",
+        "1.109",
+        "52%",
+    ]
+    *_, row, _ = forecast_lines(of_size(1.5e-5))
+    assert row.split()[1:5] == ["0.00001650", "0.00001640", "–", "0.00001660"]
+    *_, row, _ = forecast_lines(of_size(400))
+    assert row.split()[1:5] == ["440.12", "437.24", "–", "442.76"]
+
+
+def test_the_ledger_shows_prices_as_the_forecast_did():
+    entry = {
+        **{"ticker": "EURUSD=X", "networks": ["lstm"], "issued": 1, "first": "2013-03-01"},
+        **{"last": "2013-03-01", "runs": 1, "settled": 1, "pending": 0, "void": 0, "corrected": 0},
+        **{"scores": [], "plot": "p.png"},
+        "newest": [STEP | {"origin": "2013-03-01", "actual": 1.0964, "inside_80": True}]
+    }  # fmt: skip
+    entry["newest"][0]["corrected"] = False
+    record = {"ledger": "l", "entries": 1, "head": "h", "problems": [], "export": None, "all": []}
+    text = "\n".join(ledger_lines(record | {"tickers": [entry]}))
+    assert "1.100  1.093 – 1.107  1.096  inside" in text
