@@ -151,9 +151,13 @@ def test_predict_forecasts_the_session_after_the_last_bar_twice_alike(trained, h
 
 def test_the_command_in_the_report_makes_the_same_run_again(trained, tmp_path, here):
     home, document = trained
-    arguments = document["command"].split()[1:]
+    variables, _, arguments = document["command"].partition("forecast ")
     assert f"--as-of=AAPL={document['snapshot']}" in arguments
-    result = here(*arguments, "--json", home=home)
+    other = home / "forecast.toml"
+    other.write_text('learning_rate = 0.5\nbatch = 8\nl2 = 0.1\noutputs = "last"\nunits = [2]\n')
+    set_to = dict(word.split("=") for word in variables.split())
+    result = here(*arguments.split(), "--json", home=home, **set_to)
+    other.unlink()
     assert result.returncode == 0, result.stderr
     (again,) = json.loads(result.stdout)["runs"]
     assert again["scores"] == document["scores"]

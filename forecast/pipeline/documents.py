@@ -11,6 +11,7 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ArtifactError
 from forecast.features.windows import Windows
+from forecast.networks.architectures import NETWORKS
 from forecast.networks.training import Fitted
 from forecast.pipeline.preparing import Prepared, Ready, batch_of, learning_rate_of
 from forecast.pipeline.provenance import (
@@ -98,12 +99,19 @@ def run_document(
 
 def _used(settings: Settings) -> dict[str, Any]:
     """The settings, and what stood for those that were left to the network."""
-    own = {"learning_rate": learning_rate_of(settings), "batch": batch_of(settings)}
-    return settings_document(settings) | own
+    return settings_document(settings) | _own(settings)
+
+
+def _own(settings: Settings) -> dict[str, Any]:
+    return {"learning_rate": learning_rate_of(settings), "batch": batch_of(settings)}
 
 
 def _command(snapshots: Mapping[str, str], settings: Settings, listed: Path | None) -> str:
     """The command line that makes the run again."""
+    outputs = settings.outputs or ("every" if NETWORKS[settings.network].causal else "last")
+    settings = settings.model_copy(
+        update={**_own(settings), "head": settings.head_name, "outputs": outputs}
+    )
     together = ["--together"] if len(snapshots) > 1 else []
     if listed is not None:
         return command("train", [f"@{listed.as_posix()}"], settings, *together)

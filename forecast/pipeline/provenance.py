@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.config import PREFIX, Settings
+from forecast.features.inputs import DEFAULT_FEATURES
 
 _LIBRARIES = (
     "forecast",
@@ -28,12 +29,28 @@ _FLAGS = {
     "source",
     "network",
     "units",
+    "outputs",
     "lookback",
     "horizon",
     "target",
     "head",
     "epochs",
     "seed",
+}
+# Given the snapshot, these decide no forecast.
+_BARS = {"source", "store", "exchange"}
+# Settings that only these verbs read; all others, also those to come, decide what any verb does.
+_VERBS: dict[str, set[str]] = {
+    "network": {"train", "evaluate", "tune"},
+    "embedding": {"train"},
+    "balanced": {"train"},
+    "folds": {"evaluate"},
+    "scheme": {"evaluate"},
+    "trade": {"evaluate"},
+    "cost": {"evaluate"},
+    "seeds": {"evaluate", "compare"},
+    "keep_snapshots": set(),
+    "tensorboard": set(),
 }
 
 
@@ -87,26 +104,29 @@ def settings_document(settings: Settings) -> dict[str, Any]:
 
 
 def command(verb: str, tickers: list[str], settings: Settings, *extra: str) -> str:
-    """The command line that does this again: variables for what has no flag, then flags."""
-    defaults = settings_document(type(settings)())
-    changed = {
+    """The command line that does this again: variables for what has no flag, then flags.
+
+    Every setting that decides the forecasts is named, so that another `forecast.toml` has no say;
+    one that was left to the network stays so. Those of the bars are named where they were changed.
+    """
+    document, defaults = settings_document(settings), settings_document(type(settings)())
+    document["features"] = settings.features or DEFAULT_FEATURES[settings.target]
+    quality, usual = document.pop("quality"), defaults.pop("quality")
+    named = {
         name: value
-        for name, value in settings_document(settings).items()
-        if value != defaults[name]
+        for name, value in document.items()
+        if value is not None
+        and (value != defaults[name] if name in _BARS else verb in _VERBS.get(name, {verb}))
     }
-    quality = {
-        f"quality__{name}": value
-        for name, value in changed.pop("quality", {}).items()
-        if value != defaults["quality"][name]
-    }
+    odd = {f"quality__{name}": value for name, value in quality.items() if value != usual[name]}
     variables = [
         f"{PREFIX}{name.upper()}={shlex.quote(_text(value))}"
-        for name, value in {**changed, **quality}.items()
+        for name, value in {**named, **odd}.items()
         if name not in _FLAGS
     ]
-    flags = [f"--{name}={_text(value)}" for name, value in changed.items() if name in _FLAGS]
+    flags = [f"--{name}={_text(value)}" for name, value in named.items() if name in _FLAGS]
     return " ".join([*variables, shlex.join(["forecast", verb, *tickers, *flags, *extra])])
 
 
 def _text(value: Any) -> str:
-    return ",".join(str(part) for part in value) if isinstance(value, list) else str(value)
+    return ",".join(str(part) for part in value) if isinstance(value, list | tuple) else str(value)
