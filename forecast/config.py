@@ -221,6 +221,13 @@ class Settings(_Table):
             )
         return _one_of(value, OUTPUT_STEPS)
 
+    @field_validator("units")
+    @classmethod
+    def _a_layer_at_least(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value:
+            raise ValueError("must hold the width of each layer, of one at least, such as 64,64")
+        return value
+
     @field_validator("context")
     @classmethod
     def _known_context(cls, value: str) -> str:

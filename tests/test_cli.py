@@ -289,6 +289,8 @@ def test_bad_files_get_one_clear_error_and_leave_no_run(change, type_, words, tm
         (["train", "AAPL", "--network=mlp"], 2, "simple_rnn"),
         (["train", "AAPL", "--moon=full"], 2, "No such option"),
         (["train"], 2, "Missing argument"),
+        (["predict", "AAPL", "--as-of=IBM=20200101T000000Z-0"], 2, "IBM is not among the tickers"),
+        (["train", "AAPL", "--units="], 1, "the width of each layer"),
         (["fly"], 2, "No such command"),
     ],
 )

@@ -56,6 +56,12 @@ def test_a_start_is_a_full_date(tmp_path, value):
         load_settings(tmp_path, start=value)
 
 
+@pytest.mark.parametrize("units", ["", " , ", [], ()])
+def test_a_network_without_a_layer_is_refused(units, tmp_path):
+    with pytest.raises(ConfigError, match="'units': must hold the width of each layer, of one at"):
+        load_settings(tmp_path, units=units)
+
+
 def test_changed_settings_are_checked_as_a_whole():
     settings = Settings(network="gru", outputs="every", units=(3,))
     assert changed(settings, network="tcn") == settings.model_copy(update={"network": "tcn"})

@@ -51,11 +51,15 @@ def watching_of(shared: Shared) -> Iterator[Watch]:
 def snapshots(tickers: tuple[str, ...], given: tuple[str, ...]) -> dict[str, str]:
     """Ticker → snapshot; a bare snapshot belongs to the only ticker, a flag beats a file."""
     snapshots = listed_snapshots()
+    asked = {ticker.strip().upper() for ticker in tickers}
     for word in given:
-        ticker, separator, snapshot = word.rpartition("=")
-        if not separator and len(set(tickers)) > 1:
+        name, separator, snapshot = word.rpartition("=")
+        if not separator and len(asked) > 1:
             raise click.UsageError("--as-of needs TICKER=SNAPSHOT where there are several tickers.")
-        snapshots[(ticker or tickers[0]).strip().upper()] = snapshot
+        ticker = (name or tickers[0]).strip().upper()
+        if ticker not in asked:
+            raise click.UsageError(f"--as-of {word}: {ticker} is not among the tickers asked for.")
+        snapshots[ticker] = snapshot
     return snapshots
 
 
