@@ -5,7 +5,6 @@ Each file here holds the commands of one kind; `COMMANDS` lists them all.
 
 from __future__ import annotations
 
-import os
 import sys
 
 import click
@@ -20,6 +19,7 @@ from forecast.cli.nightly import nightly
 from forecast.cli.options import Shared, shared_options
 from forecast.cli.running import EXIT_ERROR, EXIT_INTERRUPTED, EXIT_USAGE, print_json
 from forecast.cli.schedule import schedule
+from forecast.cli.streams import mend_streams
 from forecast.cli.tuning import tune
 from forecast.errors import ForecastError, from_system
 
@@ -57,6 +57,7 @@ for command in COMMANDS:
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    mend_streams()
     shared = Shared()
     # A document is promised even when the options cannot be parsed.
     wants_json = "--json" in sys.argv[1:]
@@ -80,10 +81,6 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         status = EXIT_INTERRUPTED
         click.echo("Interrupted: no half file is left, and what was finished is kept.", err=True)
-    except BrokenPipeError:
-        # The reader (`| head`) has left; Python would complain again while closing stdout.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = 0
     except (ForecastError, OSError) as error:
         if shared.debug:
             raise
