@@ -156,7 +156,7 @@ def _pooled_table(
         for row in document["scores"]
     ]
     caption = f"{len(document['tickers']):,} tickers, {document['forecasts']:,} forecasts"
-    return Table(caption, _headings(columns), [("", rows)], ident="pooled")
+    return Table(caption, _headings(columns), [("", rows)], ident="pooled", names="Model")
 
 
 def _tickers_table(
@@ -173,7 +173,7 @@ def _tickers_table(
         )
         for row in rows
     ]
-    return Table(caption, _headings(columns), [("", body)], ident="tickers")
+    return Table(caption, _headings(columns), [("", body)], ident="tickers", names="Ticker")
 
 
 def _cells(row: Mapping[str, Any], columns: Sequence[str | _Skill]) -> list[Cell]:

@@ -388,4 +388,15 @@ def _section(
         return _text(section), None
     if isinstance(section, Mapping):
         caption = section.get("caption") or caption
+    rows = [_between(row) if "upto" in row else row for row in rows]
     return _text(section), tables.plain_table(rows, caption=caption, currency=currency, ident=ident)
+
+
+def _between(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A bin of the calibration: the quantiles it lies between, and its shares of the outcomes."""
+    ends = wording.percent(row["above"], 0).removesuffix(" %"), wording.percent(row["upto"], 0)
+    return {
+        "between_quantiles": " – ".join(ends),
+        "expected": row["expected"],
+        "observed": row["observed"],
+    }

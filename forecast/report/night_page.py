@@ -209,7 +209,9 @@ def _judged(entries: Sequence[Mapping[str, Any]]) -> Table | None:
         ("In 80 % band", "%"),
         ("Forecasts", ""),
     ]
-    return Table("Tonight’s challengers", columns, [("", rows)], ident="challengers")
+    return Table(
+        "Tonight’s challengers", columns, [("", rows)], ident="challengers", names="Ticker"
+    )
 
 
 def _live(entries: Sequence[Mapping[str, Any]]) -> Table | None:
@@ -242,7 +244,7 @@ def _live(entries: Sequence[Mapping[str, Any]]) -> Table | None:
         ("Skill, price", "% against last close"),
         ("In 80 % band", "%"),
     ]
-    return Table("Live, and as promised", columns, [("", rows)], ident="live")
+    return Table("Live, and as promised", columns, [("", rows)], ident="live", names="Ticker")
 
 
 def _promised(text: str) -> str:

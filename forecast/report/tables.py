@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from forecast.report.wording import ahead, finite, fixed, number, p_value, percent, whole
@@ -88,6 +88,8 @@ METRICS: dict[str, Metric] = {
     "forecasts": Metric("Forecasts", "", whole),
     "said": Metric("Said", "%", _percent(1)),
     "came": Metric("Came", "%", _percent(1)),
+    "expected": Metric("Expected", "%", _percent(1)),
+    "observed": Metric("Observed", "%", _percent(1)),
     "low": Metric("95 % interval from", "%", _percent(1)),
     "high": Metric("to", "%", _percent(1)),
     "total_return": Metric("Return in all", "%", _signed(1)),
@@ -139,13 +141,25 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a caption; `groups` are `(heading, rows)`, a single one without heading."""
+    """A table with a caption; `groups` are `(heading, rows)`, a single one without heading.
+
+    Attributes:
+        caption: Above it.
+        columns: Heading and unit of each, without the rows' names.
+        groups: The rows.
+        note: Below it.
+        ident: For links.
+        names: Heading of the rows' names.
+        words: Headings of the columns that hold words, which begin on the left.
+    """
 
     caption: str
     columns: list[tuple[str, str]]
     groups: list[tuple[str, list[Row]]]
     note: str = ""
-    ident: str = field(default="")
+    ident: str = ""
+    names: str = ""
+    words: Collection[str] = ()
 
 
 def score_table(
@@ -188,7 +202,7 @@ def score_table(
         ]
         groups.append((ahead(step).capitalize() if len(_ends(scores)) > 1 else "", rows))
     columns = [(METRICS[key].label, METRICS[key].unit.replace("¤", currency)) for key in keys]
-    return Table(caption, [*columns, ("Skill", "%"), ("p", "")], groups, note, loss)
+    return Table(caption, [*columns, ("Skill", "%"), ("p", "")], groups, note, loss, "Model")
 
 
 def skill_cells(row: Mapping[str, Any], loss: str) -> list[Cell]:
@@ -244,7 +258,7 @@ def every_figure(
         else (key, "")
         for key in keys
     ]
-    return Table("All models, all metrics", columns, groups, "", "all")
+    return Table("All models, all metrics", columns, groups, "", "all", "Model")
 
 
 def plain_table(
@@ -257,14 +271,24 @@ def plain_table(
     columns = [
         (METRICS[key].label, METRICS[key].unit.replace("¤", currency))
         if key in METRICS
-        else (key.replace("_", " "), "")
+        else (_heading(key), "")
         for key in keys
     ]
     body = [
         Row(str(row.get(first)), "", False, [Cell(_show(key, row.get(key))) for key in keys])
         for row in rows
     ]
-    return Table(caption, columns, [("", body)], "", ident)
+    words = {
+        _heading(key)
+        for key in keys
+        if key not in METRICS and all(_show(key, row.get(key))[:1].isalpha() for row in rows)
+    }
+    return Table(caption, columns, [("", body)], "", ident, _heading(first), words)
+
+
+def _heading(key: str) -> str:
+    text = key.replace("_", " ")
+    return text[:1].upper() + text[1:]
 
 
 def _show(key: str, value: Any) -> str:

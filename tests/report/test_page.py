@@ -255,7 +255,24 @@ def test_extra_sections_are_shown_when_their_key_is_there(document):
     page = Page(render_page(own, []))
     assert "Nothing leaks." in page.words
     assert "rsi yes" in page.words
+    assert "What Same" in page.words
     assert "By year: lstm" in page.words
+
+
+def test_calibration_names_its_quantiles_and_counts_in_percent(document):
+    bins = [{"above": 0.1, "upto": 0.25, "expected": 0.15, "observed": 0.1401}]
+    words = Page(render_page({**document, "calibration": {"rows": bins}}, [])).words
+    assert "Between quantiles Expected % Observed % 10 – 25 % 15.0 14.0" in words
+
+
+def test_words_begin_on_the_left_under_a_heading_that_does_too(document):
+    rows = [{"fold": 1, "detail": "all the same", "origins": 3, "days": 5}]
+    text = render_page({**document, "audit": rows}, [])
+    assert '<th scope="col">Fold</th>' in text
+    assert '<th scope="col" class="said">Detail</th>' in text
+    assert '<td class="said">all the same</td>' in text
+    assert '<th scope="col">Days</th>' in text
+    assert "<td>5.000</td>" in text
 
 
 @pytest.mark.parametrize("scale", [1e-6, 1e4])
