@@ -389,6 +389,8 @@ def test_python_reaches_the_same_result(trained):
     assert run.verdict == document["verdict"]["text"]
     assert run.scores.loc[0, "model"] == "lstm"
     assert run.report.exists()
+    assert repr(run) == f"Run('AAPL', {run.document['run']!r}, 'lstm', horizon=1)"
+    assert "no better than &quot;tomorrow" in " ".join(run._repr_html_().split())
     table = forecast.predict("AAPL", home=home, source="sample", run=document["run"])
     assert list(table.index) == [pd.Timestamp("2013-03-04")]
     bars = forecast.fetch("AAPL", home=home, source="sample")

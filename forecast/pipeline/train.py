@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property, partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,14 @@ class Run:
 
     def __str__(self) -> str:
         return "\n".join(score_lines(self.document))
+
+    def __repr__(self) -> str:
+        asked = ", ".join(repr(self.document[name]) for name in ("ticker", "run", "network"))
+        return f"Run({asked}, horizon={self.document['horizon']})"
+
+    def _repr_html_(self) -> str:
+        """The table as a notebook shows it."""
+        return f"<pre>{escape(str(self))}</pre>"
 
 
 def train(
