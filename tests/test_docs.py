@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import click
@@ -88,3 +89,19 @@ def test_links_between_pages_lead_somewhere(page):
     for address in re.findall(r"\]\(([^)#]+)", page.read_text()):
         if "://" not in address:
             assert (page.parent / address).exists(), address
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="needs the checkout")
+def test_git_leaves_out_what_the_program_writes_and_nothing_that_is_committed():
+    def git(*words):
+        return subprocess.run(
+            ["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False
+        ).stdout.splitlines()
+
+    written = [
+        *("data/bars/AAPL/x.parquet", "data/cache/features/x", "data/nightly/state.json"),
+        *("data/ledger.sqlite", "data/ledger.sqlite-wal", "data/ledger.head"),
+        *("models/AAPL/champion.json", "reports/AAPL/index.html"),
+    ]
+    assert git("check-ignore", *written) == written
+    assert git("ls-files", "--cached", "--ignored", "--exclude-standard") == []
