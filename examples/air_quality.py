@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return run(options)
     except ForecastError as error:
-        print(f"{error} Try: {error.hint}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
 
 

@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif not options.made_up:
             reviews = imdb(options.reviews)
     except SourceError as error:
-        print(f"{error} Try: {error.hint}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 1
     if reviews is None:
         texts, good = made_up(options.reviews, seed=options.seed)

@@ -326,6 +326,7 @@ def test_several_tickers_one_of_them_bad(tmp_path, here):
     assert [one["ticker"] for one in document["runs"]] == ["AAPL"]
     assert document["failed"][0]["ticker"] == "FB"
     assert document["failed"][0]["error"]["type"] == "NotEnoughBars"
+    assert result.stderr.count(document["failed"][0]["error"]["message"]) == 1
 
 
 def test_a_home_that_cannot_be_written_is_said_so(tmp_path, here):

@@ -17,12 +17,14 @@ from forecast.cli.running import (
     watching_of,
 )
 
+_DAY = click.DateTime(["%Y-%m-%d"])
+
 
 @click.command()
 @TICKERS
 @SOURCE
-@click.option("--start", type=click.DateTime(["%Y-%m-%d"]), help="First session wanted.")
-@click.option("--end", type=click.DateTime(["%Y-%m-%d"]), help="Last session wanted.")
+@click.option("--start", type=_DAY, metavar="YYYY-MM-DD", help="First session wanted.")
+@click.option("--end", type=_DAY, metavar="YYYY-MM-DD", help="Last session wanted.")
 @click.option("--refresh", is_flag=True, help="Fetch the whole history again.")
 @AS_OF
 @shared_options

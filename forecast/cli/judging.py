@@ -21,7 +21,6 @@ from forecast.cli.running import (
     failures,
     print_json,
     print_lines,
-    report_failures,
     settings_for,
     snapshots,
     watching_of,
@@ -58,7 +57,7 @@ def evaluate(
         print_json({"evaluations": [one.document for one in done], **failures(failed)})
     else:
         print_lines("\n\n".join(str(one) for one in done).splitlines())
-    return report_failures(failed)
+    return EXIT_ERROR if failed else 0
 
 
 @click.command()
@@ -101,7 +100,7 @@ def compare(
         print_json({"comparisons": [one.document for one in done], **failures(failed)})
     else:
         print_lines("\n\n".join(str(one) for one in done).splitlines())
-    return report_failures(failed)
+    return EXIT_ERROR if failed else 0
 
 
 @click.command()

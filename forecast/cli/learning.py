@@ -16,10 +16,10 @@ from forecast.cli.options import (
     training_options,
 )
 from forecast.cli.running import (
+    EXIT_ERROR,
     failures,
     print_json,
     print_lines,
-    report_failures,
     settings_for,
     snapshots,
     watching_of,
@@ -71,7 +71,7 @@ def train(
         print_lines(text.group_lines(pooled, [run.document for run in runs]))
     else:
         print_lines("\n\n".join(str(run) for run in runs).splitlines())
-    return report_failures(failed)
+    return EXIT_ERROR if failed else 0
 
 
 @click.command()
@@ -109,4 +109,4 @@ def predict(
         print_json({"forecasts": documents, **failures(failed)})
     else:
         print_lines([line for document in documents for line in text.forecast_lines(document)])
-    return report_failures(failed)
+    return EXIT_ERROR if failed else 0

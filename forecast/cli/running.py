@@ -75,13 +75,6 @@ def failures(failed: list[Any]) -> dict[str, Any]:
     return {"failed": [{"ticker": one.ticker, "error": one.error.as_document()} for one in failed]}
 
 
-def report_failures(failed: list[Any]) -> int:
-    """Name each failed ticker on stderr, and give the exit code."""
-    for one in failed:
-        click.echo(f"{type(one.error).__name__}: {one.error}", err=True)
-    return EXIT_ERROR if failed else 0
-
-
 def print_lines(lines: list[str]) -> None:
     """Print a result for people."""
     click.echo("\n".join(lines))

@@ -14,11 +14,9 @@ from forecast.cli.running import print_json, print_lines, settings_for
     metavar="HH:MM",
     help="In each exchange's time zone [default: 2:30 h after the close, 18:30 in New York].",
 )
-@click.option("--install", "action", flag_value="install", help="Install the timers.")
-@click.option("--remove", "action", flag_value="remove", help="Take them out again.")
-@click.option(
-    "--foreground", "action", flag_value="stay", help="Be the timer until SIGTERM, in a container."
-)
+@click.option("--install", is_flag=True, help="Install the timers.")
+@click.option("--remove", is_flag=True, help="Take them out again.")
+@click.option("--foreground", is_flag=True, help="Be the timer until SIGTERM, in a container.")
 @click.option(
     "--using",
     type=click.Choice(["systemd", "cron"]),
@@ -26,23 +24,30 @@ from forecast.cli.running import print_json, print_lines, settings_for
 )
 @shared_options
 @click.pass_obj
-def schedule(shared: Shared, at: str | None, action: str | None, using: str | None) -> int:
+def schedule(
+    shared: Shared,
+    at: str | None,
+    install: bool,
+    remove: bool,
+    foreground: bool,
+    using: str | None,
+) -> int:
     """Print, install or remove what starts the nightly retrain.
 
     Without --install nothing is written.
     """
     from forecast.pipeline import schedule as verb
 
+    if install + remove + foreground > 1:
+        raise click.UsageError("--install, --remove and --foreground exclude each other.")
     home, settings = settings_for(shared)
-    if action == "stay":
+    if foreground:
         verb.stay(home=home, settings=settings, at=at)
         return 0
-    if action == "remove":
+    if remove:
         result = verb.remove(home=home, using=using)
     else:
-        result = verb.schedule(
-            home=home, settings=settings, at=at, using=using, install=action == "install"
-        )
+        result = verb.schedule(home=home, settings=settings, at=at, using=using, install=install)
     if shared.json:
         print_json(result.as_document())
     else:

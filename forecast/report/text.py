@@ -6,18 +6,20 @@ import textwrap
 from typing import Any
 
 from forecast.features.targets import CLASSES
-from forecast.report.wording import around, narrowest, price
+from forecast.report.wording import around, narrowest, p_value, price
 
+P_VALUE = "p"
+"""In place of a form: `wording.p_value`."""
 _COLUMNS = [
     ("model", "model", "{}"),
     ("MSE", "mse_price", "{:.6g}"),
     ("MAE", "mae_price", "{:.5g}"),
     ("skill MSE", "skill_mse", "{:+.2%}"),
-    ("p", "dm_p_mse", "{:.3f}"),
+    ("p", "dm_p_mse", P_VALUE),
     ("direction", "direction_accuracy", "{:.1%}"),
     ("pinball", "pinball", "{:.6f}"),
     ("skill spread", "skill_pinball", "{:+.2%}"),
-    ("p", "dm_p_pinball", "{:.3f}"),
+    ("p", "dm_p_pinball", P_VALUE),
     ("in 80 % band", "coverage_80", "{:.1%}"),
 ]
 _CLASS_COLUMNS = [
@@ -26,12 +28,12 @@ _CLASS_COLUMNS = [
     ("classes alike", "balanced_accuracy", "{:.1%}"),
     ("F1", "f1", "{:.3f}"),
     ("skill calls", "skill_error", "{:+.2%}"),
-    ("p", "dm_p_error", "{:.3f}"),
+    ("p", "dm_p_error", P_VALUE),
     ("ROC AUC", "roc_auc", "{:.3f}"),
     ("Brier", "brier", "{:.4f}"),
     ("log loss", "log_loss", "{:.4f}"),
     ("skill odds", "skill_log_loss", "{:+.2%}"),
-    ("p", "dm_p_log_loss", "{:.3f}"),
+    ("p", "dm_p_log_loss", P_VALUE),
 ]
 _FOLD = [
     ("skill MSE", "skill_mse", "{:+.2%}"),
@@ -41,11 +43,11 @@ _FOLD = [
 _CLASS_FOLD = [
     ("right", "accuracy", "{:.1%}"),
     ("commonest", "usual", "{:.1%}"),
-    ("p", "dm_p_error", "{:.3f}"),
+    ("p", "dm_p_error", P_VALUE),
     ("ROC AUC", "roc_auc", "{:.3f}"),
     ("log loss", "log_loss", "{:.4f}"),
     ("skill odds", "skill_log_loss", "{:+.2%}"),
-    ("p", "dm_p_log_loss", "{:.3f}"),
+    ("p", "dm_p_log_loss", P_VALUE),
 ]
 _IN_GROUP = {
     *("skill_mse", "dm_p_mse", "direction_accuracy", "skill_pinball", "dm_p_pinball"),
@@ -58,7 +60,7 @@ _POOLED = [
     ("all together", "model", "{}"),
     ("MSE of returns", "mse_return", "{:.6g}"),
     ("skill MSE", "skill_mse_return", "{:+.2%}"),
-    ("p", "dm_p_mse_return", "{:.3f}"),
+    ("p", "dm_p_mse_return", P_VALUE),
     *_COLUMNS[5:],
 ]
 _RULES = [
@@ -253,7 +255,9 @@ def _score_table(document: dict[str, Any]) -> list[str]:
 
 
 def shown(value: Any, form: str) -> str:
-    """A figure in the form given; an en dash where there is none."""
+    """A figure in the form given, or `P_VALUE`; an en dash where there is none."""
+    if form == P_VALUE:
+        return p_value(value)
     return "–" if value is None else form.format(value)
 
 

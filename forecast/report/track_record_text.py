@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from forecast.report.text import aligned, shown
+from forecast.report.text import P_VALUE, aligned, shown
 from forecast.report.wording import ahead, count, narrowest, price
 
 _FIGURES = [
@@ -13,10 +13,10 @@ _FIGURES = [
     ("MSE", "mse_price", "{:.6g}"),
     ("MAE", "mae_price", "{:.5g}"),
     ("skill MSE", "skill_mse", "{:+.2%}"),
-    ("p", "dm_p_mse", "{:.3f}"),
+    ("p", "dm_p_mse", P_VALUE),
     ("pinball", "pinball", "{:.6f}"),
     ("skill spread", "skill_pinball", "{:+.2%}"),
-    ("p", "dm_p_pinball", "{:.3f}"),
+    ("p", "dm_p_pinball", P_VALUE),
     ("in 50 %", "coverage_50", "{:.1%}"),
     ("80 %", "coverage_80", "{:.1%}"),
     ("90 %", "coverage_90", "{:.1%}"),
@@ -25,6 +25,7 @@ _NONE = (
     "No forecast is recorded yet. `forecast nightly` issues one a session and ticker, before its "
     "outcome can be known, and settles it when the outcome's bar is complete."
 )
+_NONE_OF_IT = "No forecast of this ticker is recorded; `forecast ledger` lists those that have one."
 
 
 def ledger_lines(document: dict[str, Any]) -> list[str]:
@@ -35,7 +36,7 @@ def ledger_lines(document: dict[str, Any]) -> list[str]:
     """
     entries = document["tickers"]
     if not entries:
-        lines = textwrap.wrap(_NONE, 100)
+        lines = textwrap.wrap(_NONE_OF_IT if document["entries"] else _NONE, 100)
     elif "newest" in entries[0]:
         lines = _in_full(entries[0])
     else:

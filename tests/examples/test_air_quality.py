@@ -48,8 +48,11 @@ def test_a_file_that_will_not_do_is_named(tmp_path, capsys):
     assert air.main(["--file", str(file)]) == 1
     assert "Missing: DEWP" in capsys.readouterr().err
     assert air.main(["--file", str(tmp_path / "none.csv")]) == 1
+    capsys.readouterr()
     assert air.main(["--hours", "100"]) == 1
-    assert "at least" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "at least" in said
+    assert said.count("Try: ") == 1
 
 
 def test_reads_a_file_and_says_how_it_stands(frame, tmp_path, capsys):

@@ -101,6 +101,12 @@ def test_what_the_backtest_had_promised_stands_beside(home):
     assert "the backtest had promised" in ask(home, "AAPL")
 
 
+def test_a_ticker_without_an_entry_is_not_an_empty_ledger(home):
+    text = ask(home, "NOPE")
+    assert "No forecast of this ticker is recorded" in text
+    assert "recorded yet" not in text
+
+
 def test_an_empty_ledger_says_how_forecasts_get_in(tmp_path):
     assert "`forecast nightly` issues one" in ask(tmp_path)
     document = json.loads(ask(tmp_path, "AAPL", "--json"))

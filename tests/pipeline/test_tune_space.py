@@ -68,6 +68,8 @@ def test_an_unknown_setting_names_the_nearest(tmp_path):
         load_settings(tmp_path)
     with pytest.raises(ConfigError, match=r"--space must name one of .*horizont.*--space"):
         space.read_flags(["horizont=1,2"])
+    with pytest.raises(ConfigError, match=r"each setting once\..* 'lookback' again.*--space look"):
+        space.read_flags(["lookback=20,30", "units=8", "lookback=40"])
     for word in ("learning_rate", "=3", "units="):
         with pytest.raises(ConfigError, match="NAME=VALUE"):
             space.read_flags([word])

@@ -1,4 +1,4 @@
-from forecast.report.text import forecast_lines
+from forecast.report.text import P_VALUE, forecast_lines, shown
 from forecast.report.track_record_text import ledger_lines
 
 STEP = {
@@ -60,3 +60,9 @@ def test_the_ledger_shows_prices_as_the_forecast_did():
     record = {"ledger": "l", "entries": 1, "head": "h", "problems": [], "export": None, "all": []}
     text = "\n".join(ledger_lines(record | {"tickers": [entry]}))
     assert "1.100  1.093 – 1.107  1.096  inside" in text
+
+
+def test_a_small_p_is_never_zero():
+    assert [shown(p, P_VALUE) for p in (0.0004, 0.0171, 0.83, None)] == [
+        *("< 0.001", "0.017", "0.83", "–")
+    ]

@@ -44,6 +44,13 @@ def test_printing_writes_nothing(run, tmp_path):
     assert set(tmp_path.rglob("*")) - before == {tmp_path / "home" / "forecast.toml"}
 
 
+def test_only_one_thing_is_done(run, tmp_path):
+    result = run("--install", "--remove", "--using", "cron")
+    assert result.returncode == 2
+    assert "exclude each other" in result.stderr
+    assert not (tmp_path / "table").exists()
+
+
 def test_install_says_what_it_wrote_and_remove_undoes_it(run, tmp_path):
     result = run("--install", "--using", "cron", "--json")
     assert result.returncode == 0, result.stderr

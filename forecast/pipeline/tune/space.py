@@ -108,7 +108,8 @@ def read_flags(words: Sequence[str]) -> dict[str, Any] | None:
     """`[tune.space]` from what `--space name=a,b,c` or `--space name=low..high` says.
 
     Raises:
-        ConfigError: if a word is of another form, or names no setting that can be searched.
+        ConfigError: if a word is of another form, names no setting that can be searched, or one
+            that has been named before.
     """
     space: dict[str, Any] = {}
     for word in words:
@@ -123,6 +124,11 @@ def read_flags(words: Sequence[str]) -> dict[str, Any] | None:
             raise ConfigError(
                 f"--space must name one of {', '.join(NAMES)}. Received {name!r}.",
                 hint=f"--space {near}={said}",
+            )
+        if name in space:
+            raise ConfigError(
+                f"--space must name each setting once. Received {name!r} again, as {word!r}.",
+                hint=f"--space {name}=A,B with all its values",
             )
         space[name] = said if ".." in said else said.split(",")
     return space or None
