@@ -9,13 +9,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
+
 from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.devices import devices, set_precision, strategy
 from forecast.networks.halves import HALVES, in_halves
 from forecast.networks.heads import Head, head_of
 
-_kept: dict[tuple[Any, ...], Any] = {}
-"""The last learner by what it was compiled for: tracing and compiling take seconds."""
+_kept: dict[tuple[Any, ...], tuple[Any, list[np.ndarray]]] = {}
+"""The last learner and its optimizer's first values, by what it was compiled for: tracing and
+compiling take seconds."""
 
 
 def learner_of(
@@ -46,7 +49,7 @@ def learner_of(
         shape: What else `architectures.build` takes.
 
     Returns:
-        keras.Model for `train_on_batch` and `test_on_batch`. The next call with the same shape
+        keras.Model for `train_on_batch` and `predict_on_batch`. The next call with the same shape
         gives the same object.
     """
     import keras
@@ -69,36 +72,41 @@ def learner_of(
             )
             key = (network, head, scored, centred, precision, batch, weights, *shape.values())
             if key in _kept:
-                learner = _kept[key]
-                _reset(learner, fresh)
+                learner, first = _kept[key]
+                _reset(learner, fresh, first)
             else:
                 _kept.clear()
-                if halved:
-                    fresh = in_halves(fresh, compiled=NETWORKS[network].compiled)
-                learner = _kept[key] = fresh
-                optimizer = keras.optimizers.Adam(global_clipnorm=1.0)
-                if not halved:
-                    # Else the training step makes the optimizer's variables and is traced twice.
-                    optimizer.build(learner.trainable_variables)
+                learner = in_halves(fresh, compiled=NETWORKS[network].compiled) if halved else fresh
                 learner.compile(
-                    optimizer=optimizer,
+                    optimizer=keras.optimizers.Adam(global_clipnorm=1.0),
                     loss=head_of(head).loss(centred=centred, weights=weights),
                     jit_compile=False if halved else "auto",
                 )
+                if not halved:
+                    # Else the training step makes the optimizer's variables and is traced twice.
+                    learner.optimizer.build(learner.trainable_variables)
+                _kept[key] = learner, _values(learner.optimizer.variables)
     finally:
         set_precision("float32")
     learner.optimizer.learning_rate = learning_rate
     return learner
 
 
-def _reset(learner: Any, fresh: Any) -> None:
+def _reset(learner: Any, fresh: Any, first: Sequence[np.ndarray]) -> None:
     """Weights and random seeds of a fresh network; an optimizer that has seen nothing."""
-    for variable, first in zip(learner.variables, fresh.variables, strict=True):
-        variable.assign(first)
-    for variable in learner.optimizer.variables:
-        variable.assign(variable * 0)
+    for variable, value in zip(learner.variables, fresh.variables, strict=True):
+        variable.assign(value)
+    # Not all begin with zero: half precision scales its loss.
+    for variable, value in zip(learner.optimizer.variables, first, strict=True):
+        variable.assign(value)
     if getattr(learner, "averages_itself", False):
         learner.restart()
+
+
+def _values(variables: Sequence[Any]) -> list[np.ndarray]:
+    from keras import ops
+
+    return [np.array(ops.convert_to_numpy(variable)) for variable in variables]
 
 
 def prepare_tensorflow(*, compiled: bool) -> None:

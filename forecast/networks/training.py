@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,15 @@ from forecast.networks.linear import fit_linear, without
 BATCH_SLICES = 64
 SCORED_STEPS = 60
 BATCH_WINDOWS = 256
+
+_keras = RLock()
+"""Seeds, precision and the kept learner are the process's: one thread has them at a time."""
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with _keras:
+        yield
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,7 @@ def prepare_backend(seed: int, *, network: str = "lstm") -> None:
     keras.utils.set_random_seed(seed)
 
 
+@_alone()
 def fit(
     train: Windows,
     validation: Windows,
@@ -105,7 +116,7 @@ def fit(
     """Train a network until the validation loss stops falling, and keep its best weights.
 
     On every step of slices, which takes a causal network, or on the last step of each
-    window; see `networks.batches`.
+    window; see `networks.batches`. Threads train one after the other.
 
     Args:
         train: Windows of the training part.
@@ -259,6 +270,7 @@ def infer(model: Any, windows: Windows, *, head: str | Head = "quantiles") -> np
     return head_of(head).answer(outputs)
 
 
+@_alone()
 def load_model(path: Path) -> Any:
     """The network in a `.keras` file, without running any code from it.
 

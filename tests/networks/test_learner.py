@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from forecast.features.windows import Windows
+from forecast.errors import TrainingError
+from forecast.features.windows import Windows, make_windows
 from forecast.networks import epochs
 from forecast.networks import learner as module
 from forecast.networks.averaging import Average
 from forecast.networks.learner import learner_of
-from forecast.networks.training import prepare_backend
+from forecast.networks.training import fit, prepare_backend
 
 SHAPE = {"n_features": 3, "horizon": 2, "units": (4, 4), "l2": 1e-3}
 
@@ -19,6 +23,28 @@ SHAPE = {"n_features": 3, "horizon": 2, "units": (4, 4), "l2": 1e-3}
 @pytest.fixture(autouse=True)
 def nothing_kept(monkeypatch):
     monkeypatch.setattr(module, "_kept", {})
+
+
+def noise(seed):
+    rng = np.random.default_rng(seed)
+    return make_windows(
+        rng.normal(size=(120, 3)).astype("float32"),
+        rng.normal(size=(120, 1)).astype("float32"),
+        pd.bdate_range("2020-01-01", periods=120),
+        lookback=5,
+        feature_names=["a", "b", "c"],
+    )
+
+
+def fitted(windows, **settings):
+    given = {"network": "lstm", "units": (4,), "dropout": 0.1, "l2": 0.0, "learning_rate": None}
+    given |= {"epochs": 2, "patience": 5, "seed": 1}
+    return fit(windows, windows, **{**given, **settings})
+
+
+def same_weights(one, other):
+    pairs = zip(one.model.get_weights(), other.model.get_weights(), strict=True)
+    return all(np.array_equal(left, right) for left, right in pairs)
 
 
 def a_learner(seed, *, network="lstm", dropout=0.0, learning_rate=1e-2, scored=5, batch=6, **shape):
@@ -122,7 +148,7 @@ def test_what_validates_sees_the_weights_after_the_first_update():
     x, y = a_batch(6)
     before = float(np.mean(learner.loss(y, learner([x], training=False))))
     learner.train_on_batch(x, y)
-    validated = learner.test_on_batch(x, y)
+    validated = float(np.mean(learner.loss(y, learner.predict_on_batch(x))))
     after = float(np.mean(learner.loss(y, learner([x], training=False))))
     assert validated == pytest.approx(after, rel=1e-6)
     assert abs(validated - before) > 1e-4
@@ -149,3 +175,45 @@ def test_the_validation_loss_is_that_of_all_batches(monkeypatch):
     for slices in (4, 3):
         monkeypatch.setattr(epochs, "INFERENCE_SLICES", slices)
         assert validated() == pytest.approx(whole, rel=1e-6)
+
+
+def test_half_precision_begins_with_its_own_scale_of_the_loss_again():
+    first = fitted(noise(1), precision="mixed_float16")
+    again = fitted(noise(1), precision="mixed_float16")
+    assert again.loss == first.loss
+    assert same_weights(again, first)
+
+
+def test_a_training_that_diverged_leaves_nothing_behind():
+    first = fitted(noise(1))
+    endless = noise(1)
+    endless.targets[60] = np.nan
+    with pytest.raises(TrainingError, match="finite"):
+        fitted(endless)
+    assert same_weights(fitted(noise(1)), first)
+
+
+def test_two_threads_train_their_own_networks():
+    alone = [fitted(noise(seed)) for seed in (1, 2)]
+    with ThreadPoolExecutor(2) as pool:
+        beside = list(pool.map(fitted, [noise(1), noise(2)]))
+    assert all(same_weights(*pair) for pair in zip(beside, alone, strict=True))
+
+
+def test_an_interrupt_while_compiling_leaves_no_learner(monkeypatch):
+    import keras
+
+    with monkeypatch.context() as patch:
+        patch.setattr(keras.Model, "compile", lambda *_, **__: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            a_learner(1)
+    updated(a_learner(1), [a_batch(6)])
+
+
+def test_the_validation_loss_has_no_penalty_of_the_weights():
+    """Else half precision would stop at another epoch than the CPU."""
+    losses = [
+        fitted(noise(1), l2=10.0, learning_rate=1e-6, precision=precision).validation_loss
+        for precision in ("float32", "mixed_bfloat16")
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=0.01)
