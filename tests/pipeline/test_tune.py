@@ -224,6 +224,17 @@ def test_tpe_tries_nothing_twice_and_goes_on(home):
     assert (folder / "optuna.damaged").read_text().startswith("{]\n")
 
 
+@pytest.mark.parametrize(
+    ("space", "trials"),
+    # Two whole numbers; what four digits tell apart is made once, then made again.
+    [({"batch": "16..17"}, 3), ({"learning_rate": "0.001..0.001000001"}, 5)],
+)
+def test_tpe_ends_where_a_range_does(home, space, trials):
+    pytest.importorskip("optuna")
+    document = run(home, space=space, search="tpe", trials=5).document
+    assert document["counts"]["done"] + document["counts"]["pruned"] == trials
+
+
 def test_tpe_without_optuna_says_what_to_install(home, monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     monkeypatch.setattr(searches, "find_spec", lambda name: None)

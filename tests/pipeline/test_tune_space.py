@@ -141,6 +141,14 @@ def test_random_ends_where_there_are_no_more():
     assert math.isinf(candidates.size({"dropout": space.Range(0, 0.4, log=False, whole=False)}))
 
 
+@pytest.mark.parametrize("batch", ["1..300 log", "1..300"])
+def test_random_has_every_whole_number_of_a_range(batch):
+    found = space.space_of(said(batch=batch), grid=False)
+    drawn = [one["batch"] for one in candidates.random(found, count=400, seed=1)]
+    assert sorted(drawn) == list(range(1, 301))
+    assert drawn[:20] == [one["batch"] for one in candidates.random(found, count=20, seed=1)]
+
+
 def test_a_grid_without_end_is_refused():
     values = {"lookback": list(range(10, 120)), "patience": list(range(1, 110))}
     found = space.space_of(said(**values), grid=True)
@@ -150,8 +158,11 @@ def test_a_grid_without_end_is_refused():
 
 
 def test_the_settings_as_they_are_are_counted_once():
-    found = space.space_of(said(dropout=[0.0, 0.1], batch="16..64"), grid=False)
+    found = space.space_of(said(dropout="0.0..0.1", batch="16..64"), grid=False)
     assert math.isinf(candidates.size_with({"dropout": 0.1, "batch": 64}, found))
+    found = space.space_of(said(dropout=[0.0, 0.1], batch="16..64"), grid=False)
+    assert candidates.size_with({"dropout": 0.1, "batch": 64}, found) == 98
+    assert candidates.size_with({"dropout": 0.1, "batch": 65}, found) == 99
     found = space.space_of(said(dropout=[0.0, 0.1], units=["8", "8+8"]), grid=False)
     assert candidates.size_with({"dropout": 0.1, "units": [8, 8]}, found) == 4
     assert candidates.size_with({"dropout": 0.1, "units": [64, 64]}, found) == 5

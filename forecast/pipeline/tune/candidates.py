@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,17 +16,14 @@ _SHUFFLED = 100_000
 
 
 def size(space: Space) -> float:
-    """How many combinations there are; infinite with a range."""
-    if any(isinstance(values, Range) for values in space.values()):
-        return math.inf
-    sizes = [len(values) for values in space.values() if not isinstance(values, Range)]
-    return math.prod(sizes)
+    """How many combinations there are; infinite with a range of more than whole numbers."""
+    return math.prod(_count(values) for values in space.values())
 
 
 def size_with(own: Mapping[str, Any], space: Space) -> float:
     """The same, with the settings as they are among them."""
-    choices = {name: values for name, values in space.items() if not isinstance(values, Range)}
-    inside = all(own[name] in values for name, values in choices.items())
+    listed = _listed(space)
+    inside = all(own[name] in values for name, values in listed.items())
     return size(space) + (0 if inside else 1)
 
 
@@ -36,7 +34,7 @@ def grid(space: Space) -> Iterator[dict[str, Any]]:
     """
     from sklearn.model_selection import ParameterGrid
 
-    places = {name: list(values) for name, values in space.items() if not isinstance(values, Range)}
+    places = _listed(space)
 
     def order(one: Mapping[str, Any]) -> list[int]:
         return [places[name].index(one[name]) for name in NAMES if name in one]
@@ -52,17 +50,19 @@ def random(space: Space, *, count: int, seed: int) -> Iterator[dict[str, Any]]:
     """
     from sklearn.model_selection import ParameterGrid, ParameterSampler
 
-    total = size(space)
-    if total <= _SHUFFLED:
+    total, listed = size(space), _listed(space)
+    ranged = any(isinstance(values, Range) for values in space.values())
+    if total <= _SHUFFLED and not ranged:
         # scikit-learn's sampler would give other first ones when asked for more.
-        listed = ParameterGrid(_drawn(space))
-        for place in np.random.default_rng(seed).permutation(len(listed))[:count]:
-            one = listed[int(place)]
+        all_ = ParameterGrid(listed)
+        for place in np.random.default_rng(seed).permutation(len(all_))[:count]:
+            one = all_[int(place)]
             yield {name: one[name] for name in space}
         return
     seen: set[str] = set()
-    tries = 100 * count if math.isinf(total) else count
-    for one in ParameterSampler(_drawn(space), tries, random_state=seed):
+    drawn = ParameterSampler(_drawn(space), 100 * count if ranged else count, random_state=seed)
+    # Of a small space, those that chance left out.
+    for one in chain(drawn, () if math.isinf(total) else ParameterGrid(listed)):
         values = {name: settle(space[name], one[name]) for name in space}
         if (key := key_of(values)) not in seen:
             seen.add(key)
@@ -82,6 +82,21 @@ def with_defaults_first(
 def key_of(values: Mapping[str, Any]) -> str:
     """The same text for the same values, and for no others."""
     return " ".join(f"{name}={label(values[name])}" for name in sorted(values))
+
+
+def _count(values: tuple[Any, ...] | Range) -> float:
+    if not isinstance(values, Range):
+        return len(values)
+    return values.high - values.low + 1 if values.whole else math.inf
+
+
+def _listed(space: Space) -> dict[str, Sequence[Any]]:
+    """What can be listed: choices, and ranges of whole numbers."""
+    return {
+        name: range(int(values.low), int(values.high) + 1) if isinstance(values, Range) else values
+        for name, values in space.items()
+        if not isinstance(values, Range) or values.whole
+    }
 
 
 def _drawn(space: Space) -> dict[str, Any]:

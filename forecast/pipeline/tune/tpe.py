@@ -72,10 +72,10 @@ class Tpe:
                 study.tell(trial, state=TrialState.FAIL)
             else:
                 drawn = random(self.space, count=len(tried) + 1, seed=self.seed)
-                unseen = next(one for one in drawn if key_of(one) not in tried)
-                study.enqueue_trial({name: label(value) for name, value in unseen.items()})
+                # A range may be too narrow for four digits to tell more values apart: one again.
+                values = next((one for one in drawn if key_of(one) not in tried), values)
+                study.enqueue_trial({name: label(value) for name, value in values.items()})
                 trial = study.ask(distributions(self.space))
-                values = unseen
             trial.set_user_attr(_SLOT, number)
             self._open[number] = trial
             return values
