@@ -10,6 +10,7 @@ from forecast.features.splits import (
     VALIDATION_SHARE,
     Split,
     require_sessions,
+    what_helps,
 )
 
 FIRST_SHARE = 0.5
@@ -20,7 +21,14 @@ _VALIDATION = VALIDATION_SHARE / (TRAIN_SHARE + VALIDATION_SHARE)
 
 
 def walk_forward(
-    origins: int, *, folds: int, horizon: int, scheme: str, sessions: int, ticker: str
+    origins: int,
+    *,
+    folds: int,
+    horizon: int,
+    scheme: str,
+    sessions: int,
+    ticker: str,
+    history: str = "a history",
 ) -> list[Split]:
     """Folds whose test blocks follow each other without a gap to the last origin.
 
@@ -37,6 +45,7 @@ def walk_forward(
             first fold has.
         sessions: Bars behind these origins, for the message.
         ticker: Named in the message.
+        history: What these bars are, for the message.
 
     Returns:
         Positions among the origins, in time order; every origin of the second half is tested once.
@@ -49,12 +58,16 @@ def walk_forward(
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}. Received {scheme!r}.")
     least_tested = max(_FEWEST_TESTED, 2 * horizon)
     least_first = max(MIN_ORIGINS, 20 * horizon)
-    least = max(round(least_first / FIRST_SHARE), round(folds * least_tested / (1 - FIRST_SHARE)))
+    for_first = round(least_first / FIRST_SHARE)
+    least = max(for_first, round(folds * least_tested / (1 - FIRST_SHARE)))
+    helps = what_helps(horizon) if least == for_first else "fewer --folds"
     require_sessions(
         sessions,
         needed=sessions - origins + least,
         ticker=ticker,
         why=f"{folds} folds and {least} origins",
+        hint=f"a longer history, or {helps}",
+        history=history,
     )
     from sklearn.model_selection import TimeSeriesSplit
 

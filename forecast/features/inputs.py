@@ -201,7 +201,13 @@ class Inputs:
         """
         bars = self.as_fitted(bars)
         needed = warm_up_of(self.feature_names) + self.lookback
-        require_sessions(len(bars), needed=needed, ticker=ticker, why="warm-up and lookback")
+        require_sessions(
+            len(bars),
+            needed=needed,
+            ticker=ticker,
+            why="warm-up and lookback",
+            hint="a longer history",
+        )
         rows = feature_rows(bars, self.feature_names, ticker=ticker)
         rows = rows.iloc[-(self.lookback + count - 1) :]
         starts = np.arange(len(rows) - self.lookback + 1)

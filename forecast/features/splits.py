@@ -59,7 +59,11 @@ def chronological(origins: int, *, horizon: int, sessions: int, ticker: str) -> 
     least = max(MIN_ORIGINS, 20 * horizon)
     needed = sessions - origins + least
     require_sessions(
-        sessions, needed=needed, ticker=ticker, why=f"{least} origins and their windows"
+        sessions,
+        needed=needed,
+        ticker=ticker,
+        why=f"{least} origins and their windows",
+        hint=f"a longer history, or {what_helps(horizon)}",
     )
     first = round(origins * TRAIN_SHARE)
     second = round(origins * (TRAIN_SHARE + VALIDATION_SHARE))
@@ -141,7 +145,14 @@ def first_test_bar(sessions: int, *, before: int, horizon: int, ticker: str) -> 
     return before - 1 + split.test.start
 
 
-def require_sessions(sessions: int, *, needed: int, ticker: str, why: str) -> None:
+def what_helps(horizon: int) -> str:
+    """The setting that asks for many sessions at this horizon, to be made smaller."""
+    return "a smaller --horizon" if 20 * horizon > MIN_ORIGINS else "a smaller --lookback"
+
+
+def require_sessions(
+    sessions: int, *, needed: int, ticker: str, why: str, hint: str, history: str = "a history"
+) -> None:
     """Refuse a history that is too short.
 
     Raises:
@@ -149,7 +160,7 @@ def require_sessions(sessions: int, *, needed: int, ticker: str, why: str) -> No
     """
     if sessions < needed:
         raise NotEnoughBars(
-            f"{ticker}: a history must have at least {needed} sessions (for {why}). "
+            f"{ticker}: {history} must have at least {needed} sessions (for {why}). "
             f"Received {sessions}.",
-            hint="a longer history, or a smaller --lookback",
+            hint=hint,
         )

@@ -19,7 +19,7 @@ import pytest
 import simulated
 
 from forecast.config import Settings
-from forecast.errors import ConfigError, TrainingError
+from forecast.errors import ConfigError, NotEnoughBars, TrainingError
 from forecast.pipeline import tune as verb
 from forecast.pipeline.tune import searches, trials
 from forecast.pipeline.tune.part import row_hashes
@@ -290,6 +290,13 @@ def test_train_uses_what_was_found(tuned):
     assert found["horizon"] == 2
     assert str(found["last"]) == one.document["rows"]["read"]["last"]
     assert (home / found["study"] / "study.json").is_file()
+
+
+def test_too_short_a_history_is_told_of_the_part_that_is_searched(tmp_path):
+    home = home_with(tmp_path, simulated.random_walk(400, seed=3))
+    words = r"before the test part must have at least \d+ .* 2 folds .*Received 3\d\d\."
+    with pytest.raises(NotEnoughBars, match=words):
+        run(home)
 
 
 def test_a_claim_is_one_process_s_and_ends_with_it(tmp_path):

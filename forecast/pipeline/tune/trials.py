@@ -61,6 +61,7 @@ class Folds:
             scheme="expanding",
             sessions=sessions,
             ticker=fetched.ticker,
+            history="the history before the test part",
         )
         return cls(fetched, splits, most)
 
