@@ -19,7 +19,7 @@ from forecast.pipeline.provenance import code_hash, data_hash, settings_document
 
 # Settings that no forecast depends on, given the bars. All others, also those to come, count.
 _ELSEWHERE = {"source", "store", "exchange", "start", "keep_snapshots", "quality", "tensorboard"}
-_CODE = ("features", "networks", "baselines", "evaluation")
+_CODE = ("features", "networks", "baselines", "evaluation", "pipeline")
 
 
 def deciding(settings: Settings, *, but: AbstractSet[str] = frozenset()) -> dict[str, Any]:

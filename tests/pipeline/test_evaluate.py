@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from forecast.config import Settings
 from forecast.errors import NotEnoughBars, UnknownTicker
 from forecast.evaluation.forecasts import read_forecasts
 from forecast.evaluation.significance import diebold_mariano
+from forecast.pipeline import kept, provenance
 from forecast.pipeline.evaluate import evaluate
 from forecast.pipeline.train import FailedRun
 from forecast.pipeline.watch import Watch
@@ -227,6 +229,23 @@ def test_what_changes_a_forecast_changes_the_key(evaluated):
     other = [{"epochs": 2}, {"folds": 3}, {"scheme": "rolling"}, {"features": ("return_1",)}]
     keys = {key_of(bars, settings_for(home, **change)) for change in other}
     assert len(keys | {one.document["key"], key_of(bars[1:], settings_for(home))}) == 6
+
+
+@pytest.mark.parametrize(
+    "file", ["pipeline/scoring.py", "networks/fast/block.py", "features/targets.py"]
+)
+def test_other_code_changes_the_key(tmp_path, monkeypatch, file):
+    package = tmp_path / "forecast"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(provenance.__file__).parents[1], package, ignore=ignored)
+    monkeypatch.setattr(provenance, "__file__", str(package / "pipeline" / "provenance.py"))
+    keys = set()
+    for _ in range(2):
+        provenance.code_hash.cache_clear()
+        keys.add(kept.key_of(simulated.random_walk(5, seed=1), {}))
+        (package / file).write_text("# other\n")
+    provenance.code_hash.cache_clear()
+    assert len(keys) == 2
 
 
 def test_trading_on_a_random_walk_is_not_praised(evaluated):

@@ -16,7 +16,7 @@ from forecast.market.bars import check_ticker
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.finished import finish
 from forecast.pipeline.kept import deciding, key_of
-from forecast.pipeline.provenance import code_hash, command, versions
+from forecast.pipeline.provenance import command, versions
 from forecast.pipeline.tune import space as spaces
 from forecast.pipeline.tune.importance import importance
 from forecast.pipeline.tune.part import Part, before_test
@@ -166,7 +166,6 @@ def _key(part: Part, space: spaces.Space, search: str, settings: Settings) -> st
         "space": spaces.as_document(space),
         "search": search,
         "folds": settings.tune.folds,
-        "code": code_hash("pipeline/tune"),
     }
     return key_of(part.bars, wanted)
 
