@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from forecast.config import Settings
 from forecast.errors import ConfigError, NotEnoughBars
 from forecast.features.inputs import warm_up_of
@@ -100,8 +102,9 @@ def tuned_for(
 ) -> tuple[Settings, Tuned | None]:
     """The settings with the ticker's best ones where the user has set none, and which these were.
 
-    They are left out, with a notice, where they were found for another target or horizon, or on
-    bars that the test part would be made of: it must not have had a say in them.
+    They are left out, with a notice, where they were found for another target or horizon, do not go
+    with what the user has set, or were found on bars that the test part would be made of: it must
+    not have had a say in them.
 
     Raises:
         ConfigError: if the file is damaged.
@@ -124,7 +127,14 @@ def tuned_for(
     }
     if not free:
         return settings, None
-    chosen = Settings.model_validate({**settings.model_dump(exclude_unset=True), **free})
+    try:
+        chosen = Settings.model_validate({**settings.model_dump(exclude_unset=True), **free})
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        watch.notice(
+            f"{ticker}: the tuned settings are left out. They do not go with what is set: {reason}."
+        )
+        return settings, None
     first = _first_test_session(fetched, chosen)
     if first is not None and first <= tuned.last:
         watch.notice(

@@ -99,6 +99,17 @@ def test_those_of_another_target_or_horizon_are_left_out(fetched, home, changes,
     assert words in notices[0]
 
 
+def test_those_that_do_not_go_with_what_is_set_are_left_out(fetched, home, history):
+    found = tuned(last=history.index[300].date(), settings={"network": "bilstm", "units": [3]})
+    write_tuned(home, "XYZ", found, comment="every step is not for it")
+    settings, used, notices = asked(fetched, home, outputs="every")
+    assert used is None
+    assert settings == Settings(lookback=10, outputs="every")
+    assert "left out" in notices[0]
+    assert "bilstm sees later rows" in notices[0]
+    assert asked(fetched, home)[0].network == "bilstm"
+
+
 def test_those_that_have_seen_the_test_part_are_left_out(fetched, home, history):
     write_tuned(home, "XYZ", tuned(last=history.index[-50].date()), comment="too late")
     settings, used, notices = asked(fetched, home)
