@@ -62,7 +62,8 @@ def make_all_ready(
         watch: Told how it goes.
         boundaries: Where the parts begin, for several tickers; None for shares of each history.
         table: The windows are moved into it one by one, in the order given.
-        numbered: Give each ticker a number, from 1 on, and its windows the column that says so.
+        numbered: Give each ticker that can be made ready a number, from 1 on without a gap, and its
+            windows the column that says so.
     """
     watch.stage("computing indicators, looking for leaks")
     cache = FeatureCache.of(home)
@@ -79,7 +80,7 @@ def make_all_ready(
             results.append(FailedRun(ticker, result))
             continue
         if numbered:
-            result = _numbered(result, number)
+            result = _numbered(result, 1 + sum(isinstance(one, Ready) for one in results))
         if table is not None:
             result = replace(result, windows=table.move(result.windows))
         results.append(result)

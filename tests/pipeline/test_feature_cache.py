@@ -12,7 +12,7 @@ from forecast.pipeline.every import FailedRun
 from forecast.pipeline.feature_cache import FeatureCache
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.many import fetch_all, make_all_ready
-from forecast.pipeline.preparing import make_ready
+from forecast.pipeline.preparing import Ready, make_ready
 from forecast.pipeline.processes import for_each
 from forecast.pipeline.watch import Watch
 
@@ -140,6 +140,15 @@ def test_two_processes_make_the_same_bits_and_a_bad_ticker_is_left_out(tmp_path,
     for place in (0, 2, 3):
         (here,) = for_each(lambda one: make_ready(one, settings), [bars[place]], count=1)
         assert_same_bits(here, made[place])
+
+
+def test_only_tickers_that_are_ready_have_a_number(tmp_path, settings):
+    """A number that no row has would leave its part of an embedding as it was drawn."""
+    tickers = ["AAPL", "FB", "MSFT"]
+    fetched = fetch_all(tickers, home=tmp_path, settings=settings, as_of={}, watch=Watch())
+    made = make_all_ready(fetched, home=tmp_path, settings=settings, watch=Watch(), numbered=True)
+    assert [one.inputs.number for one in made if isinstance(one, Ready)] == [1, 2]
+    assert made[2].windows.features[0, 0] == 2
 
 
 def test_a_second_time_nothing_is_computed(tmp_path, fetched, settings, monkeypatch):
