@@ -15,6 +15,9 @@ _PRIOR_R2 = 0.01
 # One crash must not set the slopes.
 _CLIP = 5.0
 _ROWS = 1 << 16
+# Nor one ticker, which began to move after its unit was fitted, the training of all
+# (docs/decisions/0230).
+_LARGEST = 10.0
 
 
 # Of the forecast that is given. Saying less loses some of the gain, and more of its noise: a
@@ -55,9 +58,13 @@ def fit_linear(train: Windows, validation: Windows, *, first: int = 0) -> np.nda
 
 
 def without(windows: Windows, slopes: np.ndarray) -> Windows:
-    """The same windows with targets less the linear part: what is left for a network to learn."""
+    """The same windows with targets less the linear part: what is left for a network to learn.
+
+    A target beyond ±10 counts as that, in units of the volatility; NaN stays NaN. For training and
+    validation only: scored are the outcomes as they are.
+    """
     left = windows.targets - windows.features.astype("float64") @ slopes
-    return replace(windows, targets=left.astype("float32"))
+    return replace(windows, targets=np.clip(left, -_LARGEST, _LARGEST).astype("float32"))
 
 
 def _centred_products(windows: Windows) -> np.ndarray:

@@ -52,6 +52,18 @@ def test_what_is_left_has_no_slope():
     assert abs(fit_linear(without(train, slopes), validation)[0, 0]) < 0.02
 
 
+def test_what_is_left_is_bounded_and_what_is_usual_is_left_alone():
+    windows = windows_of(100, 0.0, seed=1)
+    windows.targets[[50, 51]] = [[1e5], [-1e5]]
+    left = without(windows, np.zeros((2, 1))).targets
+    np.testing.assert_array_equal(left[[50, 51]], [[10], [-10]])
+    usual = np.abs(windows.targets) < 9
+    np.testing.assert_array_equal(left[usual], windows.targets[usual])
+    # What is not known yet stays so; what is scored stays as it was.
+    assert np.isnan(left[-1]).all()
+    assert windows.targets[50] == 1e5
+
+
 @pytest.mark.parametrize("scored", [None, 3])
 def test_the_linear_part_moves_point_and_quantiles_alike_and_is_not_trained(scored):
     rows = np.random.default_rng(0).normal(size=(2, 8, 2)).astype("float32")
