@@ -71,11 +71,12 @@ class Fitted:
 def prepare_backend(seed: int, *, network: str = "lstm") -> None:
     """Seed everything, steady the threads, let a GPU's memory grow.
 
-    On the CPU a run is then the same bit for bit, in one process or another.
+    On the CPU a run is then the same bit for bit, in one process or another that begins with a
+    network of the same kind, compiled or not: the first one decides on the threads.
 
     Args:
         seed: For Keras.
-        network: Key of `NETWORKS`: the first one asked for in a process decides on its threads.
+        network: Key of `NETWORKS`.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Keras imports these two where it finds them, for parts of it that nothing here uses: a
