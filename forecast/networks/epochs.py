@@ -59,6 +59,7 @@ def train_epochs(
     balanced: bool,
     epochs: int,
     patience: int,
+    least_gain: float,
     seed: int,
     batch: int,
     on_epoch: Callable[[Epoch], None] | None,
@@ -79,6 +80,7 @@ def train_epochs(
         balanced: As `batches.training_slices`.
         epochs: At most so many.
         patience: Epochs without a better validation loss before training stops.
+        least_gain: A fall of the validation loss by no more is a plateau to the learning rate.
         seed: Of offsets and order.
         batch: Slices or windows an update.
         on_epoch: Called after each epoch.
@@ -99,7 +101,9 @@ def train_epochs(
     callbacks = keras.callbacks.CallbackList(
         [
             keras.callbacks.EarlyStopping(patience=patience, restore_best_weights=True),
-            keras.callbacks.ReduceLROnPlateau(factor=0.5, patience=max(patience // 3, 1)),
+            keras.callbacks.ReduceLROnPlateau(
+                factor=0.5, patience=max(patience // 3, 1), min_delta=least_gain
+            ),
             *_tensorboard(logs),
         ],
         model=learner,

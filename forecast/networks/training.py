@@ -202,6 +202,8 @@ def fit(
         balanced=balanced,
         epochs=epochs,
         patience=patience,
+        # Of prices, whose loss may be a hundredth of that of returns, any fall counts.
+        least_gain=1e-4 if centred else 0.0,
         seed=seed,
         batch=size,
         on_epoch=on_epoch,

@@ -217,3 +217,13 @@ def test_the_validation_loss_has_no_penalty_of_the_weights():
         for precision in ("float32", "mixed_bfloat16")
     ]
     assert losses[1] == pytest.approx(losses[0], rel=0.01)
+
+
+def test_of_a_price_any_fall_of_the_loss_keeps_the_learning_rate():
+    windows = noise(1)
+    windows.targets[:, 0] = 1e-3 * windows.features[:, 0]
+    one = fitted(windows, centred=False, dropout=0.0, epochs=12, patience=3, learning_rate=3e-4)
+    falls = np.diff(one.validation_loss)
+    assert (falls < 0).all()
+    assert (falls > -1e-4).any()
+    assert one.learning_rate == [one.learning_rate[0]] * 12
