@@ -17,7 +17,7 @@ _CLIP = 5.0
 _ROWS = 1 << 16
 # Nor one ticker, which began to move after its unit was fitted, the training of all
 # (docs/decisions/0230).
-_LARGEST = 10.0
+_LARGEST = 15.0
 
 
 # Of the forecast that is given. Saying less loses some of the gain, and more of its noise: a
@@ -60,7 +60,7 @@ def fit_linear(train: Windows, validation: Windows, *, first: int = 0) -> np.nda
 def without(windows: Windows, slopes: np.ndarray) -> Windows:
     """The same windows with targets less the linear part: what is left for a network to learn.
 
-    A target beyond ±10 counts as that, in units of the volatility; NaN stays NaN. For training and
+    A target beyond ±15 counts as that, in units of the volatility; NaN stays NaN. For training and
     validation only: scored are the outcomes as they are.
     """
     left = windows.targets - windows.features.astype("float64") @ slopes
