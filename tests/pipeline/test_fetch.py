@@ -81,4 +81,4 @@ def test_a_start_in_the_settings_is_every_verbs(tmp_path):
     cache.store(make_ready(all_of_it, whole), whole)
     assert cache.has(all_of_it, whole) and not cache.has(cut, settings)
     assert folds.key_of(cut.bars, settings) != folds.key_of(all_of_it.bars, whole)
-    assert command("train", ["ACME"], settings).startswith("FORECAST_START=2024-06-03 forecast")
+    assert "FORECAST_START=2024-06-03" in command("train", ["ACME"], settings).split()
