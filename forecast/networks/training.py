@@ -234,8 +234,13 @@ def default_batch(network: str, outputs: str | None = None) -> int:
     return BATCH_SLICES if _every_step(network, outputs) else BATCH_WINDOWS
 
 
+def default_outputs(network: str) -> str:
+    """A loss on `every` step where the network is causal, else on the `last`."""
+    return "every" if NETWORKS[network].causal else "last"
+
+
 def _every_step(network: str, outputs: str | None) -> bool:
-    return NETWORKS[network].causal if outputs is None else outputs == "every"
+    return (outputs or default_outputs(network)) == "every"
 
 
 def targets_hash(windows: Windows) -> str:

@@ -11,8 +11,7 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ArtifactError
 from forecast.features.windows import Windows
-from forecast.networks.architectures import NETWORKS
-from forecast.networks.training import Fitted
+from forecast.networks.training import Fitted, default_outputs
 from forecast.pipeline.preparing import Prepared, Ready, batch_of, learning_rate_of
 from forecast.pipeline.provenance import (
     command,
@@ -108,7 +107,7 @@ def _own(settings: Settings) -> dict[str, Any]:
 
 def _command(snapshots: Mapping[str, str], settings: Settings, listed: Path | None) -> str:
     """The command line that makes the run again."""
-    outputs = settings.outputs or ("every" if NETWORKS[settings.network].causal else "last")
+    outputs = settings.outputs or default_outputs(settings.network)
     settings = settings.model_copy(
         update={**_own(settings), "head": settings.head_name, "outputs": outputs}
     )
