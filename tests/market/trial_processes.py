@@ -51,14 +51,20 @@ def update_on() -> None:
         time.sleep(random.uniform(0, 0.02))
 
 
+POINTED: set[str] = set()
+"""Sources with a pointer."""
+
+
 def check(served: set[str]) -> None:
     store = Store.open(DATA)
     for source in ("csv", "yahoo"):
         newest = store.newest("ACME", source)
         if newest is None:
             continue
-        # The pointer's own: no fallback is needed after a kill.
-        assert newest.marks is not None
+        # Before a first pointer the newest manifest serves; after it no kill makes that necessary.
+        if newest.marks is not None:
+            POINTED.add(source)
+        assert newest.marks is not None or source not in POINTED
         quotes = decode(store.payload(newest.manifest))
         assert len(quotes) == newest.manifest.rows
         served.add(newest.manifest.snapshot)
