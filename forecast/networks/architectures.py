@@ -10,6 +10,7 @@ from typing import Any
 
 from forecast.networks.dlinear import dlinear
 from forecast.networks.embedding import embedded
+from forecast.networks.fast import last_rows
 from forecast.networks.heads import Head, answers, head_of
 from forecast.networks.recurrent import stack
 from forecast.networks.seq2seq import seq2seq
@@ -155,7 +156,7 @@ def build(
         **{name: value for name, value in offered.items() if kind.takes(name)},
     )
     if scored:
-        hidden = hidden[:, -scored:]
+        hidden = last_rows(hidden, scored) if fast else hidden[:, -scored:]
     location = None
     if linear is not None:
         last = inputs[:, -scored:] if scored else inputs[:, -1]

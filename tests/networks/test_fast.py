@@ -11,25 +11,26 @@ from forecast.networks.fast import fast_layer, written_out
 from forecast.networks.training import prepare_backend
 
 
+@pytest.mark.parametrize("units", [7, 64])  # 64 are computed with spare units
 @pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("every_step", [False, True])
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("cell", ["LSTM", "GRU"])
-def test_outputs_and_gradients_are_those_of_keras(cell, compiled, every_step, backwards):
+def test_outputs_and_gradients_are_those_of_keras(cell, compiled, every_step, backwards, units):
     prepare_backend(1)
     import keras
     import tensorflow as tf
 
     rng = np.random.default_rng(1)
     inputs = tf.constant(rng.normal(size=(3, 11, 5)).astype("float32"))
-    above = tf.constant(rng.normal(size=(3, 11, 7) if every_step else (3, 7)).astype("float32"))
+    above = tf.constant(rng.normal(size=(3, 11, units) if every_step else (3, units)).astype("float32"))
     form = {"return_sequences": every_step, "go_backwards": backwards}
-    kerass = getattr(keras.layers, cell)(7, **form)
-    own = (written_out(cell) if compiled else partial(fast_layer, cell))(7, **form)
+    kerass = getattr(keras.layers, cell)(units, **form)
+    own = (written_out(cell) if compiled else partial(fast_layer, cell))(units, **form)
     kerass.build(inputs.shape)
     own.build(inputs.shape)
     for one, other in zip(kerass.weights, own.weights, strict=True):
-        one.assign(rng.normal(size=one.shape) * 0.5)
+        one.assign(rng.normal(size=one.shape) / np.sqrt(units))
         other.assign(one)
 
     def both(layer):
@@ -57,16 +58,17 @@ def test_the_saved_form_is_the_plain_layer(cell):
     assert own.get_config() == plain.get_config()
 
 
-def test_an_lstm_is_started_from_states_and_gives_them():
+@pytest.mark.parametrize("units", [7, 64])
+def test_an_lstm_is_started_from_states_and_gives_them(units):
     prepare_backend(1)
     import keras
     import tensorflow as tf
 
     rng = np.random.default_rng(1)
     inputs = tf.constant(rng.normal(size=(3, 11, 5)).astype("float32"))
-    start = [tf.constant(rng.normal(size=(3, 7)).astype("float32")) for _ in range(2)]
-    kerass = keras.layers.LSTM(7, return_sequences=True, return_state=True)
-    own = fast_layer("LSTM", 7, given=True, states=True, return_sequences=True)
+    start = [tf.constant(rng.normal(size=(3, units)).astype("float32")) for _ in range(2)]
+    kerass = keras.layers.LSTM(units, return_sequences=True, return_state=True)
+    own = fast_layer("LSTM", units, given=True, states=True, return_sequences=True)
     for layer in (kerass, own):
         layer.build(inputs.shape)
     own.set_weights(kerass.get_weights())
@@ -74,7 +76,7 @@ def test_an_lstm_is_started_from_states_and_gives_them():
     def both(layer):
         with tf.GradientTape() as tape:
             tape.watch([inputs, *start])
-            outputs = layer(inputs, initial_state=start)
+            outputs = layer(inputs, initial_state=start, training=True)
             loss = sum(tf.reduce_sum(tf.square(each)) for each in outputs)
         return outputs, tape.gradient(loss, [inputs, *start])
 

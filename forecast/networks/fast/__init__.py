@@ -50,6 +50,34 @@ def as_fast(layer: Any) -> Any:
     return layer
 
 
+def last_rows(hidden: Any, count: int) -> Any:
+    """The last so many rows of a Keras tensor, (batch, steps, width) → (batch, count, width)."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        return _last_rows()(count)(hidden)
+    return hidden[:, -count:]
+
+
+@cache
+def _last_rows() -> Any:
+    import keras
+
+    class LastRows(keras.Operation):  # type: ignore[misc]
+        def __init__(self, count: int) -> None:
+            super().__init__()
+            self.count = count
+
+        def call(self, rows: Any) -> Any:
+            return block.last_rows(rows, self.count)
+
+        def compute_output_spec(self, rows: Any) -> Any:
+            batch, _, width = rows.shape
+            return keras.KerasTensor((batch, self.count, width), rows.dtype)
+
+    return LastRows
+
+
 def both_ways(layer: Any, *, name: str) -> Any:
     """A recurrent layer that reads forwards and backwards, and joins both."""
     from keras import layers, saving
@@ -73,7 +101,7 @@ def written_out(cell: str) -> Any:
         cell: Key of `WRITTEN_OUT`.
     """
 
-    def loop(*given: Any, start: None) -> tuple[Any, Callable[[], list[Any]]]:
+    def loop(*given: Any, **_: Any) -> tuple[Any, Callable[[], list[Any]]]:
         every = WRITTEN_OUT[cell](*given)
         return every, lambda: [every[:, -1]]
 
@@ -97,7 +125,13 @@ def _with_loop(cell: str, loop: Callable[..., Any], *, only_training: bool = Fal
                 sequences = ops.flip(sequences, axis=1)
             own = (self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
             weights = (ops.convert_to_tensor(each) for each in own)
-            every, last = loop(sequences, *weights, start=initial_state)
+            every, last = loop(
+                sequences,
+                *weights,
+                start=initial_state,
+                states=self.return_state,
+                training=training,
+            )
             outputs = every if self.return_sequences else last()[0]
             return [outputs, *last()] if self.return_state else outputs
 

@@ -66,18 +66,26 @@ def point_and_quantile_loss(
         (batch, [steps,] horizon, 8), giving the loss, shape (batch, [steps,] horizon).
     """
 
+    pulled = [POINT_PULL, *(MEDIAN_PULL if level == 0.5 else 0.0 for level in LEVELS)]
+    squared = [POINT_WEIGHT if centred else 1.0, *(0.0 for _ in LEVELS)]
+
     def point_and_quantiles(y_true: Any, y_pred: Any) -> Any:
         from keras import ops
 
-        levels = ops.convert_to_tensor(LEVELS, dtype=y_pred.dtype)
-        point, quantiles = y_pred[..., 0], y_pred[..., 1:]
-        error = y_true - quantiles
-        pinball = ops.mean(ops.maximum(levels * error, (levels - 1.0) * error), axis=-1)
-        squared = ops.square(y_true[..., 0] - point)
-        if not centred:
-            return pinball + squared
-        pull = POINT_PULL * ops.square(point) + MEDIAN_PULL * ops.square(quantiles[..., _MIDDLE])
-        return pinball + POINT_WEIGHT * squared + pull
+        def each(*weights: float) -> Any:
+            """A weight for the point, and one for each quantile."""
+            return ops.convert_to_tensor(weights, dtype=y_pred.dtype)
+
+        # All outputs at once, what does not concern one weighted with zero: slices of so small a
+        # tensor, and their gradients, cost more than the arithmetic.
+        error = y_true - y_pred
+        share = 1.0 / len(LEVELS)
+        over = each(0.0, *(share * level for level in LEVELS)) * error
+        under = each(0.0, *(share for _ in LEVELS)) * ops.relu(-error)
+        loss = over + under + each(*squared) * ops.square(error)
+        if centred:
+            loss = loss + each(*pulled) * ops.square(y_pred)
+        return ops.sum(loss, axis=-1)
 
     return point_and_quantiles
 
