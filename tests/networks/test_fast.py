@@ -23,7 +23,9 @@ def test_outputs_and_gradients_are_those_of_keras(cell, compiled, every_step, ba
 
     rng = np.random.default_rng(1)
     inputs = tf.constant(rng.normal(size=(3, 11, 5)).astype("float32"))
-    above = tf.constant(rng.normal(size=(3, 11, units) if every_step else (3, units)).astype("float32"))
+    above = tf.constant(
+        rng.normal(size=(3, 11, units) if every_step else (3, units)).astype("float32")
+    )
     form = {"return_sequences": every_step, "go_backwards": backwards}
     kerass = getattr(keras.layers, cell)(units, **form)
     own = (written_out(cell) if compiled else partial(fast_layer, cell))(units, **form)

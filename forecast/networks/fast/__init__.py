@@ -130,7 +130,7 @@ def _with_loop(cell: str, loop: Callable[..., Any], *, only_training: bool = Fal
                 *weights,
                 start=initial_state,
                 states=self.return_state,
-                training=training,
+                spare=block.spare_units(self.units) if training else 0,
             )
             outputs = every if self.return_sequences else last()[0]
             return [outputs, *last()] if self.return_state else outputs

@@ -6,10 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 SPARE = 2
-"""Units more than asked for, all zero, where the rows of the weights would else lie a power of two
-apart: the copies of their columns that each step back makes then fall on the same few lines of the
-cache (docs/decisions/0240)."""
 _ALIASED, _SMALL = 32, 64
+
+
+def spare_units(units: int) -> int:
+    """Units more than asked for, which stay zero, that make the way back faster.
+
+    With 64 units, or 96, 128 and so on, the rows of the weights lie so far apart that a column,
+    and each step back copies all of them, falls on few lines of the cache (docs/decisions/0240).
+    """
+    return SPARE if units % _ALIASED == 0 and units >= _SMALL else 0
 
 
 def lstm(
@@ -20,7 +26,7 @@ def lstm(
     *,
     start: Any = None,
     states: bool = False,
-    training: bool = False,
+    spare: int = 0,
 ) -> tuple[Any, Callable[[], list[Any]]]:
     """An LSTM by TensorFlow's `BlockLSTMV2`, which holds the whole loop.
 
@@ -34,7 +40,7 @@ def lstm(
         bias: (4 × units,).
         start: Output and cell state before the first step, each (batch, units); None for zero.
         states: The states after the last step will be wanted, not the output alone.
-        training: A gradient will be wanted.
+        spare: Units more to compute with, see `spare_units`; outputs and gradients have none.
 
     Returns:
         Outputs at every step, (batch, steps, units); and what gives the output after the last step
@@ -43,7 +49,6 @@ def lstm(
     import tensorflow as tf
 
     n_features, units = kernel.shape[0], recurrent.shape[0]
-    spare = SPARE if training and units % _ALIASED == 0 and units >= _SMALL else 0
 
     def widened(tensor: Any) -> Any:
         """With the spare units, on the last axis."""

@@ -65,26 +65,27 @@ def point_and_quantile_loss(
         Function of the encoded target, shape (batch, [steps,] horizon, 1), and the outputs, shape
         (batch, [steps,] horizon, 8), giving the loss, shape (batch, [steps,] horizon).
     """
-
-    pulled = [POINT_PULL, *(MEDIAN_PULL if level == 0.5 else 0.0 for level in LEVELS)]
-    squared = [POINT_WEIGHT if centred else 1.0, *(0.0 for _ in LEVELS)]
+    # One for the point and one for each quantile: all outputs are computed with at once. Slices of
+    # so small a tensor, and their gradients, cost more than arithmetic (docs/decisions/0240).
+    weights_of_all = (
+        (0.0, *LEVELS),
+        (0.0, *(1.0 / len(LEVELS) for _ in LEVELS)),
+        (POINT_WEIGHT if centred else 1.0, *(0.0 for _ in LEVELS)),
+        (POINT_PULL, *(MEDIAN_PULL if level == 0.5 else 0.0 for level in LEVELS)),
+    )
 
     def point_and_quantiles(y_true: Any, y_pred: Any) -> Any:
         from keras import ops
 
-        def each(*weights: float) -> Any:
-            """A weight for the point, and one for each quantile."""
-            return ops.convert_to_tensor(weights, dtype=y_pred.dtype)
-
-        # All outputs at once, what does not concern one weighted with zero: slices of so small a
-        # tensor, and their gradients, cost more than the arithmetic.
+        levels, share, squares, pulls = (
+            ops.convert_to_tensor(each, dtype=y_pred.dtype) for each in weights_of_all
+        )
         error = y_true - y_pred
-        share = 1.0 / len(LEVELS)
-        over = each(0.0, *(share * level for level in LEVELS)) * error
-        under = each(0.0, *(share for _ in LEVELS)) * ops.relu(-error)
-        loss = over + under + each(*squared) * ops.square(error)
+        # max(τ e, (τ - 1) e) = τ e + max(-e, 0)
+        pinball = share * (levels * error + ops.relu(-error))
+        loss = pinball + squares * ops.square(error)
         if centred:
-            loss = loss + each(*pulled) * ops.square(y_pred)
+            loss = loss + pulls * ops.square(y_pred)
         return ops.sum(loss, axis=-1)
 
     return point_and_quantiles
