@@ -85,3 +85,35 @@ def test_an_lstm_is_started_from_states_and_gives_them(units):
     for one, other in zip(both(own), both(kerass), strict=True):
         for part, expected in zip(one, other, strict=True):
             np.testing.assert_allclose(part, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("steps", [60, 75])
+def test_the_last_rows_are_those_of_a_slice_and_so_is_their_gradient(steps, known):
+    prepare_backend(1)
+    import tensorflow as tf
+
+    from forecast.networks.fast.block import last_rows
+
+    rows = tf.constant(np.random.default_rng(1).normal(size=(3, steps, 5)).astype("float32"))
+
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec((3, steps if known else None, 5))])
+    def both(rows):
+        with tf.GradientTape() as tape:
+            tape.watch(rows)
+            last = last_rows(rows, 60)
+            loss = tf.reduce_sum(tf.square(last))
+        return last, tape.gradient(loss, rows)
+
+    last, gradient = both(rows)
+    np.testing.assert_array_equal(last, rows[:, -60:])
+    np.testing.assert_array_equal(gradient[:, : steps - 60], 0.0)
+    np.testing.assert_array_equal(gradient[:, -60:], 2 * rows[:, -60:])
+
+
+def test_wide_layers_of_a_width_that_misses_the_cache_get_spare_units():
+    from forecast.networks.fast.block import spare_units
+
+    assert [spare_units(units) for units in (7, 32, 50, 64, 66, 96, 100, 128)] == [
+        *(0, 0, 0, 2, 0, 2, 0, 2)
+    ]
