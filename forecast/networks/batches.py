@@ -2,11 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from forecast.features.windows import Windows
+
+LONGEST_EPOCH = 128
+"""Updates until slices are validated again: more would train past the best weights."""
+
+
+def training_batches(
+    windows: Windows, *, scored: int | None, batch: int, balanced: bool, rng: np.random.Generator
+) -> Iterator[list[np.ndarray]]:
+    """Without end, the batches of one epoch after the other.
+
+    An epoch is all slices or windows once; of many slices about `LONGEST_EPOCH` batches, and the
+    next epoch goes on where it ended (docs/decisions/0250).
+
+    Args:
+        windows: Stride-1 windows.
+        scored: Steps with a loss in each slice; None for windows, with a loss on the last step.
+        batch: Slices or windows a batch.
+        balanced: As many of each ticker.
+        rng: For offsets and order.
+    """
+    while True:
+        if scored is None:
+            yield training_windows(windows, batch=batch, balanced=balanced, rng=rng)
+            continue
+        drawn = training_slices(windows, scored=scored, batch=batch, balanced=balanced, rng=rng)
+        parts = -(-len(drawn) // LONGEST_EPOCH)
+        ends = np.linspace(0, len(drawn), parts + 1).astype(int)
+        yield from (drawn[first:end] for first, end in pairwise(ends))
 
 
 def slice_starts(windows: Windows, *, scored: int, rng: np.random.Generator | None) -> np.ndarray:
@@ -38,17 +67,17 @@ def slice_starts(windows: Windows, *, scored: int, rng: np.random.Generator | No
 def training_slices(
     windows: Windows, *, scored: int, batch: int, balanced: bool, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """First rows of the slices of one epoch, in batches that all have one size.
+    """First rows of slices that score every window about once, in batches that all have one size.
 
     Few windows are tiled several times, each time from another offset, until a batch is full;
-    what is left over of many is left out of this epoch.
+    what is left over of many is left out this time.
 
     Args:
         windows: Stride-1 windows.
         scored: Steps with a loss in each slice.
         batch: Slices a batch.
         balanced: As many slices of each unbroken run, which is a ticker's, as of any other: of a
-            short one each row several times, of a long one not all. The epoch stays as long.
+            short one each row several times, of a long one not all. In all there are about as many.
         rng: For offsets and order.
     """
     tiled = slice_starts(windows, scored=scored, rng=rng)
@@ -63,7 +92,7 @@ def training_slices(
 def training_windows(
     windows: Windows, *, batch: int, balanced: bool, rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """Positions of the windows of one epoch, in batches that all have one size.
+    """Positions of all windows in random order, in batches that all have one size.
 
     Args:
         windows: Windows.

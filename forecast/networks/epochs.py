@@ -20,9 +20,8 @@ from forecast.networks.batches import (
     gather_slices,
     gather_windows,
     slice_starts,
+    training_batches,
     training_context,
-    training_slices,
-    training_windows,
 )
 from forecast.networks.interrupt import kept_interrupt
 from forecast.networks.learner import give_back_memory
@@ -77,7 +76,7 @@ def train_epochs(
         train: Windows of the training part.
         validation: Windows of the validation part.
         scored: Steps with a loss in each slice, or None to train on the last step of windows.
-        balanced: As `batches.training_slices`.
+        balanced: As `batches.training_batches`.
         epochs: At most so many.
         patience: Epochs without a better validation loss before training stops.
         least_gain: A fall of the validation loss by no more is a plateau to the learning rate.
@@ -109,6 +108,7 @@ def train_epochs(
         model=learner,
     )
     average = None if getattr(learner, "averages_itself", False) else Average(learner)
+    drawn = training_batches(train, scored=scored, batch=batch, balanced=balanced, rng=rng)
     begun = time.monotonic()
     learner.stop_training = False
     callbacks.on_train_begin()
@@ -119,10 +119,8 @@ def train_epochs(
                 loss = _update(
                     learner,
                     train,
+                    next(drawn),
                     scored=scored,
-                    batch=batch,
-                    balanced=balanced,
-                    rng=rng,
                     updated=average.updated if average else _nothing,
                     check=check,
                 )
@@ -149,20 +147,16 @@ def train_epochs(
 def _update(
     learner: Any,
     windows: Windows,
+    chosen: list[np.ndarray],
     *,
     scored: int | None,
-    batch: int,
-    balanced: bool,
-    rng: np.random.Generator,
     updated: Callable[[], None],
     check: Callable[[], None],
 ) -> float:
     """One epoch: the weights updated by each batch, gathered when it is needed; the mean loss."""
     if scored is None:
-        chosen = training_windows(windows, batch=batch, balanced=balanced, rng=rng)
         batches = (gather_windows(windows, positions) for positions in chosen)
     else:
-        chosen = training_slices(windows, scored=scored, batch=batch, balanced=balanced, rng=rng)
         context = training_context(windows.lookback, scored)
         batches = (
             gather_slices(windows, starts, scored=scored, context=context) for starts in chosen
