@@ -9,33 +9,50 @@ import numpy as np
 
 from forecast.features.windows import Windows
 
-LONGEST_EPOCH = 128
-"""Updates until slices are validated again: more would train past the best weights."""
+INFERENCE_WINDOWS = 256
+INFERENCE_SLICES = 128
+LONGEST_EPOCH = 32
+"""Updates until the network is validated again: more would train it past its best weights."""
 
 
 def training_batches(
-    windows: Windows, *, scored: int | None, batch: int, balanced: bool, rng: np.random.Generator
+    windows: Windows,
+    *,
+    scored: int | None,
+    batch: int,
+    balanced: bool,
+    longest: int,
+    rng: np.random.Generator,
 ) -> Iterator[list[np.ndarray]]:
     """Without end, the batches of one epoch after the other.
 
-    An epoch is all slices or windows once; of many slices about `LONGEST_EPOCH` batches, and the
-    next epoch goes on where it ended (docs/decisions/0250).
+    An epoch is all slices or windows once, or of many a part, and the next epoch goes on where it
+    ended (docs/decisions/0250).
 
     Args:
         windows: Stride-1 windows.
         scored: Steps with a loss in each slice; None for windows, with a loss on the last step.
         batch: Slices or windows a batch.
         balanced: As many of each ticker.
+        longest: Batches an epoch, at most.
         rng: For offsets and order.
     """
     while True:
         if scored is None:
-            yield training_windows(windows, batch=batch, balanced=balanced, rng=rng)
-            continue
-        drawn = training_slices(windows, scored=scored, batch=batch, balanced=balanced, rng=rng)
-        parts = -(-len(drawn) // LONGEST_EPOCH)
-        ends = np.linspace(0, len(drawn), parts + 1).astype(int)
+            drawn = training_windows(windows, batch=batch, balanced=balanced, rng=rng)
+        else:
+            drawn = training_slices(windows, scored=scored, batch=batch, balanced=balanced, rng=rng)
+        ends = np.linspace(0, len(drawn), -(-len(drawn) // longest) + 1).astype(int)
         yield from (drawn[first:end] for first, end in pairwise(ends))
+
+
+def validation_batches(windows: Windows, *, scored: int | None) -> list[np.ndarray]:
+    """Every window once, in order: positions of windows, or first rows of slices."""
+    if scored is None:
+        every, size = np.arange(len(windows)), INFERENCE_WINDOWS
+    else:
+        every, size = slice_starts(windows, scored=scored, rng=None), INFERENCE_SLICES
+    return [every[first : first + size] for first in range(0, len(every), size)]
 
 
 def slice_starts(windows: Windows, *, scored: int, rng: np.random.Generator | None) -> np.ndarray:

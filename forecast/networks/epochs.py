@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,17 +17,15 @@ from forecast.errors import ConfigError, TrainingError
 from forecast.features.windows import Windows
 from forecast.networks.averaging import Average
 from forecast.networks.batches import (
+    LONGEST_EPOCH,
     gather_slices,
     gather_windows,
-    slice_starts,
     training_batches,
     training_context,
+    validation_batches,
 )
 from forecast.networks.interrupt import kept_interrupt
 from forecast.networks.learner import give_back_memory
-
-INFERENCE_WINDOWS = 256
-INFERENCE_SLICES = 128
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,16 @@ def train_epochs(
         model=learner,
     )
     average = None if getattr(learner, "averages_itself", False) else Average(learner)
-    drawn = training_batches(train, scored=scored, batch=batch, balanced=balanced, rng=rng)
+    checked = validation_batches(validation, scored=scored)
+    drawn = training_batches(
+        train,
+        scored=scored,
+        batch=batch,
+        balanced=balanced,
+        # Nor should validating take most of the time.
+        longest=max(LONGEST_EPOCH, len(checked)),
+        rng=rng,
+    )
     begun = time.monotonic()
     learner.stop_training = False
     callbacks.on_train_begin()
@@ -128,7 +135,7 @@ def train_epochs(
                 give_back_memory()
             told = {
                 "loss": loss,
-                "val_loss": validate(learner, validation, scored=scored, check=check),
+                "val_loss": validate(learner, validation, checked, scored=scored, check=check),
                 "learning_rate": float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate)),
             }
             for name, value in told.items():
@@ -184,33 +191,28 @@ def _nothing() -> None:
 
 
 def validate(
-    learner: Any, windows: Windows, *, scored: int | None, check: Callable[[], None]
+    learner: Any,
+    windows: Windows,
+    chosen: list[np.ndarray],
+    *,
+    scored: int | None,
+    check: Callable[[], None],
 ) -> float:
     """The mean loss over all batches; Keras's own gives the last one's alone, and adds `l2`."""
     from keras import ops
 
     losses, sizes = [], []
-    for x, y in _scoring_batches(windows, scored=scored):
+    for each in chosen:
+        if scored is None:
+            x, y = gather_windows(windows, each)
+        else:
+            x, y = gather_slices(windows, each, scored=scored)
         # Several devices answer the whole batch each.
         outputs = ops.convert_to_tensor(learner.predict_on_batch(x)[: len(x)])
         losses.append(float(ops.mean(learner.loss(ops.convert_to_tensor(y), outputs))))
         sizes.append(len(x))
         check()
     return float(np.average(losses, weights=sizes))
-
-
-def _scoring_batches(
-    windows: Windows, *, scored: int | None
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Every window once, in order."""
-    if scored is None:
-        for first in range(0, len(windows), INFERENCE_WINDOWS):
-            last = min(first + INFERENCE_WINDOWS, len(windows))
-            yield gather_windows(windows, np.arange(first, last))
-    else:
-        starts = slice_starts(windows, scored=scored, rng=None)
-        for first in range(0, len(starts), INFERENCE_SLICES):
-            yield gather_slices(windows, starts[first : first + INFERENCE_SLICES], scored=scored)
 
 
 def _tensorboard(logs: Path | None) -> list[Any]:

@@ -23,8 +23,9 @@ import numpy as np
 from forecast.errors import ArtifactError, TrainingError
 from forecast.features.windows import Windows
 from forecast.networks.architectures import NETWORKS, build
+from forecast.networks.batches import INFERENCE_WINDOWS
 from forecast.networks.embedding import know_strangers
-from forecast.networks.epochs import INFERENCE_WINDOWS, Epoch, train_epochs
+from forecast.networks.epochs import Epoch, train_epochs
 from forecast.networks.heads import Head, head_of
 from forecast.networks.heads.classes import balanced_weights, shift_of
 from forecast.networks.inference import predictor

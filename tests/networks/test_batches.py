@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from forecast.features.windows import make_windows
-from forecast.networks import batches
-from forecast.networks.batches import training_batches
+from forecast.networks import epochs as module
+from forecast.networks.batches import training_batches, validation_batches
+from forecast.networks.training import fit
 
 
-def epochs(scored, *, many=4):
+def epochs(scored, *, longest, many):
     windows = make_windows(
         np.zeros((410, 2), "float32"),
         np.zeros((410, 1), "float32"),
@@ -21,33 +22,65 @@ def epochs(scored, *, many=4):
         lookback=10,
         feature_names=["a", "b"],
     )
-    rng = np.random.default_rng(1)
-    drawn = training_batches(windows, scored=scored, batch=4, balanced=False, rng=rng)
+    drawn = training_batches(
+        windows,
+        scored=scored,
+        batch=4,
+        balanced=False,
+        longest=longest,
+        rng=np.random.default_rng(1),
+    )
     return windows, list(islice(drawn, many))
 
 
-def test_an_epoch_of_few_slices_is_all_of_them():
-    windows, drawn = epochs(20)
+def test_an_epoch_of_few_is_all_of_them():
+    windows, drawn = epochs(20, longest=6, many=3)
     for epoch in drawn:
         scored = np.unique(np.concatenate(epoch)[:, None] + np.arange(20))
         assert len(scored) > len(windows) - 20 * 4
         assert len(epoch) == 5
+    windows, drawn = epochs(None, longest=100, many=3)
+    for epoch in drawn:
+        assert len(np.unique(np.concatenate(epoch))) == len(windows)
 
 
-@pytest.mark.parametrize(("longest", "parts"), [(5, 1), (4, 2), (2, 3)])
-def test_an_epoch_of_many_slices_ends_sooner_and_the_next_goes_on(monkeypatch, longest, parts):
-    _, whole = epochs(20, many=2)
-    monkeypatch.setattr(batches, "LONGEST_EPOCH", longest)
-    _, drawn = epochs(20, many=2 * parts)
+@pytest.mark.parametrize(
+    ("scored", "longest", "parts"), [(20, 5, 1), (20, 4, 2), (20, 2, 3), (None, 40, 3)]
+)
+def test_an_epoch_of_many_ends_sooner_and_the_next_goes_on(scored, longest, parts):
+    _, whole = epochs(scored, longest=1000, many=2)
+    _, drawn = epochs(scored, longest=longest, many=2 * parts)
     assert max(map(len, drawn)) <= longest
     for number, one in enumerate(whole):
-        pieces = [batch for epoch in drawn[number * parts : (number + 1) * parts] for batch in epoch]
+        pieces = [
+            batch for epoch in drawn[number * parts : (number + 1) * parts] for batch in epoch
+        ]
         np.testing.assert_array_equal(pieces, one)
 
 
-def test_an_epoch_of_windows_is_all_of_them_however_many(monkeypatch):
-    monkeypatch.setattr(batches, "LONGEST_EPOCH", 2)
-    windows, drawn = epochs(None)
-    for epoch in drawn:
-        assert len(epoch) == len(windows) // 4
-        assert len(np.unique(np.concatenate(epoch))) == 4 * len(epoch)
+@pytest.mark.parametrize(("scored", "size"), [(20, 128), (None, 256)])
+def test_validation_sees_every_window_once_in_order(scored, size):
+    windows, _ = epochs(scored, longest=1, many=0)
+    chosen = validation_batches(windows, scored=scored)
+    assert max(map(len, chosen)) <= size
+    seen = np.concatenate(chosen)
+    if scored:
+        seen = np.unique(seen[:, None] + np.arange(scored))
+    np.testing.assert_array_equal(seen, np.arange(len(windows)))
+
+
+@pytest.mark.parametrize(("least", "longest"), [(3, 3), (1, 2)])
+def test_a_large_group_is_validated_before_all_of_it_was_trained_on(monkeypatch, least, longest):
+    """Its 392 windows are validated in two batches: no fewer are trained on in between."""
+    windows, _ = epochs(None, longest=1, many=0)
+    asked = []
+
+    def drawn(*given, longest, **settings):
+        asked.append(longest)
+        return training_batches(*given, longest=longest, **settings)
+
+    monkeypatch.setattr(module, "LONGEST_EPOCH", least)
+    monkeypatch.setattr(module, "training_batches", drawn)
+    form = {"network": "dlinear", "units": (2,), "dropout": 0.0, "l2": 0.0, "learning_rate": None}
+    fit(windows, windows, **form, epochs=1, patience=1, seed=1)
+    assert asked == [longest]

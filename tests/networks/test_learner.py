@@ -11,9 +11,10 @@ import pytest
 
 from forecast.errors import TrainingError
 from forecast.features.windows import Windows, make_windows
-from forecast.networks import epochs
+from forecast.networks import batches, epochs
 from forecast.networks import learner as module
 from forecast.networks.averaging import Average
+from forecast.networks.batches import validation_batches
 from forecast.networks.learner import learner_of
 from forecast.networks.training import fit, prepare_backend
 
@@ -169,11 +170,12 @@ def test_the_validation_loss_is_that_of_all_batches(monkeypatch):
     )
 
     def validated():
-        return epochs.validate(learner, windows, scored=5, check=lambda: None)
+        chosen = validation_batches(windows, scored=5)
+        return epochs.validate(learner, windows, chosen, scored=5, check=lambda: None)
 
     whole = validated()
     for slices in (4, 3):
-        monkeypatch.setattr(epochs, "INFERENCE_SLICES", slices)
+        monkeypatch.setattr(batches, "INFERENCE_SLICES", slices)
         assert validated() == pytest.approx(whole, rel=1e-6)
 
 
