@@ -75,7 +75,7 @@ def train_epochs(
         validation: Windows of the validation part.
         scored: Steps with a loss in each slice, or None to train on the last step of windows.
         balanced: As `batches.training_batches`.
-        epochs: At most so many.
+        epochs: At most so many, see `batches.training_batches`.
         patience: Epochs without a better validation loss before training stops.
         least_gain: A fall of the validation loss by no more is a plateau to the learning rate.
         seed: Of offsets and order.

@@ -130,7 +130,7 @@ def fit(
         l2: Weight of the squared input kernels.
         learning_rate: At the start; halved when the validation loss stays on a plateau. None for
             the network's own.
-        epochs: At most so many.
+        epochs: At most so many, see `batches.training_batches`.
         patience: Epochs without a better validation loss before training stops.
         seed: Of weights, order and dropout.
         batch: Slices or windows an update; None for `default_batch`.

@@ -71,7 +71,7 @@ def test_validation_sees_every_window_once_in_order(scored, size):
 
 @pytest.mark.parametrize(("least", "longest"), [(3, 3), (1, 2)])
 def test_a_large_group_is_validated_before_all_of_it_was_trained_on(monkeypatch, least, longest):
-    """Its 392 windows are validated in two batches: no fewer are trained on in between."""
+    """Its 400 windows are validated in two batches: no fewer are trained on in between."""
     windows, _ = epochs(None, longest=1, many=0)
     asked = []
 
@@ -79,6 +79,7 @@ def test_a_large_group_is_validated_before_all_of_it_was_trained_on(monkeypatch,
         asked.append(longest)
         return training_batches(*given, longest=longest, **settings)
 
+    assert len(windows) == 400
     monkeypatch.setattr(module, "LONGEST_EPOCH", least)
     monkeypatch.setattr(module, "training_batches", drawn)
     form = {"network": "dlinear", "units": (2,), "dropout": 0.0, "l2": 0.0, "learning_rate": None}
