@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 
 import numpy as np
@@ -100,19 +101,25 @@ def skill_intervals(
     defined = reference.mean(axis=0) > 0
     if n < FEWEST_ORIGINS or not defined.any():
         return bounds
+    drawn = _drawn(n, mean_block(n, step=step), seed)
+    # A resample may hold only origins at which the reference did not err.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        skills = 1 - (drawn @ losses[:, defined]) / (drawn @ reference[:, defined])
+        bounds[defined] = np.quantile(skills, [0.025, 0.975], axis=0).T
+    return bounds
+
+
+@lru_cache(maxsize=8)
+def _drawn(n: int, block: int, seed: int) -> np.ndarray:
+    """How often each of n origins is in each resample, shape (REPETITIONS, n).
+
+    Kept, since tickers of one test part share it.
+    """
     from arch.bootstrap import StationaryBootstrap
 
-    def skills(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-        # A resample may hold only origins at which the reference did not err.
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratios: np.ndarray = ours.mean(axis=0) / theirs.mean(axis=0)
-        return 1 - ratios
-
-    block = mean_block(n, step=step)
-    bootstrap = StationaryBootstrap(block, losses[:, defined], reference[:, defined], seed=seed)
-    draws = bootstrap.apply(skills, REPETITIONS)
-    bounds[defined] = np.quantile(draws, [0.025, 0.975], axis=0).T
-    return bounds
+    bootstrap = StationaryBootstrap(block, np.arange(n), seed=seed)
+    resamples = bootstrap.bootstrap(REPETITIONS)
+    return np.array([np.bincount(data[0], minlength=n) for data, _ in resamples], dtype="uint16")
 
 
 def model_confidence_set(losses: pd.DataFrame, *, step: int, seed: int = SEED) -> pd.Series:
