@@ -119,6 +119,7 @@ def draw(measured: list[tuple[int, dict[str, float]]], path: Path) -> None:
     axes.set_xticks(rows, [f"{count:,}" for count in rows])
     axes.minorticks_off()
     axes.margins(x=0.03)
+    axes.set_xlabel("rows", size=style.SMALL, color=style.MUTED)
     style.label_ends(axes, labels)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)

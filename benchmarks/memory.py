@@ -18,10 +18,14 @@ import threading
 import time
 from pathlib import Path
 
-import psutil
 from made_up import write_tickers
 
 from forecast.market.sources.sample import sample_folder
+
+try:
+    import psutil
+except ModuleNotFoundError:
+    sys.exit("memory.py needs psutil. Try: .venv/bin/python -m pip install psutil")
 
 SESSIONS = 5_000
 LOST = 129

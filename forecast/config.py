@@ -7,11 +7,13 @@ import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -59,6 +61,10 @@ def _one_of(value: str, choices: Iterable[str]) -> str:
     return value
 
 
+def _known(choices: Iterable[str]) -> AfterValidator:
+    return AfterValidator(partial(_one_of, choices=choices))
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -100,7 +106,7 @@ class Nightly(_Table):
 
     tickers: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
     at: str | None = Field(None, pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")
-    retrain: str = "nightly"
+    retrain: Annotated[str, _known(RETRAIN)] = "nightly"
     margin: float = Field(0.005, ge=0, lt=1)
     level: float = Field(0.05, gt=0, lt=1)
     band: Annotated[
@@ -113,11 +119,6 @@ class Nightly(_Table):
     memory: float = Field(1.5, gt=0)
     gpus: float = Field(0.0, ge=0)
     webhook: str | None = None
-
-    @field_validator("retrain")
-    @classmethod
-    def _known_retrain(cls, value: str) -> str:
-        return _one_of(value, RETRAIN)
 
     @field_validator("webhook")
     @classmethod
@@ -170,18 +171,18 @@ class Settings(_Table):
     start: Annotated[date | None, BeforeValidator(_day)] = None
     keep_snapshots: int = Field(10, ge=1)
     quality: Quality = Quality()
-    network: str = "lstm"
+    network: Annotated[str, _known(NETWORKS)] = "lstm"
     outputs: str | None = None
-    context: str = "every"
+    context: Annotated[str, _known(CONTEXTS)] = "every"
     units: Annotated[tuple[Annotated[int, Field(ge=1, le=4096)], ...], BeforeValidator(_split)] = (
         64,
         64,
     )
     lookback: int = Field(60, ge=2, le=2000)
     horizon: int = Field(1, ge=1, le=250)
-    target: str = "return"
+    target: Annotated[str, _known(TARGETS)] = "return"
     head: str | None = None
-    class_weight: str = "none"
+    class_weight: Annotated[str, _known(CLASS_WEIGHTS)] = "none"
     features: Annotated[tuple[str, ...] | None, BeforeValidator(_split)] = None
     dropout: float = Field(0.1, ge=0, lt=1)
     l2: float = Field(0.0, ge=0, le=10)
@@ -190,22 +191,17 @@ class Settings(_Table):
     epochs: int = Field(100, ge=1, le=100_000)
     patience: int = Field(10, ge=1, le=100_000)
     seed: int = Field(7, ge=0, lt=2**32)
-    precision: str = "float32"
+    precision: Annotated[str, _known(PRECISIONS)] = "float32"
     embedding: int = Field(0, ge=0, le=256)
     balanced: bool = False
     tensorboard: bool = False
     folds: int = Field(5, ge=2, le=100)
     seeds: int = Field(3, ge=1, le=100)
-    scheme: str = "expanding"
-    trade: str = "open"
+    scheme: Annotated[str, _known(SCHEMES)] = "expanding"
+    trade: Annotated[str, _known(TRADES)] = "open"
     cost: float = Field(5.0, ge=0, le=1000)
     nightly: Nightly = Nightly()
     tune: Tune = Tune()
-
-    @field_validator("network")
-    @classmethod
-    def _known_network(cls, value: str) -> str:
-        return _one_of(value, NETWORKS)
 
     @field_validator("outputs")
     @classmethod
@@ -228,16 +224,6 @@ class Settings(_Table):
             raise ValueError("must hold the width of each layer, of one at least, such as 64,64")
         return value
 
-    @field_validator("context")
-    @classmethod
-    def _known_context(cls, value: str) -> str:
-        return _one_of(value, CONTEXTS)
-
-    @field_validator("target")
-    @classmethod
-    def _known_target(cls, value: str) -> str:
-        return _one_of(value, TARGETS)
-
     @field_validator("head")
     @classmethod
     def _fitting_head(cls, value: str | None, info: ValidationInfo) -> str | None:
@@ -248,26 +234,6 @@ class Settings(_Table):
         if value not in fitting:
             raise ValueError(f"for the target {target} it must be one of {', '.join(fitting)}")
         return value
-
-    @field_validator("class_weight")
-    @classmethod
-    def _known_class_weight(cls, value: str) -> str:
-        return _one_of(value, CLASS_WEIGHTS)
-
-    @field_validator("precision")
-    @classmethod
-    def _known_precision(cls, value: str) -> str:
-        return _one_of(value, PRECISIONS)
-
-    @field_validator("scheme")
-    @classmethod
-    def _known_scheme(cls, value: str) -> str:
-        return _one_of(value, SCHEMES)
-
-    @field_validator("trade")
-    @classmethod
-    def _known_trade(cls, value: str) -> str:
-        return _one_of(value, TRADES)
 
     @property
     def head_name(self) -> str:
@@ -293,7 +259,7 @@ def load_settings(home: Path, **flags: Any) -> Settings:
 
     Args:
         home: Folder that may hold `forecast.toml`.
-        flags: Values from the command line; None means not given.
+        flags: Values from the command line or a Python call; None means not given.
 
     Raises:
         ConfigError: if a key is unknown (the nearest spelling is named) or a value is refused.
@@ -303,7 +269,10 @@ def load_settings(home: Path, **flags: Any) -> Settings:
     for origin, values in (
         (str(home / "forecast.toml"), _from_file(home / "forecast.toml")),
         ("environment", _from_environment(os.environ)),
-        ("command line", {name: value for name, value in flags.items() if value is not None}),
+        (
+            "the flags or arguments",
+            {name: value for name, value in flags.items() if value is not None},
+        ),
     ):
         for key, value in values.items():
             if isinstance(value, dict) and isinstance(merged.get(key), dict):

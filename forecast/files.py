@@ -78,6 +78,37 @@ def write_json(path: Path, document: Any) -> None:
 
 
 @contextmanager
+def locked(path: Path, *, wait: float) -> Iterator[bool]:
+    """Hold a lock file; the system frees it if the process dies.
+
+    Args:
+        path: The file; its folder is made.
+        wait: How long for another process to let go [s]; below 0 for ever.
+
+    Yields:
+        Whether it is held: not if another process did not let go.
+
+    Raises:
+        ArtifactError: if the lock file cannot be made (read-only folder, full disk).
+    """
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(path, timeout=wait, poll_interval=0.02)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    except OSError as error:
+        raise unwritable(path, error) from error
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+@contextmanager
 def staged_folder(final: Path) -> Iterator[Path]:
     """A temporary sibling of `final` to fill; it becomes `final` in one rename, or vanishes.
 

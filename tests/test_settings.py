@@ -20,7 +20,7 @@ def test_every_step_is_for_networks_that_see_no_later_row(network, tmp_path):
         with pytest.raises(ConfigError, match=f"'outputs': {network} sees later rows") as caught:
             load_settings(tmp_path, network=network, outputs="every")
         assert ", ".join(CAUSAL) in str(caught.value)
-        assert "Received 'every' from command line" in str(caught.value)
+        assert "Received 'every' from the flags or arguments" in str(caught.value)
     assert load_settings(tmp_path, network=network, outputs="last").outputs == "last"
 
 

@@ -36,10 +36,9 @@ def draw(folder: Path, results: dict[str, Any], runs: Sequence[Run]) -> None:
 
 
 def _curves(results: dict[str, Any], runs: Sequence[Run], colours: dict[str, str]) -> Any:
-    title = "Seconds from an empty process to a trained network"
     figure, axes = _page(
-        title,
-        "Held-out pinball loss; thick: the median of the rounds, thin: the others",
+        _finding(results),
+        "Held-out pinball loss by seconds from the start of a process; thick: the median round",
         colours,
     )
     goal, top = results["goal"], results["untrained"] * 1.004
@@ -93,7 +92,7 @@ def _curves(results: dict[str, Any], runs: Sequence[Run], colours: dict[str, str
 def _bars(results: dict[str, Any], runs: Sequence[Run], colours: dict[str, str]) -> Any:
     rows = results["rivals"]
     figure, axes = _page(
-        "Time to the same held-out loss",
+        _finding(results),
         "Seconds until the held-out pinball is within 0.5 % of the best; pale: process start",
         colours,
         left=0.31,
@@ -120,9 +119,21 @@ def _bars(results: dict[str, Any], runs: Sequence[Run], colours: dict[str, str])
     axes.invert_yaxis()
     axes.set_xlim(0.0, 1.16 * longest)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
-    axes.grid(visible=False, axis="y")
-    axes.grid(visible=True, axis="x", color=colours["grid"], linewidth=0.8)
+    axes.grid(visible=False)
     return figure
+
+
+def _finding(results: dict[str, Any]) -> str:
+    """How long this program and the others take to the goal, process start included."""
+    took = {row["rival"]: row["whole"] for row in results["rivals"]}
+    own = took.pop(OWN, None)
+    others = [seconds for seconds in took.values() if seconds is not None]
+    if own is None or not others:
+        return "Time to the same held-out loss"
+    return (
+        f"To the same held-out loss: this program {own:.1f} s, "
+        f"the others {min(others):.1f} to {max(others):.1f} s"
+    )
 
 
 def _page(

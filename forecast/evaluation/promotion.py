@@ -14,6 +14,7 @@ from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.evaluation.learning import LEARNT
 from forecast.evaluation.metrics import Outcomes, coverage, mean_pinball_losses, squared_errors
 from forecast.evaluation.significance import diebold_mariano
+from forecast.evaluation.verdict import compared
 
 _WORSE = 0.05
 _TOLERANCE = 1e-9
@@ -264,14 +265,9 @@ def _number(value: float) -> float | None:
 
 def _said(against: dict[str, Any], rival: str) -> str:
     """How both losses compare with the rival's, in words."""
-    parts = [
-        f"its {_WORDS[name]} is {_distance(one['difference'])} that of {rival}"
-        for name, one in against.items()
-    ]
+    parts = []
+    for name, one in against.items():
+        difference = one["difference"]
+        said = compared(math.nan if difference is None else -difference)
+        parts.append(f"its {_WORDS[name]} is {said} that of {rival}")
     return " and ".join(parts)
-
-
-def _distance(difference: float | None) -> str:
-    if difference is None:
-        return "not comparable with"
-    return f"{abs(difference):.2%} {'above' if difference > 0 else 'below'}"

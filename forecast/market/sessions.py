@@ -158,7 +158,7 @@ def last_completed(exchange: str, now: pd.Timestamp, *, lag: pd.Timedelta = LAG)
 def next_sessions(exchange: str, after: pd.Timestamp, count: int) -> pd.DatetimeIndex:
     """The `count` sessions that follow `after`.
 
-    Past the calendar's end (see `known_until`) every weekday counts as a session.
+    Past the calendar's end every weekday counts as a session.
 
     Args:
         exchange: A known exchange.
@@ -206,17 +206,6 @@ def closing_time(exchange: str) -> tuple[time, str]:
         return time(0, 0), "UTC"
     calendar = _calendar(name, pd.Timestamp.now().year)
     return calendar.close_times[-1][1], str(calendar.tz)
-
-
-def known_until(exchange: str, year: int) -> pd.Timestamp | None:
-    """The last session that the calendar itself names, or None where every such day is one.
-
-    Args:
-        exchange: A known exchange.
-        year: The calendar is asked for up to the end of this year; some end sooner.
-    """
-    name = _known(exchange)
-    return None if name in (WEEKDAYS, EVERY_DAY) else _sessions(name, year)[-1]
 
 
 def expected_sessions(exchange: str, first: pd.Timestamp, last: pd.Timestamp) -> pd.DatetimeIndex:

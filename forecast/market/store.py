@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from forecast.errors import ArtifactError, BusyError, ConfigError
-from forecast.files import unwritable, write_atomically
+from forecast.files import locked, unwritable, write_atomically
 from forecast.market.bars import History
 from forecast.market.sessions import WEEKDAYS
 from forecast.market.snapshots import Manifest, Marks, Newest, encode, libraries
@@ -85,25 +85,15 @@ class Store:
         if self.locks is None:
             yield
             return
-        from filelock import FileLock, Timeout
-
         path = self.locks / f"{ticker}.lock"
-        lock = FileLock(path, timeout=_LOCK_WAIT, poll_interval=0.02)
-        try:
-            self.locks.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout as error:
-            raise BusyError(
-                f"{ticker}: another process must finish fetching it first. "
-                f"Waited {_LOCK_WAIT:.0f} s for {path}.",
-                hint=f"forecast fetch {ticker}, once it has ended",
-            ) from error
-        except OSError as error:
-            raise unwritable(path, error) from error
-        try:
+        with locked(path, wait=_LOCK_WAIT) as held:
+            if not held:
+                raise BusyError(
+                    f"{ticker}: another process must finish fetching it first. "
+                    f"Waited {_LOCK_WAIT:.0f} s for {path}.",
+                    hint=f"forecast fetch {ticker}, once it has ended",
+                )
             yield
-        finally:
-            lock.release()
 
     def newest(self, ticker: str, source: str) -> Newest | None:
         """What the source's pointer names; None if no manifest of that source is whole.

@@ -23,7 +23,6 @@ from forecast.nightly.jobs import Job
 from forecast.nightly.work import Outcome, failed, work
 from forecast.pipeline.processes import begin_worker
 
-ENGINES = ("local", "ray")
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

@@ -74,7 +74,7 @@ def run_night(
         settings: Everything else.
         clock: What time it is; None for the real clock.
         force: Nights that are done are done again. No second forecast is ever issued.
-        engine: One of `engines.ENGINES`.
+        engine: `local` or `ray`.
         address: Of a Ray cluster.
         workers: At once; None for what the settings, or the machine's cores and memory, say.
         watch: Told how it goes.

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from forecast.errors import ArtifactError, BusyError
-from forecast.files import inside, unwritable, write_json
+from forecast.files import inside, locked, unwritable, write_json
 from forecast.nightly.clock import Clock
 
 _BEAT_EVERY = 15.0
@@ -40,24 +40,13 @@ def night_lock(home: Path) -> Iterator[None]:
         BusyError: at once, if another process is at it.
         ArtifactError: if the lock file cannot be made (read-only folder, full disk).
     """
-    from filelock import FileLock, Timeout
-
-    path = folder_of(home) / "lock"
-    lock = FileLock(path, timeout=0)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise BusyError(
-            f"one night at a time must work in {home}. Another process is at it{_whose(home)}.",
-            hint="again when it has ended; it tells where it is in data/nightly/heartbeat.json",
-        ) from error
-    except OSError as error:
-        raise unwritable(path, error) from error
-    try:
+    with locked(folder_of(home) / "lock", wait=0) as held:
+        if not held:
+            raise BusyError(
+                f"one night at a time must work in {home}. Another process is at it{_whose(home)}.",
+                hint="again when it has ended; it tells where it is in data/nightly/heartbeat.json",
+            )
         yield
-    finally:
-        lock.release()
 
 
 def _whose(home: Path) -> str:

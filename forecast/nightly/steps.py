@@ -12,7 +12,7 @@ from typing import Any
 from forecast.config import Settings
 from forecast.errors import ConfigError, ForecastError, as_known
 from forecast.features.targets import CLASSES
-from forecast.ledger import Ledger, open_ledger
+from forecast.ledger import Ledger, Settlement, open_ledger
 from forecast.market.fetching import Failed, Fetched
 from forecast.nightly import engines, summary
 from forecast.nightly.alarms import alarms_of
@@ -58,7 +58,7 @@ class _Ready:
     begun: Pending | None
     why: str | None
     last: str
-    settled: int
+    settled: Settlement
     notices: list[str]
     alarms: list[str]
     live: dict[str, Any] | None
@@ -200,7 +200,7 @@ class Work:
                     one.fetched.bars,
                     snapshot=one.fetched.snapshot,
                     now=self.clock.now().to_pydatetime(),
-                ).settled
+                )
                 if one.stale:
                     entries[one.ticker] = summary.nothing(one, settled=settled)
                 else:
@@ -210,7 +210,7 @@ class Work:
                 entries[one.ticker] = summary.failed(one.ticker, one.key.session, error)
         return ready
 
-    def _ready(self, one: Plan, settled: int, ledger: Ledger) -> _Ready:
+    def _ready(self, one: Plan, settled: Settlement, ledger: Ledger) -> _Ready:
         begun = None if self.force else finish_begun(self.home, one, self.clock)
         champion, notice = serving(self.home, one.ticker, self.clock)
         if champion is not None and champion.manifest.get("target") in CLASSES:

@@ -20,6 +20,7 @@ import pandas as pd
 from forecast.errors import ForecastError
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.files import write_json
+from forecast.ledger import Settlement
 from forecast.nightly.commit import Committed
 from forecast.nightly.plan import Plan
 from forecast.nightly.work import Forecast, Outcome
@@ -27,14 +28,14 @@ from forecast.nightly.work import Forecast, Outcome
 DONE, NOTHING, FAILED, LATE = "done", "nothing", "failed", "late"
 
 
-def nothing(plan: Plan, *, settled: int = 0) -> dict[str, Any]:
+def nothing(plan: Plan, *, settled: Settlement | None = None) -> dict[str, Any]:
     """The entry of a ticker that has nothing to do."""
     return _entry(
         plan.ticker,
         plan.key.session,
         NOTHING,
         reason=plan.nothing,
-        settled=settled,
+        **(_settled(settled) if settled else {}),
         notices=[plan.notice] if plan.notice else [],
     )
 
@@ -51,7 +52,7 @@ def entry_of(
     *,
     late: bool,
     why: str | None,
-    settled: int,
+    settled: Settlement,
     champion: str | None,
     notices: Sequence[str],
     alarms: Sequence[str],
@@ -65,7 +66,7 @@ def entry_of(
         done: What that changed.
         late: Its training was left out, because the deadline had passed.
         why: A challenger was due, or None.
-        settled: Forecasts whose outcome was recorded.
+        settled: What the bars of tonight told of forecasts recorded before.
         champion: The run that serves now.
         notices: What was odd.
         alarms: What drifted.
@@ -89,7 +90,7 @@ def entry_of(
         run=decision.run if decision else None,
         champion=champion,
         issued=done.issued,
-        settled=settled,
+        **_settled(settled),
         error=outcome.error.as_document() if outcome.error else None,
         why=why,
         unissued=done.unissued,
@@ -155,7 +156,8 @@ def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) 
     folder = (home / document["page"]).parent
     earlier = _read(folder / "summary.json")
     news = any(
-        entry["status"] != NOTHING or entry["settled"] or entry["notices"]
+        entry["status"] != NOTHING
+        or any(entry[key] for key in ("settled", "corrected", "void", "notices"))
         for entry in document["tickers"]
     )
     if earlier is not None and not news and (folder / "index.html").exists():
@@ -190,6 +192,8 @@ def _entry(ticker: str, session: str | None, status: str, **known: Any) -> dict[
         "champion": None,
         "issued": False,
         "settled": 0,
+        "corrected": 0,
+        "void": 0,
         "error": None,
         "why": None,
         "unissued": None,
@@ -201,6 +205,14 @@ def _entry(ticker: str, session: str | None, status: str, **known: Any) -> dict[
         "seconds": 0.0,
     }
     return {**entry, **known}
+
+
+def _settled(settled: Settlement) -> dict[str, int]:
+    return {
+        "settled": settled.settled,
+        "corrected": settled.corrected,
+        "void": settled.void,
+    }
 
 
 def _forecast(forecast: Forecast | None) -> dict[str, Any] | None:

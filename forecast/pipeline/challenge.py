@@ -45,7 +45,7 @@ def challenge(
     Args:
         one: The ticker, as the challenger was trained on it.
         fitted: The challenger.
-        forecasts: Of the challenger's test part, as `scoring.score` gives them: its own and
+        forecasts: Of the challenger's test part, as `scoring.score_outputs` gives them: its own and
             those of `ewma`.
         champion: The run that serves now, or None.
         settings: Of the challenger, and `[nightly]` for the margins.

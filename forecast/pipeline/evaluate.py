@@ -130,9 +130,7 @@ def _evaluate(
         "seconds": {},
     }
     watch.stage("drawing the report")
-    _write(
-        folder, document, pooled.forecasts, contest, fetched.bars, traded, begun=begun, home=home
-    )
+    _write(folder, document, pooled.forecasts, contest, traded, begun=begun, home=home)
     return Evaluation(document, pooled.forecasts, home / document["report"])
 
 
@@ -251,7 +249,6 @@ def _write(
     document: dict[str, Any],
     forecasts: pd.DataFrame,
     contest: Contest,
-    bars: pd.DataFrame,
     traded: Backtest,
     *,
     begun: float,
@@ -269,7 +266,6 @@ def _write(
         folder,
         document=document,
         forecasts=forecasts,
-        bars=bars,
         paths=traded.paths,
     )
     finish(folder / _RESULT, document, draw, begun=begun, home=home)

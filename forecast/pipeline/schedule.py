@@ -12,6 +12,7 @@ from typing import Any
 from forecast.config import PREFIX, Settings
 from forecast.errors import ConfigError
 from forecast.market.bars import check_ticker
+from forecast.market.sources.yahoo import CA_BUNDLES, PROXIES
 from forecast.market.store import Store
 from forecast.scheduling import crontab, foreground, systemd
 from forecast.scheduling.command import (
@@ -25,7 +26,7 @@ from forecast.scheduling.nights import Night, nights, parse_time
 
 SYSTEMD, CRON = "systemd", "cron"
 _USUAL = "XNYS"
-_NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "CURL_CA_BUNDLE")
+_NETWORK = {"HTTP_PROXY", "NO_PROXY", *(name.upper() for name in PROXIES), *CA_BUNDLES}
 
 
 @dataclass(frozen=True)

@@ -96,19 +96,6 @@ class Scored:
         return losses_by_day(self.forecasts, step=step)
 
 
-def score(one: Prepared, fitted: Fitted, *, network: str) -> Scored:
-    """Forecast the test origins with the network and every baseline, and score them.
-
-    Args:
-        one: The ticker.
-        fitted: The network.
-        network: Its name.
-    """
-    return score_outputs(
-        one, infer(fitted.model, scored_windows(one), head=fitted.head), network=network
-    )
-
-
 def score_outputs(one: Prepared, outputs: np.ndarray, *, network: str) -> Scored:
     """Score what the network gave, beside every baseline.
 

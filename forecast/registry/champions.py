@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from forecast.errors import ArtifactError, BusyError
-from forecast.files import inside, unwritable, write_json
+from forecast.files import inside, locked, write_json
 from forecast.registry.runs import folder_of, load_run, read_json, verified
 
 CHAMPION = "champion.json"
@@ -217,22 +217,12 @@ def _alone(home: Path, ticker: str) -> Iterator[None]:
         BusyError: if another process holds it.
         ArtifactError: if the folder cannot be written.
     """
-    from filelock import FileLock, Timeout
-
     path = _path(home, ticker).with_name(".champion.lock")
-    lock = FileLock(path, timeout=_WAIT, poll_interval=0.02)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout as error:
-        raise BusyError(
-            f"{ticker}: another process must finish changing the champion first. Waited "
-            f"{_WAIT:.0f} s for {path}.",
-            hint="the same again, once it has ended",
-        ) from error
-    except OSError as error:
-        raise unwritable(path, error) from error
-    try:
+    with locked(path, wait=_WAIT) as held:
+        if not held:
+            raise BusyError(
+                f"{ticker}: another process must finish changing the champion first. Waited "
+                f"{_WAIT:.0f} s for {path}.",
+                hint="the same again, once it has ended",
+            )
         yield
-    finally:
-        lock.release()

@@ -126,7 +126,7 @@ def indicator_chart(bars: pd.DataFrame, *, ticker: str, currency: str | None = N
     )
     reading = (
         "Averages and bands describe the past alone. The RSI leaves its grey zone (30–70) after a "
-        "run in one direction; dark volume bars are sessions that closed up."
+        "run in one direction; the stronger volume bars are sessions that closed up."
     )
     return Picture("indicator_chart", figure, title, alt, reading)
 

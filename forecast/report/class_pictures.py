@@ -54,7 +54,7 @@ def confusion_picture(
     if usual is not None:
         title += f", the commonest class comes {percent(usual)}"
     figure = style.new_figure(
-        title, f"{ahead(step)} · {int(counts.sum()):,} forecasts of bars that it never saw"
+        title, f"{ahead(step)} · {int(counts.sum()):,} forecasts of outcomes that it never saw"
     )
     axes = figure.add_axes((0.16, 0.17, 0.6, 0.65))
     axes.set_facecolor("none")

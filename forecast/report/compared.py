@@ -125,18 +125,8 @@ def _draw_skills(
             axes.plot(seen, [height, height], color=colour, linewidth=2.2, alpha=0.45)
         singles = [finite(seed.get(f"skill_{kind}")) for seed in own["seeds"]] if own else []
         known = [100 * single for single in singles if single is not None]
-        known = [single for single in known if abs(single) <= 1.12 * reach]
         if len(known) > 1:
-            axes.plot(
-                known,
-                [height - 0.37] * len(known),
-                linestyle="none",
-                marker="o",
-                markersize=0.55 * size,
-                markerfacecolor="none",
-                markeredgecolor=colour,
-                markeredgewidth=1.0,
-            )
+            _draw_seeds(axes, known, height - 0.37, edge=1.06 * reach, colour=colour, size=size)
         beyond = abs(100 * value) > reach
         marker = "<" if beyond and value < 0 else ">" if beyond else "D" if own else "o"
         axes.plot(
@@ -166,6 +156,28 @@ def _draw_skills(
     axes.set_xticks([tick for tick in ticks if abs(tick) <= reach])
     axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
     axes.set_xlabel("skill [%], right is better", size=style.SMALL, color=MUTED)
+
+
+def _draw_seeds(
+    axes: Axes, skills: Sequence[float], height: float, *, edge: float, colour: str, size: float
+) -> None:
+    """Small circles, or arrows at the edge of the panel for what lies outside."""
+    marks = {
+        "o": [skill for skill in skills if abs(skill) <= edge],
+        "<": [-edge for skill in skills if skill < -edge],
+        ">": [edge for skill in skills if skill > edge],
+    }
+    for marker, places in marks.items():
+        axes.plot(
+            places,
+            [height] * len(places),
+            linestyle="none",
+            marker=marker,
+            markersize=0.55 * size,
+            markerfacecolor="none",
+            markeredgecolor=colour,
+            markeredgewidth=1.0,
+        )
 
 
 def _interval(row: Mapping[str, Any], kind: str) -> tuple[float, float] | None:

@@ -72,7 +72,6 @@ def write_evaluation(
     *,
     document: Mapping[str, Any],
     forecasts: pd.DataFrame,
-    bars: pd.DataFrame,
     paths: pd.DataFrame,
 ) -> list[Path]:
     """Draw the pictures of an evaluation and write its page.
@@ -81,7 +80,6 @@ def write_evaluation(
         folder: Exists.
         document: One entry of `evaluate --json`.
         forecasts: Of all folds' test parts: a forecast frame, or class forecasts.
-        bars: Bars of the ticker.
         paths: As `Backtest.paths`.
 
     Returns:

@@ -60,7 +60,8 @@ def fan_chart(
     wide = max(1.0, 0.42 * len(past) / many)
     figure = style.new_figure(
         title,
-        f"{model} · {count(many, 'session')} ahead of the close of {day(origin)}, {shown(close)}"
+        f"{model} · {count(many, 'session')} ahead of the close of {day(origin)}, "
+        f"{shown(close)} (dashed)"
         + (f" · future drawn {number(wide, 2)} × wider" if wide > 1 else ""),
     )
     axes = figure.add_axes(

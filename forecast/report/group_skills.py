@@ -45,7 +45,7 @@ PRICES = Panels(
     {"mse": "skill_mse_return", "pinball": "skill_pinball"},
     "the spread beats EWMA and GARCH for",
     "loses for",
-    "the spread beat EWMA and GARCH",
+    "the spread was better than EWMA and GARCH",
 )
 CLASSES = Panels(
     {
@@ -55,7 +55,7 @@ CLASSES = Panels(
     {"error": "skill_error", "log_loss": "skill_log_loss"},
     "the odds beat the usual shares for",
     "lose for",
-    "the odds beat the usual shares",
+    "the odds were better than the usual shares",
 )
 # An outlier must not squeeze all others together.
 _REACH = 6.0

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from forecast.report.text import aligned, error_text, shown
+from forecast.report.wording import wrapped
 
 
 def model_lines(entries: list[dict[str, Any]]) -> list[str]:
@@ -24,9 +24,9 @@ def model_lines(entries: list[dict[str, Any]]) -> list[str]:
             lines += ["", *aligned([_RUN_HEADINGS, *(_run_cells(run) for run in whole)])]
         for run in entry["runs"]:
             if run["damaged"]:
-                lines += _wrapped(f"! {run['run']} is damaged: {run['damaged']}")
+                lines += wrapped(f"! {run['run']} is damaged: {run['damaged']}", indent="  ")
             elif run["notice"]:
-                lines += _wrapped(f"! {run['notice']}.")
+                lines += wrapped(f"! {run['notice']}.", indent="  ")
     return lines[1:]
 
 
@@ -84,18 +84,13 @@ def _run_cells(run: dict[str, Any]) -> list[str]:
 
 def _champion_of(entry: dict[str, Any]) -> list[str]:
     if entry["error"]:
-        return _wrapped(f"{entry['ticker']}: {error_text(entry['error'])}")
+        return wrapped(f"{entry['ticker']}: {error_text(entry['error'])}", indent="  ")
     if entry["champion"] is None:
         return [f"{entry['ticker']}: no champion."]
     last = entry["history"][-1]
     since = f" since {last['at'].replace('T', ' ').replace('Z', ' UTC')}" if last["at"] else ""
-    return _wrapped(f"{entry['ticker']}: champion {entry['champion']}{since}: {last['reason']}")
-
-
-def _wrapped(text: str) -> list[str]:
-    """Lines that break neither a path nor a run's name."""
-    return textwrap.wrap(
-        text, 110, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    return wrapped(
+        f"{entry['ticker']}: champion {entry['champion']}{since}: {last['reason']}", indent="  "
     )
 
 

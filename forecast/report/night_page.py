@@ -94,16 +94,22 @@ def _figures(entries: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, str]]
     """The four figures to take away: `(value, what, note)`."""
     trained = [entry for entry in entries if entry["trained"]]
     promoted = sum(entry["promoted"] for entry in trained)
+    issued, settled, corrected, void = (
+        sum(entry[key] for entry in entries) for key in ("issued", "settled", "corrected", "void")
+    )
+    anew = f"; {corrected} corrected" if corrected else ""
+    never = f"; {void} void" if void else ""
     return [
-        (wording.whole(sum(entry["issued"] for entry in entries)), "forecasts recorded", "tonight"),
-        (
-            wording.whole(sum(entry["settled"] for entry in entries)),
-            "outcomes settled",
-            "of forecasts recorded before",
-        ),
-        (wording.whole(len(trained)), "challengers trained", "and judged beside the champion"),
+        _figure(issued, "forecast", "recorded", "tonight"),
+        _figure(settled, "outcome", "settled", f"of forecasts recorded before{anew}{never}"),
+        _figure(len(trained), "challenger", "trained", "and judged beside the champion"),
         (wording.whole(promoted), "promoted", "to champion"),
     ]
+
+
+def _figure(many: int, what: str, done: str, note: str) -> tuple[str, str, str]:
+    number, _, noun = wording.count(many, what).partition(" ")
+    return number, f"{noun} {done}", note
 
 
 def _verdict(entries: Sequence[Mapping[str, Any]]) -> str:

@@ -59,7 +59,7 @@ def price_forecast(
     held = f"the 80 % band held {percent(covered)} of {count(known, 'close')}"
     title = f"{ticker}, {ahead(step)}: {held if known else count(len(own), 'forecast')}"
     subtitle = f"{model} · forecasts for {span(own['session'].min(), own['session'].max())}"
-    figure = style.new_figure(title, f"{subtitle} · bars that it never saw")
+    figure = style.new_figure(title, f"{subtitle} · outcomes that it never saw")
     grid = figure.add_gridspec(
         2,
         1,

@@ -131,8 +131,9 @@ def search_settings(document: Mapping[str, Any]) -> Picture:
         f"{document['ticker']}: {fixed(apart)} % lie between the best and the worst of "
         f"{count(len(losses.done), 'trial')}"
     )
-    words = ", ".join(setting_text(losses.best["settings"][name]) for name in names)
-    figure = style.new_figure(title, f"loss [%] · ◆ the best: {shorten(words, 52)} · – median")
+    figure = style.new_figure(
+        title, f"loss against {losses.reference} [%] · ◆ the best trial · – median"
+    )
     columns = min(_COLUMNS, len(names))
     rows = -(-len(names) // columns)
     grid = figure.add_gridspec(

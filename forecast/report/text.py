@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 from typing import Any
 
 from forecast.features.targets import CLASSES
-from forecast.report.wording import around, narrowest, p_value, price
+from forecast.report.wording import around, count, narrowest, p_value, price, wrapped
 
 P_VALUE = "p"
 """In place of a form: `wording.p_value`."""
@@ -87,13 +87,13 @@ def score_lines(document: dict[str, Any]) -> list[str]:
     """
     test = document["split"]["test"]
     return [
-        f"{document['ticker']}: {document['network']}, {_asked(document)}, {test['origins']} "
-        f"forecasts of sessions it never saw, {test['first']} to {test['last']} "
-        f"({document['source']})",
+        f"{document['ticker']}: {document['network']}, {_asked(document)}, "
+        f"{count(test['origins'], 'forecast')} made from {test['first']} to {test['last']}, "
+        f"whose outcomes it never saw ({document['source']})",
         "",
         *_score_table(document),
         "",
-        *textwrap.wrap(document["verdict"]["text"], 100),
+        *wrapped(document["verdict"]["text"]),
         "",
         f"Report: {document['report']}",
     ]
@@ -139,7 +139,7 @@ def group_lines(pooled: dict[str, Any], documents: list[dict[str, Any]]) -> list
             + [[shown(row.get(key), form) for _, key, form in together] for row in pooled["scores"]]
         ),
         "",
-        *textwrap.wrap(pooled["verdict"]["text"], 100),
+        *wrapped(pooled["verdict"]["text"]),
         "",
         f"Report: {pooled['report']}",
     ]
@@ -156,7 +156,7 @@ def evaluation_lines(document: dict[str, Any]) -> list[str]:
     columns = _CLASS_FOLD if document["target"] in CLASSES else _FOLD
     return [
         f"{document['ticker']}: {document['network']}, {_asked(document)}, retrained in "
-        f"{len(folds)} folds, {sum(fold['origins'] for fold in folds)} forecasts, "
+        f"{len(folds)} folds, {count(sum(fold['origins'] for fold in folds), 'forecast')}, "
         f"{folds[0]['first']} to {folds[-1]['last']} ({document['source']}){again}",
         "",
         *_score_table(document),
@@ -179,11 +179,11 @@ def evaluation_lines(document: dict[str, Any]) -> list[str]:
             + [[shown(row[key], form) for _, key, form in _RULES] for row in trades["rows"]]
         ),
         "",
-        *textwrap.wrap(document["verdict"]["text"], 100),
+        *wrapped(document["verdict"]["text"]),
         "",
-        *textwrap.wrap(document["seeds"]["text"], 100),
+        *wrapped(document["seeds"]["text"]),
         "",
-        *textwrap.wrap(trades["text"], 100),
+        *wrapped(trades["text"]),
         "",
         f"Report: {document['report']}",
     ]
@@ -200,13 +200,14 @@ def comparison_lines(document: dict[str, Any]) -> list[str]:
     networks, loss = document["networks"], document["losses"][0]
     order = [row["model"] for row in document["scores"] if row["step"] == document["horizon"]]
     return [
-        f"{document['ticker']}: {_asked(document)}, {test['origins']} forecasts of sessions that "
-        f"no model saw, {test['first']} to {test['last']} ({document['source']}){again}",
+        f"{document['ticker']}: {_asked(document)}, {count(test['origins'], 'forecast')} made from "
+        f"{test['first']} to {test['last']}, whose outcomes no model saw ({document['source']})"
+        f"{again}",
         "",
         *_score_table(document),
         "",
         *aligned(
-            [["network", "weights", "training a seed", "compiling", "skill of single seeds"]]
+            [["network", "weights", "training a seed", "start-up", "skill of single seeds"]]
             + [_took(name, networks[name], loss) for name in order if name in networks]
         ),
         f"Scores above are of the mean of {len(seeds)} seeds' forecasts." if len(seeds) > 1 else "",
@@ -216,7 +217,7 @@ def comparison_lines(document: dict[str, Any]) -> list[str]:
             if one["error"]
         ),
         "",
-        *textwrap.wrap(document["answer"], 100),
+        *wrapped(document["answer"]),
         "",
         f"Report: {document['report']}",
     ]
@@ -258,7 +259,12 @@ def shown(value: Any, form: str) -> str:
     """A figure in the form given, or `P_VALUE`; an en dash where there is none."""
     if form == P_VALUE:
         return p_value(value)
-    return "–" if value is None else form.format(value)
+    if value is None:
+        return "–"
+    text = form.format(value)
+    # What is rounded to zero has no minus.
+    zero = text.startswith("-") and not re.search("[1-9]", text)
+    return form.format(abs(value)) if zero else text
 
 
 def aligned(cells: list[list[str]]) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from forecast.report.text import P_VALUE, aligned, shown
-from forecast.report.wording import ahead, count, narrowest, price
+from forecast.report.wording import ahead, count, narrowest, price, wrapped
 
 _FIGURES = [
     ("forecasts", "forecasts", "{:,}"),
@@ -36,7 +35,7 @@ def ledger_lines(document: dict[str, Any]) -> list[str]:
     """
     entries = document["tickers"]
     if not entries:
-        lines = textwrap.wrap(_NONE_OF_IT if document["entries"] else _NONE, 100)
+        lines = wrapped(_NONE_OF_IT if document["entries"] else _NONE)
     elif "newest" in entries[0]:
         lines = _in_full(entries[0])
     else:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 from forecast.report.text import aligned, shown
+from forecast.report.wording import wrapped
 
 _SHOWN = 10
 _NAMED = 4
@@ -27,12 +27,12 @@ def tuning_lines(document: Mapping[str, Any]) -> list[str]:
         "",
         *trial_table(trials, _SHOWN, document["loss"]),
         "",
-        *textwrap.wrap(document["text"], 100),
+        *wrapped(document["text"]),
     ]
     for one in trials:
         if one["state"] == "failed":
             text = f"trial {one['trial']} failed: {one['error']['message']}"
-            lines += textwrap.wrap(text, 100, subsequent_indent="  ")
+            lines += wrapped(text, indent="  ")
     return [
         *lines,
         "",

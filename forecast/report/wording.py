@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ import pandas as pd
 
 NOTHING = "–"
 _MINUS = "−"
+_HELD = "\u00a0"
+_WIDTH = 100
 _MOST_DECIMALS = 12
 _MARGIN = 8
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -161,5 +164,18 @@ def shorten(text: Any, most: int = 40) -> str:
 
 
 def unbroken(text: str) -> str:
-    """`text` with no line break between a number and its percent sign, or around an equals sign."""
-    return re.sub(r"(?<=\d) (?=%)|(?<=\bp) (?=[=<])|(?<=[=<]) (?=\d)", "\u00a0", text)
+    """`text` with no line break between a number and its percent sign, or around `=` and `±`."""
+    return re.sub(r"(?<=\d) (?=[%±])|(?<=\bp) (?=[=<])|(?<=[=<±]) (?=\d)", _HELD, text)
+
+
+def wrapped(text: str, *, indent: str = "") -> list[str]:
+    """`text` as lines for a terminal, broken where `unbroken` allows; later ones indented."""
+    lines = textwrap.wrap(
+        unbroken(text),
+        _WIDTH,
+        subsequent_indent=indent,
+        # Paths and names of runs stay whole.
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [line.replace(_HELD, " ") for line in lines]

@@ -247,3 +247,10 @@ def test_the_signed_table_says_what_leaks(walk, monkeypatch):
     leaking = as_document(indicator_checks(walk, NAMES, cuts=2))
     assert leaking["passed"] is False
     assert leaking["text"].endswith("These see the future: return_1.")
+
+
+def test_rows_that_cannot_fail_are_not_counted_as_checks(walk):
+    checks = [*indicator_checks(walk, NAMES, cuts=2), *first_bar_checks(walk, NAMES)]
+    document = as_document(checks)
+    assert len(document["rows"]) == 6
+    assert document["text"].startswith("3 checks: ")

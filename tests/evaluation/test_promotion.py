@@ -60,7 +60,8 @@ def test_an_equal_is_promoted_and_the_sentence_says_why():
     assert found.promote
     assert found.reason.startswith("Promoted: not worse than the champion; on 400 origins its ")
     difference = found.figures["champion"]["pinball"]["difference"]
-    assert f"its pinball loss is {abs(difference):.2%} " in found.reason
+    assert f"its pinball loss is {100 * abs(difference):.1f} % below" in found.reason
+    assert "its squared error is the same as that of the champion" in found.reason
     assert found.reason.endswith(" that of the champion.")
 
 

@@ -15,7 +15,6 @@ from forecast.market.sessions import (
     closing_time,
     expected_sessions,
     infer_calendar,
-    known_until,
     last_completed,
     next_sessions,
 )
@@ -104,8 +103,7 @@ def test_next_sessions_of_crypto_and_currencies():
 
 def test_next_sessions_go_on_as_weekdays_past_the_calendars_end():
     # Shanghai publishes its holidays a year at a time.
-    end = known_until("SHH", 2100)
-    assert end is not None
+    end = sessions._sessions(CALENDARS["SHH"], 2100)[-1]
     coming = next_sessions("SHH", end - pd.Timedelta(days=14), 300)
     assert len(coming) == 300
     assert coming.is_unique and coming.is_monotonic_increasing
@@ -134,11 +132,6 @@ def test_expected_sessions_equal_the_samples():
 def test_expected_sessions_of_an_unknown_exchange_are_a_programming_fault():
     with pytest.raises(ValueError, match="known"):
         expected_sessions("NOWHERE", pd.Timestamp("2020-01-01"), pd.Timestamp("2020-02-01"))
-
-
-def test_known_until_is_none_where_there_is_no_calendar():
-    assert known_until("CCC", 2030) is None
-    assert known_until("NMS", 2030) == pd.Timestamp("2030-12-31")
 
 
 @pytest.mark.parametrize("calendar", ["XNYS", "XLON", "XTKS", "XSHG", "XBOM", "XSAU", "CMES"])

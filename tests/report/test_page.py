@@ -164,7 +164,10 @@ def test_the_page_says_what_came_of_it(written, document):
     assert "Yahoo could not be reached" in words
     assert "forecast train XYZ --source=sample" in words
     assert "not investment advice" in words
-    assert "100 forecasts, 5 Oct 2012 to 21 Feb 2013" in words
+    assert (
+        "100 forecasts, made from 5 Oct 2012 to 21 Feb 2013, whose outcomes the network never saw"
+        in words
+    )
     for model in ("lstm", "last_close", "ewma"):
         assert model in words
 

@@ -66,3 +66,9 @@ def test_a_small_p_is_never_zero():
     assert [shown(p, P_VALUE) for p in (0.0004, 0.0171, 0.83, None)] == [
         *("< 0.001", "0.017", "0.83", "–")
     ]
+
+
+def test_a_figure_that_is_rounded_to_zero_has_no_minus():
+    assert [shown(value, "{:+.2%}") for value in (-1e-6, 1e-6, -1e-3)] == [
+        "+0.00%", "+0.00%", "-0.10%",
+    ]  # fmt: skip

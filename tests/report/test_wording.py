@@ -14,6 +14,7 @@ from forecast.report.wording import (
     span,
     unbroken,
     whole,
+    wrapped,
 )
 
 
@@ -102,3 +103,14 @@ def test_long_text_is_cut_and_put_on_one_line():
 
 def test_numbers_keep_their_percent_sign():
     assert unbroken("held 80 % (p = 0.3), so") == "held 80\u00a0% (p\u00a0=\u00a00.3), so"
+    assert unbroken("by 0.13 ± 0.11 %") == "by 0.13\u00a0±\u00a00.11\u00a0%"
+
+
+def test_a_terminals_lines_break_no_figure_and_no_path():
+    figures = " ".join(["it is 0.08 % below (p = 0.03), by 0.13 ± 0.11 %"] * 40)
+    lines = wrapped(f"{figures} in {'reports/' * 20}index.html", indent="  ")
+    assert " ".join(line.strip() for line in lines).startswith(figures)
+    assert all(len(line) <= 100 for line in lines[:-1])
+    assert not any(line.lstrip().startswith(("%", "±", "=")) for line in lines)
+    assert not any(line.endswith(("±", "=")) for line in lines)
+    assert lines[-1].endswith(f"{'reports/' * 20}index.html")

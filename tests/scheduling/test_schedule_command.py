@@ -79,8 +79,12 @@ def test_what_would_go_wrong_in_silence_is_told(run, monkeypatch):
     assert "every night would" not in run("--using", "cron").stderr
     assert "from the session before" in run("--at", "16:05").stderr
     monkeypatch.setenv("FORECAST_NIGHTLY__WEBHOOK", "https://secret.example/token")
+    bundles = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    for name in bundles:
+        monkeypatch.setenv(name, "/etc/ssl/own.pem")
     told = run("--install", "--using", "cron")
     assert "FORECAST_NIGHTLY__WEBHOOK" in told.stderr
+    assert all(name in told.stderr for name in bundles)
     assert "token" not in told.stderr + told.stdout
 
 

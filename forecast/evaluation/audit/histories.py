@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 CUT_OFF, CHANGED = "cut off", "changed"
+FIRST_BAR = "first bar"
 _SEED = 7
 
 

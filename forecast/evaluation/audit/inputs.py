@@ -9,6 +9,7 @@ import pandas as pd
 
 from forecast.evaluation.audit.histories import (
     CUT_OFF,
+    FIRST_BAR,
     Check,
     changed_after,
     difference_at,
@@ -173,5 +174,5 @@ def first_bar_checks(bars: pd.DataFrame, names: Sequence[str]) -> list[Check]:
             if worst == 0
             else f"agrees to {SETTLED:g} after {worst} further row{'' if worst == 1 else 's'}"
         )
-        checks.append(Check("first bar", name, True, f"warm-up {indicator.warm_up}; {detail}"))
+        checks.append(Check(FIRST_BAR, name, True, f"warm-up {indicator.warm_up}; {detail}"))
     return checks

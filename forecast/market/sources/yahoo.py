@@ -25,6 +25,9 @@ from forecast.market.sources.yahoo_chart import Fault, NoBars
 if TYPE_CHECKING:
     from forecast.market.sources.yahoo_session import Call, YahooSession
 
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+CA_BUNDLES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+"""Variables by which Yahoo is reached, as libcurl and curl_cffi read them."""
 # Yahoo's oldest bars are of 1962; yfinance's own 'max' starts 99 years ago.
 _FIRST = date(1927, 1, 1)
 

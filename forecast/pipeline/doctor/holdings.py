@@ -17,6 +17,7 @@ from forecast.market.store import Store
 from forecast.pipeline.doctor.finding import FAIL, OK, WARN, Finding
 from forecast.pipeline.schedule import scheduled
 from forecast.registry import champion, load_run
+from forecast.report.wording import count
 from forecast.scheduling.health import health
 
 _REACH = 5.0
@@ -68,7 +69,7 @@ def networks(home: Path, tickers: Sequence[str]) -> Iterator[Finding]:
             yield Finding("networks", WARN, saved.notice, f"forecast train {ticker}")
     if whole:
         told = f"{', '.join(whole[:5])}{' …' if len(whole) > 5 else ''}"
-        yield Finding("networks", OK, f"{len(whole)} champions whole: {told}")
+        yield Finding("networks", OK, f"{count(len(whole), 'champion')} whole: {told}")
     elif not tickers:
         yield Finding("networks", OK, "none yet", "forecast train AAPL")
 

@@ -16,14 +16,13 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from forecast.config import PREFIX
+from forecast.market.sources.yahoo import CA_BUNDLES, PROXIES
 from forecast.pipeline.doctor.finding import FAIL, OK, WARN, Finding
 
 LITTLE_SPACE, NO_SPACE = 2e9, 2e8
 """Free bytes below which a night may, and will, run out."""
 _BUILT = datetime(2026, 1, 1)
 _FOLDERS = ("data", "models", "reports", "logs")
-_BUNDLES = ("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _MATTER = (
     *("KERAS_BACKEND", "TF_USE_LEGACY_KERAS", "CUDA_VISIBLE_DEVICES", "XLA_FLAGS"),
     *("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_ENABLE_ONEDNN_OPTS", "TZ"),
@@ -90,7 +89,7 @@ def clock(newest: datetime | None) -> Finding:
 def variables(environment: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """The variables that change what a night does; of addresses the host alone is told."""
     given = os.environ if environment is None else environment
-    for name in _BUNDLES:
+    for name in CA_BUNDLES:
         if given.get(name) and not Path(given[name]).exists():
             hint = f"unset {name}, or let it name a file of certificates"
             yield Finding(
@@ -105,8 +104,8 @@ def variables(environment: Mapping[str, str] | None = None) -> Iterator[Finding]
         yield Finding("variables", WARN, told, "unset TF_USE_LEGACY_KERAS")
     names = [name for name in given if name.startswith(PREFIX)]
     shown = [f"{name}={given[name]}" for name in _MATTER if name in given]
-    shown += [f"{name}={_host(given[name])}" for name in _PROXIES if name in given]
-    shown += [name for name in _BUNDLES if name in given]
+    shown += [f"{name}={_host(given[name])}" for name in PROXIES if name in given]
+    shown += [name for name in CA_BUNDLES if name in given]
     told = ", ".join([*sorted(names), *shown]) or "none that matters is set"
     yield Finding("variables", OK, told)
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forecast.files import unwritable, write_json
+from forecast.files import locked, write_json
 
 STATES = ("done", "pruned", "failed")
 
@@ -44,33 +44,14 @@ class Slots:
     @contextmanager
     def claim(self, number: int) -> Iterator[bool]:
         """Whether this process may make the trial; nobody else may within the block."""
-        with self._lock(f"trials/{number:04d}.lock", wait=False) as mine:
+        with locked(self._path(number, "lock"), wait=0) as mine:
             yield mine
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Held for what only one process may do at a time."""
-        with self._lock("study.lock", wait=True):
+        with locked(self.folder / "study.lock", wait=-1):
             yield
-
-    @contextmanager
-    def _lock(self, name: str, *, wait: bool) -> Iterator[bool]:
-        from filelock import FileLock, Timeout
-
-        path = self.folder / name
-        lock = FileLock(path, timeout=-1 if wait else 0, poll_interval=0.02)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            yield False
-            return
-        except OSError as error:
-            raise unwritable(path, error) from error
-        try:
-            yield True
-        finally:
-            lock.release()
 
     def _path(self, number: int, ending: str) -> Path:
         return self.folder / "trials" / f"{number:04d}.{ending}"
