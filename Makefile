@@ -26,35 +26,35 @@ help:  ## List the verbs
 
 .PHONY: train
 train: $(CORE)  ## Train TICKER, score it beside last close, draw the report
-	@$(FORECAST) train $(TICKER) --source $(SOURCE) $(ARGS)
+	@$(FORECAST) train $(TICKER) --source '$(SOURCE)' $(ARGS)
 
 .PHONY: predict
 predict: $(CORE)  ## Forecast the next sessions of TICKER with its trained network
-	@$(FORECAST) predict $(TICKER) --source $(SOURCE) $(ARGS)
+	@$(FORECAST) predict $(TICKER) --source '$(SOURCE)' $(ARGS)
 
 .PHONY: fetch
 fetch: $(CORE)  ## Bring the bars of TICKER and say what is odd about them
-	@$(FORECAST) fetch $(TICKER) --source $(SOURCE) $(ARGS)
+	@$(FORECAST) fetch $(TICKER) --source '$(SOURCE)' $(ARGS)
 
 .PHONY: evaluate
 evaluate: $(CORE)  ## Walk forward over TICKER with several seeds, and trade on it
-	@$(FORECAST) evaluate $(TICKER) --source $(SOURCE) $(ARGS)
+	@$(FORECAST) evaluate $(TICKER) --source '$(SOURCE)' $(ARGS)
 
 .PHONY: compare
 compare: $(CORE)  ## Compare all networks with several seeds and the baselines on TICKER
-	@$(FORECAST) compare $(TICKER) --source $(SOURCE) $(ARGS)
+	@$(FORECAST) compare $(TICKER) --source '$(SOURCE)' $(ARGS)
 
 .PHONY: tune
 tune: $(CORE)  ## Search the settings for TICKER; train then uses the best: ARGS="--search tpe --trials 40"
-	@$(FORECAST) tune $(TICKER) --source $(SOURCE) $(ARGS)
+	@$(FORECAST) tune $(TICKER) --source '$(SOURCE)' $(ARGS)
 
 .PHONY: audit
 audit: $(CORE)  ## Prove that nothing sees the future
-	@$(FORECAST) audit $(TICKER) --source $(SOURCE) $(ARGS)
+	@$(FORECAST) audit $(TICKER) --source '$(SOURCE)' $(ARGS)
 
 .PHONY: nightly
 nightly: $(CORE)  ## Retrain, judge, promote and forecast, once a session: TICKER, or those of forecast.toml
-	@$(FORECAST) nightly $(if $(findstring file,$(origin TICKER)),,$(TICKER)) $(if $(findstring file,$(origin SOURCE)),,--source $(SOURCE)) $(ARGS)
+	@$(FORECAST) nightly $(if $(findstring file,$(origin TICKER)),,$(TICKER)) $(if $(findstring file,$(origin SOURCE)),,--source '$(SOURCE)') $(ARGS)
 
 .PHONY: schedule
 schedule: $(CORE)  ## Show what would start the nights; ARGS=--install installs it

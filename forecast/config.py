@@ -304,7 +304,7 @@ def _from_file(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise ConfigError(
             f"{path} must be a readable TOML file. Reading it failed: {error}.",
             hint=f"correct {path.name}, or remove it",
@@ -318,6 +318,13 @@ def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
         if not name.startswith(PREFIX) or name in _NOT_SETTINGS:
             continue
         key, _, inner = name.removeprefix(PREFIX).lower().partition("__")
+        if key in values and (not inner or isinstance(values[key], str)):
+            group = f"{PREFIX}{key.upper()}"
+            raise ConfigError(
+                f"a group of settings must be set by its parts, {group}__…, alone. Received "
+                f"{group} as well from environment.",
+                hint=f"unset {group}",
+            )
         if inner:
             values.setdefault(key, {})[inner] = value
         else:

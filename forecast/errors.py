@@ -123,7 +123,8 @@ def raised_at(failure: Exception) -> str:
 
 def from_system(failure: OSError) -> ForecastError:
     """What the operating system refused, as this program's error."""
+    named = f" ({failure.filename})" if failure.filename is not None else ""
     return ForecastError(
-        f"the system refused a file: {failure.strerror or failure} ({failure.filename}).",
+        f"the system refused a file: {failure.strerror or failure}{named}.",
         hint="check the folder's permissions and free space, or choose another --home",
     )

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from forecast.errors import ArtifactError, ForecastError, UnknownTicker
+from forecast.errors import ArtifactError, ForecastError, UnknownTicker, from_system
 from forecast.files import inside, sha256, staged_folder, write_atomically, write_json
 
 
@@ -70,3 +70,11 @@ def test_an_error_keeps_its_hint_across_processes():
         "message": "no such ticker",
         "hint": "forecast fetch AAPL",
     }
+
+
+def test_a_refusal_names_the_file_where_there_is_one(tmp_path):
+    with pytest.raises(OSError, match="No such file") as caught:
+        (tmp_path / "gone").read_bytes()
+    assert f"No such file or directory ({tmp_path / 'gone'})." in from_system(caught.value).message
+    full = from_system(OSError(28, "No space left on device"))
+    assert full.message == "the system refused a file: No space left on device."

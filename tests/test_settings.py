@@ -88,3 +88,18 @@ def test_commands_refuse_before_any_work(command, tmp_path, capsys, monkeypatch)
     assert left.value.code == 1
     assert "every step takes one of" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_group_set_whole_and_by_its_parts_is_refused(order, tmp_path, monkeypatch):
+    given = [("FORECAST_QUALITY", ""), ("FORECAST_QUALITY__JUMP", "8")][::order]
+    monkeypatch.setattr("os.environ", dict(given))
+    with pytest.raises(ConfigError, match="FORECAST_QUALITY as well from environment") as caught:
+        load_settings(tmp_path)
+    assert caught.value.hint == "unset FORECAST_QUALITY"
+
+
+def test_a_file_of_nothing_but_brackets_is_refused(tmp_path):
+    (tmp_path / "forecast.toml").write_text("units = " + "[" * 5_000)
+    with pytest.raises(ConfigError, match="must be a readable TOML file"):
+        load_settings(tmp_path)

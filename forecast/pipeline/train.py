@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from html import escape
@@ -168,14 +169,15 @@ def _train_group(
     if not ready:
         return [results[ticker] for ticker in tickers]
     folder = run_folder(home, [one.ticker for one in ready], run)
-    with clock.stage("fit"):
-        watch.stage(f"training {settings.network}")
-        parts = _parts(table.whole(), ready)
-        # Bars and rows are held by `ready` and `parts` alone from here on, then by `ready` alone.
-        del fetched, found, made, table
-        fitted = _fit(parts, ready, settings, logs=_logs(home, folder, settings), watch=watch)
-        del parts
-    runs = _report_on(ready, fitted, home, folder, settings, tuned, clock, watch)
+    with _tensorboard(home, folder, settings) as logs:
+        with clock.stage("fit"):
+            watch.stage(f"training {settings.network}")
+            parts = _parts(table.whole(), ready)
+            # Bars and rows are held by `ready` and `parts` alone from here on, then by `ready`.
+            del fetched, found, made, table
+            fitted = _fit(parts, ready, settings, logs=logs, watch=watch)
+            del parts
+        runs = _report_on(ready, fitted, home, folder, settings, tuned, clock, watch)
     return [(results | runs)[ticker] for ticker in tickers]
 
 
@@ -314,8 +316,15 @@ def _fit(
     )
 
 
-def _logs(home: Path, folder: Path, settings: Settings) -> Path | None:
-    """Where TensorBoard's logs of the run in this folder belong."""
+@contextmanager
+def _tensorboard(home: Path, folder: Path, settings: Settings) -> Iterator[Path | None]:
+    """Where TensorBoard's logs of the run in this folder belong; they go where the run fails."""
     if not settings.tensorboard:
-        return None
-    return home / "reports" / "tensorboard" / folder.parent.name / folder.name
+        yield None
+        return
+    logs = home / "reports" / "tensorboard" / folder.parent.name / folder.name
+    try:
+        yield logs
+    except BaseException:
+        shutil.rmtree(logs, ignore_errors=True)
+        raise

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
+
+from forecast.__main__ import main
 
 DONE = ["fetch", "IBM", "--source=sample"]
 FAILED = ["train", "NOPE", "--source=sample"]
@@ -62,3 +65,15 @@ def test_a_full_disk_behind_stdout_is_an_error_without_a_traceback(tmp_path):
     assert result.returncode == 1
     assert "No space left" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_interrupt_while_the_program_is_imported_ends_it_as_any_other(monkeypatch, capsys):
+    class Interrupted(ModuleType):
+        def __getattr__(self, name):
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "forecast.cli", Interrupted("forecast.cli"))
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
