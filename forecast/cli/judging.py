@@ -84,13 +84,15 @@ def compare(
     from forecast.pipeline.every import FailedRun
 
     home, settings = settings_for(shared, **flags)
-    chosen = [name.strip() for name in (networks or "").split(",") if name.strip()]
+    chosen = None
+    if networks is not None:
+        chosen = [name.strip() for name in networks.split(",") if name.strip()]
     with watching_of(shared) as watch:
         results = verb.compare(
             tickers,
             home=home,
             settings=settings,
-            networks=chosen or None,
+            networks=chosen,
             as_of=snapshots(tickers, as_of),
             watch=watch,
         )

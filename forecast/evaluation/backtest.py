@@ -174,9 +174,7 @@ def _table(paths: pd.DataFrame, a_year: float) -> tuple[pd.DataFrame, int]:
     names = list(dict.fromkeys(paths["strategy"]))
     net = paths.pivot(index="session", columns="strategy", values="net")[names]
     ratios = {name: sharpe(net[name].to_numpy()) for name in names}
-    tried = np.array([ratios[name] for name in names if name != BUY_AND_HOLD])
-    tried = tried[np.isfinite(tried)]
-    variance = float(tried.var(ddof=1)) if len(tried) > 1 else 0.0
+    tried = [name for name in names if name != BUY_AND_HOLD and math.isfinite(ratios[name])]
     bounds = sharpe_intervals(net, reference=BUY_AND_HOLD, a_year=a_year)
     rows = []
     for name, own in paths.groupby("strategy", sort=False):
@@ -197,7 +195,9 @@ def _table(paths: pd.DataFrame, a_year: float) -> tuple[pd.DataFrame, int]:
                 else deflated_sharpe(
                     ratio,
                     trials=len(tried),
-                    variance=variance,
+                    # Of ratios that are luck alone. Theirs would take a rule that surely loses for
+                    # luck, and ask the more of one that gains.
+                    variance=1 / (len(returns) - 1),
                     sessions=len(returns),
                     skew=skew,
                     kurtosis=kurtosis,
@@ -261,8 +261,8 @@ def _text(table: pd.DataFrame, trials: int, *, cost: float, trade: str) -> str:
 
 
 def _percent(value: Any) -> str:
-    return f"{100 * value:.1f} %".replace("-", "−")
+    return f"{100 * value:z.1f} %".replace("-", "−")
 
 
 def _ratio(value: Any, sign: str = "") -> str:
-    return "–" if math.isnan(value) else f"{value:{sign}.2f}".replace("-", "−")
+    return "–" if math.isnan(value) else f"{value:{sign}z.2f}".replace("-", "−")

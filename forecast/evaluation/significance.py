@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -125,7 +126,8 @@ def _drawn(n: int, block: int, seed: int) -> np.ndarray:
 def model_confidence_set(losses: pd.DataFrame, *, step: int, seed: int = SEED) -> pd.Series:
     """How plausible it is that each model is the best one: its model-confidence-set p-value.
 
-    The 90 % set holds the models with p >= 0.1. Models with identical losses share one value.
+    The 90 % set holds the models with p >= 0.1. Models with identical losses share one value; one
+    that loses more than another by the same at every origin has 0.
 
     Source: P. Hansen, A. Lunde, J. Nason (2011), The model confidence set, Econometrica 79
     (`arch.bootstrap.MCS`, range statistic, stationary bootstrap with blocks of `mean_block`).
@@ -143,24 +145,44 @@ def model_confidence_set(losses: pd.DataFrame, *, step: int, seed: int = SEED) -
         for name in losses
     }
     distinct = losses[sorted(set(twin.values()), key=list(losses).index)]
+    values: dict[Hashable, float]
     if len(losses) < FEWEST_ORIGINS:
         values = dict.fromkeys(distinct, float("nan"))
-    elif distinct.shape[1] == 1:
-        values = dict.fromkeys(distinct, 1.0)
     else:
-        from arch.bootstrap import MCS
-
-        test = MCS(
-            distinct,
-            size=0.1,
-            reps=REPETITIONS,
-            block_size=mean_block(len(losses), step=step),
-            bootstrap="stationary",
-            seed=seed,
-        )
-        test.compute()
-        values = test.pvalues["Pvalue"].to_dict()
+        # Where nothing varies there is nothing to draw from.
+        beaten = _surely_beaten(distinct)
+        rest = distinct.drop(columns=beaten)
+        values = dict.fromkeys(beaten, 0.0) | _confidence_set(rest, step=step, seed=seed)
     return pd.Series({name: float(values[twin[name]]) for name in losses}, name="mcs_p")
+
+
+def _confidence_set(losses: pd.DataFrame, *, step: int, seed: int) -> dict[Hashable, float]:
+    if losses.shape[1] == 1:
+        return dict.fromkeys(losses, 1.0)
+    from arch.bootstrap import MCS
+
+    test = MCS(
+        losses,
+        size=0.1,
+        reps=REPETITIONS,
+        block_size=mean_block(len(losses), step=step),
+        bootstrap="stationary",
+        seed=seed,
+    )
+    test.compute()
+    values: dict[Hashable, float] = test.pvalues["Pvalue"].to_dict()
+    return values
+
+
+def _surely_beaten(losses: pd.DataFrame) -> list[Hashable]:
+    """Models that lose more than another by the same at every origin, but for rounding."""
+    order = losses.mean().sort_values().index
+    rounding = 1e-12 * float(losses.abs().to_numpy().max())
+    return [
+        name
+        for place, name in enumerate(order)
+        if any(np.ptp(losses[name] - losses[better]) <= rounding for better in order[:place])
+    ]
 
 
 def superior(

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecast.config import Settings, changed
@@ -84,7 +85,12 @@ def compare(
         ConfigError: if a network is unknown, or cannot be trained with these settings.
         ForecastError: with a single ticker, whatever went wrong.
     """
-    names = list(dict.fromkeys(networks or NETWORKS))
+    names = list(dict.fromkeys(NETWORKS if networks is None else networks))
+    if not names:
+        raise ConfigError(
+            "a comparison needs a network. Received none.",
+            hint=f"--networks {','.join(list(NETWORKS)[:3])}",
+        )
     unknown = [name for name in names if name not in NETWORKS]
     if unknown:
         raise ConfigError(
@@ -187,7 +193,8 @@ def _by_seed(
     losses = {name: contest.losses(frame, step, name).mean() for name in (ruler.loss, ruler.second)}
     rivals = contest.references(contest.losses(baselines, step, ruler.loss))
     rows = {ruler.loss: losses[ruler.loss][list(names)]} | {
-        f"skill_{name}": 1 - mean[list(names)] / mean[rival]
+        # No skill beside a reference that never errs.
+        f"skill_{name}": 1 - mean[list(names)] / (mean[rival] or np.nan)
         for (name, mean), rival in zip(losses.items(), rivals, strict=True)
     }
     index = pd.MultiIndex.from_tuples(names.values(), names=["network", "seed"])

@@ -9,6 +9,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from forecast.config import Settings
@@ -66,7 +67,7 @@ def kept(
 def kept_forecasts(
     path: Path, one: Prepared, *, read: Callable[[Path], pd.DataFrame] = read_forecasts
 ) -> pd.DataFrame | None:
-    """The forecasts in the file, if it is there and holds the test part's origins."""
+    """The forecasts in the file, if it is there and holds the test part, every number of it."""
     if not path.exists():
         return None
     try:
@@ -75,4 +76,5 @@ def kept_forecasts(
         return None
     wanted = one.part("test").origin.as_unit("s").repeat(one.inputs.horizon)
     models = frame["model"].nunique()
-    return frame if sorted(frame["origin"]) == sorted([*wanted] * models) else None
+    whole = sorted(frame["origin"]) == sorted([*wanted] * models)
+    return frame if whole and np.isfinite(frame.select_dtypes("number")).all(axis=None) else None

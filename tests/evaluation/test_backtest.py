@@ -223,6 +223,23 @@ def test_a_rule_that_is_better_but_earns_nothing_says_both():
     )
 
 
+def test_a_rule_that_surely_loses_takes_nothing_from_one_that_gains():
+    """Prices that revert: momentum loses what the forecast earns."""
+    rng = np.random.default_rng(8)
+    moves = rng.normal(0, 0.01, 3_000)
+    for place in range(1, len(moves)):
+        moves[place] -= 0.2 * moves[place - 1]
+    bars = bars_of(100 * np.exp(np.cumsum(moves)))
+    rows = np.arange(250, 2_998)
+    own = forecasts_of(bars, rows, bars["close"].to_numpy()[rows] * np.exp(-0.2 * moves[rows]))
+    found = backtest(own, bars, model="lstm", trade="close", cost=0.0)
+    table = found.table.set_index("strategy")
+    assert table["sharpe"]["momentum"] < -1
+    assert table["sharpe_low"]["sign"] > 1
+    assert table["deflated_sharpe"]["sign"] > 0.99
+    assert "surely above zero" not in found.text
+
+
 def test_sessions_a_year():
     assert sessions_a_year(pd.date_range("2010-01-01", "2014-01-01")) == pytest.approx(365.25)
     assert sessions_a_year(pd.bdate_range("2010-01-01", "2020-01-01")) == pytest.approx(261, abs=1)

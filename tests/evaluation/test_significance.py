@@ -105,6 +105,19 @@ def test_model_confidence_set_keeps_the_better_and_its_twin():
     assert model_confidence_set(losses.iloc[:9], step=1).isna().all()
 
 
+def test_model_confidence_set_of_losses_that_stand_still():
+    still = pd.DataFrame({"none": np.zeros(100), "some": np.full(100, 0.1), "more": 0.2})
+    assert model_confidence_set(still, step=1).tolist() == [1.0, 0.0, 0.0]
+    good, bad = (ACTUAL - GOOD) ** 2, (ACTUAL - BAD) ** 2
+    moving = pd.DataFrame({"bad": bad, "good": good})
+    beside = moving.assign(worse=good + 0.1, worst=good + 0.3, behind_bad=bad + 0.01)
+    p = model_confidence_set(beside, step=1)
+    assert p[["worse", "worst", "behind_bad"]].tolist() == [0.0, 0.0, 0.0]
+    pd.testing.assert_series_equal(
+        p[["bad", "good"]], model_confidence_set(moving, step=1), check_index_type=False
+    )
+
+
 def test_pesaran_timmermann_by_hand():
     # 20 origins: 8 rises called, 2 falls called up, 3 rises called down, 7 falls called.
     actual = np.repeat([1.0, -1.0, 1.0, -1.0], [8, 2, 3, 7])

@@ -197,12 +197,18 @@ def test_one_seed_more_trains_that_seed_alone(home):
     assert more["seeds"]["seeds"] == [7, 8, 9]
 
 
-@pytest.mark.parametrize("spoil", ["cut", "other origins"])
+@pytest.mark.parametrize("spoil", ["cut", "other origins", "no number"])
 def test_a_damaged_fold_is_made_again(home, spoil):
     folder = folder_of(home)
     path, result = folder / "fold-02-seed-8.csv", folder / "evaluation.json"
     before = path.read_bytes()
-    path.write_bytes(before[: len(before) // 2] if spoil == "cut" else before[:-200])
+    lines = before.splitlines(keepends=True)
+    spoilt = {
+        "cut": before[: len(before) // 2],
+        "other origins": before[:-200],
+        "no number": b"".join([*lines[:-1], lines[-1].rsplit(b",", 2)[0], b",nan,1.0\n"]),
+    }
+    path.write_bytes(spoilt[spoil])
     result.unlink()
     stages: list[str] = []
     run(home, stages=stages)
