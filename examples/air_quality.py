@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from examples.options import count
+from examples.options import count, seed
 from forecast.errors import ForecastError, SourceError
 from forecast.evaluation.significance import diebold_mariano
 from forecast.features.scaling import fit_standard
@@ -84,7 +84,7 @@ def read(file: Path) -> pd.DataFrame:
     """The UCI file.
 
     Raises:
-        SourceError: if it cannot be read or lacks a column.
+        SourceError: if it cannot be read, lacks a column, or holds words for numbers.
     """
     needed = {"year", "month", "day", "hour", "pm2.5", "DEWP", "TEMP", "PRES", "cbwd", "Iws"}
     try:
@@ -99,7 +99,14 @@ def read(file: Path) -> pd.DataFrame:
             f"{file} must have UCI's columns. Missing: {', '.join(lacking)}.",
             hint="download PRSA_data_2010.1.1-2014.12.31.csv from UCI, or leave out --file",
         )
-    return frame
+    try:
+        numbers = frame[sorted(needed - {"cbwd"})].apply(pd.to_numeric)
+    except ValueError as error:
+        raise SourceError(
+            f"{file}: every column but cbwd must hold numbers. {error}.",
+            hint="download PRSA_data_2010.1.1-2014.12.31.csv from UCI, or leave out --file",
+        ) from error
+    return frame.assign(**numbers)
 
 
 def hourly_windows(frame: pd.DataFrame, *, lookback: int) -> Windows:
@@ -158,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--file", type=Path)
     parser.add_argument("--lookback", type=count, default=24)
     parser.add_argument("--network", choices=list(NETWORKS), default="lstm")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=seed, default=7)
     parser.add_argument("--epochs", type=count, default=100)
     parser.add_argument("--hours", type=count, default=43_824, help="of the made-up series")
     options = parser.parse_args(arguments)

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from examples.options import count
+from examples.options import count, seed
 from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.heads import classes
 from forecast.networks.training import prepare_backend
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     causal = [name for name, network in NETWORKS.items() if network.causal]
     parser.add_argument("--network", choices=causal, default="lstm")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=seed, default=7)
     parser.add_argument("--epochs", type=count, default=400)
     parser.add_argument("--held-out", type=int, choices=range(101), default=0, metavar="N")
     options = parser.parse_args(arguments)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from examples.options import count
+from examples.options import count, seed
 from forecast.features.windows import Windows, make_windows
 from forecast.networks.architectures import NETWORKS
 from forecast.networks.heads import POINT
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", choices=list(NETWORKS), default="lstm")
     parser.add_argument("--delay", type=int, choices=range(1, LOOKBACK), default=1)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=seed, default=7)
     parser.add_argument("--epochs", type=count, default=150)
     options = parser.parse_args(arguments)
     rng = np.random.default_rng(options.seed)

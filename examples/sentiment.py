@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from examples.options import count
+from examples.options import count, seed
 from forecast.errors import SourceError
 from forecast.networks.heads import answers, classes
 from forecast.networks.recurrent import stack
@@ -100,7 +100,7 @@ def from_file(file: Path, *, count: int) -> Reviews:
     """
     hint = "a CSV file with the columns review and sentiment (positive, negative), or no --file"
     try:
-        frame = pd.read_csv(file, nrows=count)
+        frame = pd.read_csv(file)
     except (OSError, ValueError) as error:
         raise SourceError(f"{file} must be a readable CSV file: {error}", hint=hint) from error
     if not {"review", "sentiment"} <= set(frame):
@@ -111,7 +111,7 @@ def from_file(file: Path, *, count: int) -> Reviews:
             hint=hint,
         )
     # Whoever sorted them by sentiment: both must be in both parts.
-    frame = frame.sample(frac=1.0, random_state=0)
+    frame = frame.sample(frac=1.0, random_state=0).head(count)
     good = (frame["sentiment"] == "positive").to_numpy(int)
     return Reviews(
         file.name, numbered(frame["review"].astype(str).tolist(), length=80), good, goal=0.70
@@ -163,7 +163,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--file", type=Path)
     parser.add_argument("--made-up", action="store_true")
     parser.add_argument("--reviews", type=count, default=4000)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=seed, default=7)
     parser.add_argument("--epochs", type=count, default=8)
     options = parser.parse_args(arguments)
     prepare_backend(options.seed)

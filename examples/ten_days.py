@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from examples.options import count
+from examples.options import count, seed
 from forecast.evaluation.significance import diebold_mariano
 from forecast.features.scaling import fit_standard
 from forecast.features.splits import Split, chronological
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ticker", choices=sample.TICKERS, default="AAPL")
     parser.add_argument("--network", choices=list(NETWORKS), default="lstm")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=seed, default=7)
     parser.add_argument("--epochs", type=count, default=100)
     options = parser.parse_args(arguments)
     bars = derive_bars(sample.fetch(options.ticker).quotes)

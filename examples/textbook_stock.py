@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from examples.options import count
+from examples.options import count, seed
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.evaluation.lag import LagTest, lag_test
 from forecast.evaluation.significance import diebold_mariano
@@ -114,7 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Train all three, print errors beside last close; 1 unless they come out as is known."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ticker", choices=sample.TICKERS, default="AAPL")
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=seed, default=7)
     parser.add_argument("--epochs", type=count, default=50)
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     options = parser.parse_args(arguments)

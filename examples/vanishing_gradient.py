@@ -1,7 +1,7 @@
 """How much of the gradient is left after so many steps back: SimpleRNN, LSTM and GRU, measured.
 
 The gradient of the forecast by the row `lag` steps before the last, as backpropagation through
-time gives it in `forecast/networks/fast.py` (SimpleRNN: as Keras does). Once as Keras starts the
+time gives it in `forecast/networks/fast/` (SimpleRNN: as Keras does). Once as Keras starts the
 layers; once with a SimpleRNN whose recurrent matrix is plain random numbers, as the texts have it,
 and with gates that training could open.
 
@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import LogFormatterMathtext
 
-from examples.options import count
+from examples.options import count, seed
 from forecast.networks.architectures import build
 from forecast.networks.heads import POINT
 from forecast.networks.training import prepare_backend
@@ -159,7 +159,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print a table; 1 unless open gates keep far more of the gradient."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--units", type=count, default=32)
-    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--seed", type=seed, default=7)
     parser.add_argument("--plot", type=Path, metavar="FILE.png")
     options = parser.parse_args(arguments)
     measured = measure(units=options.units, lags=LAGS, seed=options.seed)

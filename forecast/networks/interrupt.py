@@ -13,10 +13,12 @@ def kept_interrupt() -> Iterator[Callable[[], None]]:
     """A function to call at safe points; it raises KeyboardInterrupt if Ctrl-C was pressed.
 
     Raised at any moment inside TensorFlow's callbacks an interrupt may be swallowed, and training
-    would go on. A second Ctrl-C acts at once. Outside the main thread nothing is changed.
+    would go on. A second Ctrl-C acts at once. Outside the main thread nothing is changed, nor
+    where the process was told to leave Ctrl-C to another.
     """
     previous = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or previous is None:
+    elsewhere = threading.current_thread() is not threading.main_thread()
+    if elsewhere or previous in (None, signal.SIG_IGN):
         yield lambda: None
         return
     pressed = threading.Event()

@@ -12,7 +12,7 @@ from matplotlib import ticker as mticker
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, GREEN, INK, LINE, MUTED, ORANGE, RULE
-from forecast.report.wording import ahead, percent, span
+from forecast.report.wording import ahead, count, percent, span
 
 PLAIN = {"not_up": "not up", "up": "up", "down": "down", "flat": "flat"}
 """Names of the classes in words."""
@@ -146,7 +146,7 @@ def reliability_picture(
         style.dress(
             axes,
             ylabel="came [% of the group]" if place == 0 else None,
-            heading=f"{PLAIN[name]}: {len(own)} groups of {own['forecasts'].iloc[0]}",
+            heading=f"{PLAIN[name]}: {count(len(own), 'group')} of {own['forecasts'].iloc[0]}",
         )
         axes.plot(
             [low - margin, high + margin],

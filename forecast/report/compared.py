@@ -240,7 +240,12 @@ def _draw_seconds(
         ticks = [value for value in ticks if low / 1.2 <= value <= 1.2 * high]
         if len(ticks) > 1:
             break
-    axes.set_xticks(ticks if len(ticks) < 6 and high / low > 2 else ticks[:1] + ticks[-1:])
+    apart: list[float] = []
+    for tick in ticks:
+        # Nearer to each other their labels touch.
+        if not apart or np.log10(tick / apart[-1]) >= 0.2 * span:
+            apart.append(tick)
+    axes.set_xticks(apart)
     axes.xaxis.set_minor_locator(mticker.NullLocator())
     axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
     axes.set_xlabel("seconds (log) · weights", size=style.SMALL, color=MUTED)

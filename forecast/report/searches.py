@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from forecast.report.tuning_text import setting_text
 from forecast.report.wording import count, fixed, number, percent, shorten
 
 _COLUMNS = 4
+_LONGEST = 14
 _ROOM = 19
 """So many characters stand beside each other below a panel."""
 _FAR = 3.0
@@ -49,6 +51,13 @@ class Losses:
         top = max(float(np.quantile(self.values, 0.75)), self.lowest + _FAR * usual, 0.05)
         return min(top, max(float(self.values.max()), 0.05))
 
+    def draw(self, axes: Axes, at: np.ndarray, *, size: float = 6.5) -> None:
+        """A circle a trial; a triangle at the top where it lies above."""
+        top = self.top()
+        inside = self.values <= top
+        _dots(axes, at[inside], self.values[inside], MUTED, "o", size=size)
+        _dots(axes, at[~inside], np.full((~inside).sum(), top), MUTED, "^", size=size)
+
     def limit(self, axes: Axes) -> None:
         """The same height for every picture of the search."""
         height = self.top() - self.lowest
@@ -72,13 +81,10 @@ def search_progress(document: Mapping[str, Any]) -> Picture:
         f"{count(len(document['folds']), 'fold')} before the test part",
     )
     axes = figure.add_axes((style.LEFT, 0.125, style.RIGHT - style.LEFT, style.TOP - 0.125))
-    style.dress(axes, ylabel="loss against the settings as they are [%]")
+    style.dress(axes, ylabel=f"loss against {losses.reference} [%]")
     axes.axhline(0, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)))
     at = np.array([one["trial"] for one in losses.done])
-    top = losses.top()
-    inside = losses.values <= top
-    _dots(axes, at[inside], losses.values[inside], MUTED, "o")
-    _dots(axes, at[~inside], np.full((~inside).sum(), top), MUTED, "^")
+    losses.draw(axes, at)
     soonest = np.minimum.accumulate(losses.values)
     axes.step(
         np.append(at, len(trials) - 1 + 0.4),
@@ -128,7 +134,7 @@ def search_settings(document: Mapping[str, Any]) -> Picture:
     names = [name for name in document["space"] if name in losses.best["settings"]]
     apart = float(losses.values.max()) - losses.lowest
     title = (
-        f"{document['ticker']}: {fixed(apart)} % lie between the best and the worst of "
+        f"{document['ticker']}: {number(apart, 3)} % lie between the best and the worst of "
         f"{count(len(losses.done), 'trial')}"
     )
     figure = style.new_figure(
@@ -152,7 +158,7 @@ def search_settings(document: Mapping[str, Any]) -> Picture:
         f"Loss of each trial by the value of {', '.join(names)}. {title}.",
         f"Loss in percent of that of {losses.reference}; lower is better. A setting matters where "
         "its circles as a whole lie lower on one side. Differences smaller than the scatter of "
-        "the circles are chance.",
+        "the circles are chance; triangles lie above the picture.",
     )
 
 
@@ -170,14 +176,14 @@ def search_time(document: Mapping[str, Any]) -> Picture:
         "for all of them",
     )
     axes = figure.add_axes((style.LEFT, 0.125, style.RIGHT - style.LEFT, style.TOP - 0.125))
-    style.dress(axes, ylabel="loss against the settings as they are [%]")
+    style.dress(axes, ylabel=f"loss against {losses.reference} [%]")
     axes.axhline(0, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)))
-    shown = np.minimum(losses.values, losses.top())
-    _dots(axes, seconds, shown, MUTED, "o")
+    losses.draw(axes, seconds)
     order = np.argsort(seconds, kind="stable")
     front = order[losses.values[order] <= np.minimum.accumulate(losses.values[order])]
-    axes.plot(seconds[front], shown[front], color=BLUE, linewidth=1.6, label="front")
-    _dots(axes, seconds[front], shown[front], BLUE, "o")
+    front = front[losses.values[front] <= losses.top()]
+    axes.plot(seconds[front], losses.values[front], color=BLUE, linewidth=1.6, label="front")
+    _dots(axes, seconds[front], losses.values[front], BLUE, "o")
     _dots(axes, [best], [losses.lowest], ORANGE, "D", size=9)
     losses.limit(axes)
     axes.margins(x=0.04)
@@ -190,7 +196,8 @@ def search_time(document: Mapping[str, Any]) -> Picture:
         title,
         f"Loss of each trial against its seconds. {title}.",
         "Bottom left is where a trial should be: a low loss in little time. The line joins the "
-        "trials that no other beats in both. The first trial of a network's shape also pays for "
+        "trials that no other beats in both; triangles lie above the picture. The first "
+        "trial of a network's shape also pays for "
         "compiling it.",
     )
 
@@ -235,41 +242,68 @@ def search_importance(document: Mapping[str, Any]) -> Picture:
 
 def _by_value(axes: Axes, losses: Losses, name: str, choices: Any) -> None:
     """One panel: the values of a setting from left to right."""
-    top = losses.top()
-    shown = np.minimum(losses.values, top)
     said = [one["settings"][name] for one in losses.done]
-    if isinstance(choices, Mapping):
-        at = np.array(said, dtype=float)
-        best = float(losses.best["settings"][name])
-        if choices["log"]:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_locator(mticker.LogLocator(subs=(1.0, 3.0)))
-            axes.xaxis.set_minor_locator(mticker.NullLocator())
-        else:
-            axes.xaxis.set_major_locator(mticker.MaxNLocator(nbins=4))
-        axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
-        # All that was searched, not only what was drawn; the settings as they are may lie outside.
-        axes.set_xlim(min(choices["from"], *at), max(choices["to"], *at))
-    else:
-        values = [setting_text(value) for value in choices]
-        values += [text for value in said if (text := setting_text(value)) not in values]
-        values = list(dict.fromkeys(values))
-        at = np.array([values.index(setting_text(value)) for value in said], dtype=float)
-        best = float(values.index(setting_text(losses.best["settings"][name])))
-        for place in range(len(values)):
-            if (at == place).any():
-                middle = float(np.median(shown[at == place]))
-                axes.plot([place - 0.3, place + 0.3], [middle, middle], color=BLUE, linewidth=2)
-        words = [shorten(value, 11) for value in values]
-        axes.set_xticks(range(len(values)), words)
-        if sum(map(len, words)) + len(words) > _ROOM:
-            axes.tick_params(axis="x", labelrotation=25, labelsize=style.SMALL - 1.5)
-        axes.set_xlim(-0.6, len(values) - 0.4)
+    place = _on_a_scale if isinstance(choices, Mapping) else _side_by_side
+    at = place(axes, losses, said, choices)
     axes.axhline(0, color=RULE, linewidth=1.0, linestyle=(0, (5, 3)))
-    _dots(axes, at, shown, MUTED, "o", size=5)
-    _dots(axes, [best], [losses.lowest], ORANGE, "D", size=7)
+    losses.draw(axes, at, size=5)
+    _dots(axes, [at[losses.done.index(losses.best)]], [losses.lowest], ORANGE, "D", size=7)
     losses.limit(axes)
     axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=5))
+
+
+def _on_a_scale(
+    axes: Axes, losses: Losses, said: Sequence[Any], choices: Mapping[str, Any]
+) -> np.ndarray:
+    """Where each trial's value of a range lies, with an axis for all of it."""
+    at = np.array(said, dtype=float)
+    low, high = float(choices["from"]), float(choices["to"])
+    axes.xaxis.set_major_formatter(mticker.FuncFormatter(style.tick_text))
+    if choices["log"]:
+        # Zero has no place on such a scale: it stands to the left of what was searched.
+        zero = low / (high / low) ** 0.3
+        shown = [zero] if (at <= 0).any() else []
+        ticks = [*shown, *_decades(low, high, most=4 - len(shown))]
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_locator(mticker.NullLocator())
+        words = ["0" if tick == zero else style.tick_text(tick) for tick in ticks]
+        axes.set_xticks(ticks, words)
+        at = np.where(at > 0, at, zero)
+    else:
+        whole = isinstance(choices["from"], int) and isinstance(choices["to"], int)
+        axes.xaxis.set_major_locator(mticker.MaxNLocator(nbins=4, integer=whole))
+    # All that was searched, not only what was drawn; the settings as they are may lie outside.
+    axes.set_xlim(min(low, *at), max(high, *at))
+    return at
+
+
+def _decades(low: float, high: float, *, most: int) -> list[float]:
+    """Ticks of a logarithmic axis: powers of ten if there are two, else its ends."""
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    every = max(1, math.ceil((last - first + 1) / most))
+    powers = [float(f"1e{power}") for power in range(first, last + 1, every)]
+    return powers if len(powers) > 1 else [low, high]
+
+
+def _side_by_side(
+    axes: Axes, losses: Losses, said: Sequence[Any], choices: Sequence[Any]
+) -> np.ndarray:
+    """Where each trial's value of a list stands, with the median of its trials."""
+    values = [setting_text(value) for value in [*choices, *said]]
+    values = list(dict.fromkeys(values))
+    at = np.array([values.index(setting_text(value)) for value in said], dtype=float)
+    for place in range(len(values)):
+        if (at == place).any():
+            middle = float(np.median(losses.values[at == place]))
+            if middle <= losses.top():
+                axes.plot([place - 0.3, place + 0.3], [middle, middle], color=BLUE, linewidth=2)
+    words = [shorten(value, _LONGEST) for value in values]
+    axes.set_xticks(range(len(values)), words)
+    if (max(map(len, words)) + 1) * len(words) > _ROOM:
+        for label in axes.get_xticklabels():
+            label.set(rotation=25, ha="right", rotation_mode="anchor", size=style.SMALL - 1.5)
+    axes.set_xlim(-0.6, len(values) - 0.4)
+    return at
 
 
 def _dots(axes: Axes, x: Any, y: Any, colour: str, marker: str, *, size: float = 6.5) -> None:

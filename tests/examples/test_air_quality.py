@@ -55,6 +55,15 @@ def test_a_file_that_will_not_do_is_named(tmp_path, capsys):
     assert said.count("Try: ") == 1
 
 
+def test_a_word_for_a_number_is_named(frame, tmp_path, capsys):
+    file = tmp_path / "air.csv"
+    frame.astype({"pm2.5": object}).replace({"pm2.5": {frame["pm2.5"][5]: "abc"}}).to_csv(
+        file, index=False
+    )
+    assert air.main(["--file", str(file)]) == 1
+    assert "every column but cbwd must hold numbers" in capsys.readouterr().err
+
+
 def test_reads_a_file_and_says_how_it_stands(frame, tmp_path, capsys):
     frame.to_csv(tmp_path / "air.csv", index=False)
     arguments = ["--file", str(tmp_path / "air.csv"), "--lookback", "6", "--epochs", "1"]

@@ -42,6 +42,16 @@ def test_reads_a_file_of_reviews(tmp_path, capsys):
     assert "MADE-UP" not in said
 
 
+def test_a_file_sorted_by_sentiment_is_shuffled_before_it_is_cut(tmp_path):
+    file = tmp_path / "reviews.csv"
+    rows = [f"film {number},positive" for number in range(60)]
+    rows += [f"film {number},negative" for number in range(60)]
+    file.write_text("\n".join(["review,sentiment", *rows]))
+    good = sentiment.from_file(file, count=50).good
+    assert len(good) == 50
+    assert 10 < good.sum() < 40
+
+
 @pytest.mark.parametrize("text", ["review\nfine\n", "review,sentiment\nfine,5\n", ""])
 def test_a_file_that_will_not_do_is_named(tmp_path, capsys, text):
     file = tmp_path / "reviews.csv"

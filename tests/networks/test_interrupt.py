@@ -43,6 +43,14 @@ def test_a_second_interrupt_acts_at_once():
     assert not done
 
 
+def test_one_that_was_left_to_another_process_stays_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with kept_interrupt() as check:
+        signal.raise_signal(signal.SIGINT)
+        check()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
 def test_nothing_is_changed_in_another_thread():
     def use() -> bool:
         with kept_interrupt() as check:

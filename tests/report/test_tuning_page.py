@@ -108,6 +108,24 @@ def test_a_panel_for_each_setting_with_the_values_of_the_defaults_too(document):
     assert panels["learning rate"].get_xscale() == "log"
 
 
+def test_zero_and_what_is_far_off_have_a_place_on_a_logarithmic_panel(document):
+    document["space"]["l2"] = {"from": 1e-4, "to": 1.0, "log": True}
+    for number, one in enumerate(document["trials"]):
+        one["settings"]["l2"] = [0.0, 1e-3, 1.0, 1e-2, 0.1, 0.3][number]
+    (panel,) = [
+        axes for axes in search_settings(document).figure.axes if axes.get_title(loc="left") == "l2"
+    ]
+    labels = [text.get_text() for text in panel.get_xticklabels()]
+    assert labels == ["0", "0.0001", "0.01", "1"]
+    low, high = panel.get_xlim()
+    circles, triangles, best, *_ = [line for line in panel.lines if line.get_marker() in "o^D"]
+    assert 0 < low == circles.get_xdata()[0] < 1e-4
+    assert high == 1.0
+    # Trial 2 lost twice as much as the others.
+    assert (triangles.get_marker(), list(triangles.get_xdata())) == ("^", [1.0])
+    assert (best.get_marker(), list(best.get_xdata())) == ("D", [1e-2])
+
+
 def test_the_front_joins_trials_that_none_beats_in_loss_and_time(document):
     assert list(lines_of(search_time(document))["front"].get_xdata()) == [3.0, 4.0, 6.0]
 
