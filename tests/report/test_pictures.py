@@ -291,20 +291,6 @@ def test_the_title_says_that_the_close_is_the_adjusted_one(bars, close, text):
     assert f": {text}, " in picture.title
 
 
-def test_small_prices_stand_in_a_power_of_ten_beside_their_label(forecasts, bars):
-    prices = ["predicted", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "actual"]
-    tiny = forecasts.assign(**{name: forecasts[name] / 1e6 for name in prices})
-    for picture in (
-        price_forecast(tiny, ticker="XYZ", model="lstm"),
-        indicator_chart(bars.assign(close=bars["close"] / 1e6), ticker="XYZ"),
-    ):
-        figure = picture.figure
-        figure.draw_without_rendering()
-        axes = figure.axes[0]
-        assert axes.yaxis.get_offset_text().get_text().startswith("× 10⁻")
-        assert max(len(label.get_text()) for label in axes.get_yticklabels()) <= 5
-
-
 def test_a_short_history_has_the_indicators_that_it_allows(bars):
     price, *_ = indicator_chart(bars.head(30), ticker="XYZ").figure.axes
     assert np.isnan(data(lines(price)["SMA 50"])).all()
