@@ -161,6 +161,18 @@ def test_lag_picture_draws_every_correlation():
     assert picture.finding == "So it is."
 
 
+def test_lag_picture_clears_no_network_where_there_was_no_test():
+    untested = [{"lag": lag, "line": None, "forecast": None} for lag in range(-5, 6)]
+    tested = [row | {"line": 0.1, "forecast": 0.1} for row in untested]
+    none, clear = (
+        lag_plot(rows, ticker="XYZ", model="lstm", late=False, origins=29)
+        for rows in (untested, tested)
+    )
+    assert none.title == "XYZ: no lag test, too few outcomes or prices that stand still"
+    assert none.title in none.alt
+    assert clear.title == "XYZ: no sign that the line merely follows the price"
+
+
 @pytest.mark.parametrize("step", [1, 2, 5, 20])
 @pytest.mark.parametrize("height", [-0.09, 1.0])
 def test_the_words_beside_the_lags_stay_within_their_panel(step, height):
