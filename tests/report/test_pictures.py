@@ -323,6 +323,41 @@ def test_history_picture_marks_each_finding_in_its_row(bars):
     assert "test" in [text.get_text() for text in top.texts]
 
 
+def test_history_picture_counts_the_sessions_it_draws_and_missing_ones_apart(bars):
+    def title(*listed, shown=bars):
+        findings = [{"severity": "warn", "kind": "made up", "sessions": days} for days in listed]
+        return history_strip(shown, findings, {}, ticker="XYZ").title
+
+    days = [str(session.date()) for session in bars.index]
+    assert title() == "XYZ: 300 sessions, nothing to report about them"
+    # One for the whole history, one before the bars.
+    assert title([]) == "XYZ: 300 sessions, no finding names one of them"
+    assert (
+        title(days[:50], shown=bars.iloc[100:]) == "XYZ: 200 sessions, no finding names one of them"
+    )
+    assert title(days[5:9], days[7:10]) == "XYZ: 300 sessions, 5 of them with a finding"
+    gap = bars.drop(bars.index[50:53])
+    assert title(days[:2], days[50:53], shown=gap) == (
+        "XYZ: 297 sessions, 2 of them with a finding and 3 more missing"
+    )
+    assert title(days[50:53], shown=gap) == (
+        "XYZ: 297 sessions, no finding names one of them; 3 more missing"
+    )
+    # A list of so many may have been cut.
+    assert title(days[:250]) == "XYZ: 300 sessions, at least 250 of them with a finding"
+    assert title(days[:249]) == "XYZ: 300 sessions, 249 of them with a finding"
+
+
+def test_history_picture_marks_only_sessions_among_the_drawn(bars):
+    days = [str(session.date()) for session in bars.index]
+    findings = [{"severity": "warn", "kind": "zero_volume", "sessions": days[:250]}]
+    picture = history_strip(bars.iloc[200:], findings, {}, ticker="XYZ")
+    (marks,) = picture.figure.axes[1].get_lines()
+    assert len(marks.get_xdata()) == 50
+    assert "at least 50 of them" in picture.title
+    assert "the first 250 of a kind" in picture.reading
+
+
 # --- fan
 
 
