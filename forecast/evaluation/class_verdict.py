@@ -81,8 +81,9 @@ def class_sentences(
             f"{model} names the right class {100 * row['accuracy']:.1f} % of the time, the "
             f"commonest class of the training part came {usual} ({p_text(row['dm_p_error'])})"
         )
+    shares = "the classes’ shares in the training part"
     return (
         f"Calls{ahead}: {named}: {_CALLS[calls]}. Probabilities{ahead}: the log loss is "
-        f"{compared(row['skill_log_loss'])} that of the classes’ shares in the training part "
+        f"{compared(row['skill_log_loss'], shares)} "
         f"({p_text(row['dm_p_log_loss'])}): {_ODDS[odds]}."
     )

@@ -23,7 +23,7 @@ class LagTest:
         correlations: Index `lag` -5 … 5 (wider if the step is); `line`: correlation of the
             session-to-session log returns of the predicted line with those of the price `lag`
             sessions before; `forecast`: the same for the forecast log returns themselves (predicted
-            over last close). NaN where one of them does not vary.
+            over last close). NaN below 30 outcomes, and where one of them does not vary.
         slope: Of the least-squares regression of the predicted price on the last close.
         intercept: Of the same [quote currency].
         r2: Share of the predicted price's variance that the last close explains, in [0, 1].
@@ -106,7 +106,7 @@ def lag_test(frame: pd.DataFrame, *, model: str, step: int = 1) -> LagTest:
 def _correlation(ours: np.ndarray, price: np.ndarray, lag: int) -> float:
     """Correlation of `ours` with the price `lag` sessions before."""
     n = len(price)
-    if n < FEWEST_ORIGINS:
+    if n + 1 < FEWEST_ORIGINS:  # n moves lie between n + 1 outcomes
         return float("nan")
     first = ours[max(lag, 0) : n + min(lag, 0)]
     second = price[max(-lag, 0) : n - max(lag, 0)]

@@ -166,13 +166,13 @@ def pooled_scores(days: pd.DataFrame, *, model: str, step: int, tickers: int) ->
     text = (
         f"{tickers:,} tickers together, {forecasts:,} forecasts on {len(days):,} days. "
         f"Price{ahead}: the squared error of {model}’s returns is "
-        f"{compared(own['skill_mse_return'])} that of last close "
+        f"{compared(own['skill_mse_return'], 'last close')} "
         f"({p_text(own['dm_p_mse_return'])}): {_PRICE[price]}."
     )
     if spread is not None:
         text += (
             f" Spread{ahead}: the pinball loss of its quantiles is "
-            f"{compared(own['skill_pinball'])} that of {PLAIN_NAMES[spread]} "
+            f"{compared(own['skill_pinball'], PLAIN_NAMES[spread])} "
             f"({p_text(own['dm_p_pinball'])}): {_SPREAD[uncertainty]}; its 80 % band held "
             f"{100 * own['coverage_80']:.1f} % of the outcomes."
         )

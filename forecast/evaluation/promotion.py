@@ -268,6 +268,6 @@ def _said(against: dict[str, Any], rival: str) -> str:
     parts = []
     for name, one in against.items():
         difference = one["difference"]
-        said = compared(math.nan if difference is None else -difference)
-        parts.append(f"its {_WORDS[name]} is {said} that of {rival}")
+        said = compared(math.nan if difference is None else -difference, rival)
+        parts.append(f"its {_WORDS[name]} is {said}")
     return " and ".join(parts)

@@ -57,10 +57,10 @@ def verdict(table: pd.DataFrame, *, model: str) -> Verdict:
         "loses": 'worse than "tomorrow = today"',
     }[price]
     text = (
-        f"Price{ahead}: the squared error of {model} is {compared(skill_mse)} that of last close "
+        f"Price{ahead}: the squared error of {model} is {compared(skill_mse, 'last close')} "
         f"({p_text(row['dm_p_mse'])}): {ending}."
     )
-    if row["pinball_reference"] is None or math.isnan(skill_pinball):
+    if row["pinball_reference"] is None:
         return Verdict(price, spread, f"{text} Spread: there is nothing to compare it with.")
     reference = PLAIN_NAMES[row["pinball_reference"]]
     ending = {
@@ -69,9 +69,9 @@ def verdict(table: pd.DataFrame, *, model: str) -> Verdict:
         "loses": "a worse picture of how far the price may move",
     }[spread]
     text += (
-        f" Spread{ahead}: the pinball loss of its quantiles is {compared(skill_pinball)} that of "
-        f"{reference} ({p_text(row['dm_p_pinball'])}): {ending}; its 80 % band held "
-        f"{100 * row['coverage_80']:.1f} % of the outcomes."
+        f" Spread{ahead}: the pinball loss of its quantiles is "
+        f"{compared(skill_pinball, reference)} ({p_text(row['dm_p_pinball'])}): {ending}; its "
+        f"80 % band held {100 * row['coverage_80']:.1f} % of the outcomes."
     )
     return Verdict(price, spread, text)
 
@@ -82,20 +82,31 @@ def ahead_text(step: int) -> str:
 
 
 def outcome(skill: float, p: float) -> str:
-    """`beats`, `ties` or `loses`; the first and the last need p < 0.05."""
+    """`beats`, `ties` or `loses`; the first and the last need p < 0.05.
+
+    Args:
+        skill: NaN where the reference never errs: who then differs from it is worse.
+        p: Of the test against the reference, NaN without one.
+    """
     if not p < SIGNIFICANT:  # also when there is no p
         return "ties"
     return "beats" if skill > 0 else "loses"
 
 
-def compared(skill: float) -> str:
-    """A loss beside that of a reference, such as "1.2 % below"."""
+def compared(skill: float, reference: str) -> str:
+    """A loss beside that of a reference, such as "1.2 % below that of last close".
+
+    Args:
+        skill: NaN where the reference never errs, as `last close` of a price that stands still.
+        reference: Its name in a sentence.
+    """
     if math.isnan(skill):
-        return "not comparable with"
+        return f"no smaller than the zero of {reference}"
     percent = 100 * abs(skill)
     if percent < 0.005:
-        return "the same as"
-    return f"{percent:.{2 if percent < 0.1 else 1}f} % {'below' if skill > 0 else 'above'}"
+        return f"the same as that of {reference}"
+    size = f"{percent:.{2 if percent < 0.1 else 1}f} %"
+    return f"{size} {'below' if skill > 0 else 'above'} that of {reference}"
 
 
 def p_text(p: float) -> str:

@@ -12,6 +12,7 @@ from matplotlib import ticker as mticker
 from matplotlib.axes import Axes
 
 from forecast.features.indicators import bollinger, rsi, sma
+from forecast.market.quality import MOST_LISTED
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, GRID, INK, MUTED, ORANGE, RULE
@@ -162,22 +163,28 @@ def history_strip(
 
     Args:
         bars: Bars, at least one.
-        findings: As in `fetch --json`: `severity`, `kind`, `sessions`.
+        findings: As in `fetch --json`: `severity`, `kind`, `sessions`; of the stored history, which
+            may begin before the bars. Of each at most `MOST_LISTED` sessions are listed.
         split: `train`, `validation`, `test`, each with its `first` and `last` origin.
         ticker: Named in the title.
         currency: Quote currency, or None.
     """
-    marks = [
-        (FINDINGS[str(one.get("severity"))], pd.to_datetime(list(one.get("sessions") or [])))
-        for one in findings
-        if one.get("severity") in FINDINGS
-    ]
-    marked = len({session for _, sessions in marks for session in sessions})
-    title = f"{ticker}: {count(len(bars), 'session')}, "
-    title += f"{marked:,} of them with a finding" if marked else "nothing to report about them"
-    figure = style.new_figure(
-        title, f"{day(bars.index[0])} to {day(bars.index[-1])} · adjusted close"
-    )
+    first, last = bars.index[0], bars.index[-1]
+    marks = []
+    for one in findings:
+        if one.get("severity") in FINDINGS:
+            listed = pd.DatetimeIndex(one.get("sessions") or [])
+            marks.append(
+                (FINDINGS[str(one["severity"])], listed[(listed >= first) & (listed <= last)])
+            )
+    marked = {session for _, sessions in marks for session in sessions}
+    missing = len(marked.difference(bars.index))
+    more = any(len(one.get("sessions") or []) >= MOST_LISTED for one in findings)
+    told = "nothing to report about them"
+    if findings:
+        told = _told(len(marked) - missing, missing, more=more)
+    title = f"{ticker}: {count(len(bars), 'session')}, {told}"
+    figure = style.new_figure(title, f"{day(first)} to {day(last)} · adjusted close")
     grid = figure.add_gridspec(
         2,
         1,
@@ -221,9 +228,18 @@ def history_strip(
     alt = f"Line chart of the whole history, split into training, validation and test. {title}."
     reading = (
         "The network learnt from the first part, was stopped on the second and is judged on the "
-        "third. Marks below are sessions whose bars were refused, repaired or worth a second look."
+        "third. Marks below are sessions whose bars were refused, repaired or worth a second look"
+        + (f", the first {MOST_LISTED} of a kind." if more else ".")
     )
     return Picture("history", figure, title, alt, reading)
+
+
+def _told(marked: int, missing: int, *, more: bool) -> str:
+    """How many sessions the findings name; `more` where their lists may have been cut."""
+    least, apart = "at least " if more else "", f"{missing:,} more missing"
+    if not marked:
+        return "no finding names one of them" + (f"; {least}{apart}" if missing else "")
+    return f"{least}{marked:,} of them with a finding" + (f" and {apart}" if missing else "")
 
 
 def _mark_parts(axes: Axes, split: Mapping[str, Any]) -> None:

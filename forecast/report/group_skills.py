@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
+from forecast.report.tables import standing_of
 from forecast.report.wording import ahead, count, finite, percent
-
-_SURE = 0.05
 
 
 @dataclass(frozen=True)
@@ -152,6 +151,4 @@ def _draw(axes: Axes, rows: Sequence[Mapping[str, Any]], kind: str, pooled: floa
 
 def _standing(row: Mapping[str, Any], kind: str) -> str:
     skill, p = finite(row.get(f"skill_{kind}")), finite(row.get(f"dm_p_{kind}"))
-    if skill is None or p is None or p >= _SURE:
-        return "even"
-    return "up" if skill > 0 else "down"
+    return standing_of(skill, p) or "even"

@@ -137,7 +137,8 @@ def lag_plot(
     """Correlation of the predicted line's moves with the price's, shifted by -5 … 5 sessions.
 
     Args:
-        correlations: Rows `lag`, `line`, `forecast` as in `LagTest.correlations`, in [-1, 1].
+        correlations: Rows `lag`, `line`, `forecast` as in `LagTest.correlations`, in [-1, 1]; None
+            or NaN where there is none.
         ticker: Named in the title.
         model: The network.
         step: Sessions ahead.
@@ -147,11 +148,13 @@ def lag_plot(
     """
     table = pd.DataFrame(list(correlations)).apply(pd.to_numeric, errors="coerce").set_index("lag")
     delay = count(step, "session")
-    title = (
-        f"{ticker}: this is persistence, the line follows the price {delay} late"
-        if late
-        else f"{ticker}: no sign that the line merely follows the price"
-    )
+    if table.loc[[0, step], "line"].isna().any():
+        found = "no lag test, too few outcomes or prices that stand still"
+    elif late:
+        found = f"this is persistence, the line follows the price {delay} late"
+    else:
+        found = "no sign that the line merely follows the price"
+    title = f"{ticker}: {found}"
     figure = style.new_figure(title, f"{model} · {ahead(step)} · {count(origins, 'forecast')}")
     grid = figure.add_gridspec(
         1, 2, left=style.LEFT, right=0.965, bottom=0.125, top=0.775, wspace=0.12

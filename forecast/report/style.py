@@ -44,7 +44,10 @@ DPI = 150
 TITLE, BODY, SMALL = 16.5, 12.5, 11.5  # points; still legible at half size
 LEFT, RIGHT, BOTTOM, TOP = 0.1, 0.872, 0.075, 0.835
 LINE = 1.5
-_SMALL_PRICE = 0.01
+# The numbers of prices beyond would reach into the axis' label.
+_SMALL_PRICE, _LARGE_PRICE = 0.01, 1e6
+# Of the price: a tick has six digits, and on a narrower axis several would have the same.
+_LEAST_SPAN = 2e-4
 
 
 def new_figure(title: str, subtitle: str) -> Figure:
@@ -131,30 +134,47 @@ def days_of(sessions: pd.Series | pd.Index) -> np.ndarray:
 def price_axis(axes: Axes, values: np.ndarray, *, ticks: int = 6) -> None:
     """Round prices, at most `ticks` + 1; logarithmic where they span a factor of five.
 
-    Prices whose numbers would reach into the axis' label stand in a power of ten, which is said
-    above them.
+    Prices whose numbers would reach into the axis' label stand in a power of ten: said once above
+    them, or at each on a logarithmic axis, whose numbers have a single digit.
+
+    Args:
+        axes: To be changed; what it shows is drawn already.
+        values: The prices drawn [quote currency]; NaN and what is not above 0 do not count.
+        ticks: So many intervals have room.
     """
     known = values[np.isfinite(values) & (values > 0)]
-    if known.size and known.max() / known.min() >= 5:
+    ratio = known.max() / known.min() if known.size else 1.0
+    if ratio >= 5:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(mticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+        # One tick a decade where three have no room.
+        subs = (1.0, 2.0, 5.0) if ratio < 10 ** (ticks / 2) else (1.0,)
+        axes.yaxis.set_major_locator(mticker.LogLocator(subs=subs))
         axes.yaxis.set_minor_locator(mticker.NullLocator())
-    else:
-        axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]))
-    if not known.size or known.max() >= _SMALL_PRICE:
         axes.yaxis.set_major_formatter(mticker.FuncFormatter(tick_text))
         return
-    power = math.floor(math.log10(known.max()))
+    low, top = axes.get_ylim()
+    if top - low < _LEAST_SPAN * top:
+        low, top = (low + top) / 2 * (1 + np.array([-0.5, 0.5]) * _LEAST_SPAN)
+        axes.set_ylim(low, top)
+    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=ticks, steps=[1, 2, 2.5, 5, 10]))
+    power = 0 if _SMALL_PRICE <= top < _LARGE_PRICE else math.floor(math.log10(top))
     formatter = mticker.FuncFormatter(lambda value, _: tick_text(value / 10.0**power))
-    formatter.set_offset_string(times_ten(power))
+    if power:
+        formatter.set_offset_string(times_ten(power))
+        # Clear of a tick at the very top.
+        axes.yaxis.OFFSETTEXTPAD = 7
+        axes.yaxis.get_offset_text().set(x=-0.008, ha="right", size=SMALL)
     axes.yaxis.set_major_formatter(formatter)
-    axes.yaxis.get_offset_text().set(x=-0.008, ha="right", size=SMALL)
 
 
 def tick_text(value: float, _position: int = 0) -> str:
-    """A tick's number: `400,000`, `0.0001`, `−2.5`."""
+    """A tick's number: `400,000`, `0.0001`, `−2.5`, `2×10⁷`."""
     size = abs(value)
-    text = f"{value:,.0f}" if size >= 1000 else f"{value:.6g}" if size >= 1e-4 else f"{value:.3g}"
+    if size == 0 or 1e-4 <= size < _LARGE_PRICE:
+        text = f"{value:,.6g}"
+    else:
+        mantissa, _, exponent = f"{value:.2e}".partition("e")
+        text = f"{float(mantissa):g}{times_ten(int(exponent)).replace(' ', '')}"
     return text.replace("-", "−")
 
 

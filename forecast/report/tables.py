@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from forecast.evaluation.verdict import outcome
 from forecast.report.wording import ahead, finite, fixed, number, p_value, percent, whole
 
-_SURE = 0.05
+_STANDINGS = {"beats": "up", "ties": "even", "loses": "down"}
 
 
 @dataclass(frozen=True)
@@ -217,14 +219,21 @@ def skill_cells(row: Mapping[str, Any], loss: str) -> list[Cell]:
     if row.get("model") == (reference or "last_close"):
         return [Cell("reference"), Cell("–")]
     skill, p = finite(row.get(f"skill_{loss}")), finite(row.get(f"dm_p_{loss}"))
-    if skill is None:
-        return [Cell("–"), Cell("–")]
-    standing = "" if p is None else "even" if p >= _SURE else "up" if skill > 0 else "down"
     low, high = (finite(row.get(f"skill_{loss}_{end}")) for end in ("low", "high"))
     note = (
         f"{_signed(1)(low)} to {_signed(1)(high)}" if low is not None and high is not None else ""
     )
-    return [Cell(_signed(2)(skill), note, standing), Cell(p_value(p))]
+    return [Cell(_signed(2)(skill), note, standing_of(skill, p)), Cell(p_value(p))]
+
+
+def standing_of(skill: float | None, p: float | None) -> str:
+    """`up`, `even` or `down`, where the verdict says beats, ties or loses; empty without a test.
+
+    Args:
+        skill: None where the reference never errs.
+        p: Of the test, None without one.
+    """
+    return "" if p is None else _STANDINGS[outcome(math.nan if skill is None else skill, p)]
 
 
 def every_figure(

@@ -106,6 +106,16 @@ def test_no_answer(returns):
     assert result.text.endswith("no answer.")
 
 
+@pytest.mark.parametrize(("outcomes", "answered"), [(29, False), (30, True)])
+def test_thirty_outcomes_are_enough(outcomes, answered):
+    frame = frame_of(SHOCKS[:outcomes], np.zeros(outcomes))
+    result = lag_test(frame, model="last_close")
+    assert len(frame) == 2 * outcomes
+    assert result.persistence is answered
+    assert result.text.endswith("no answer.") is not answered
+    assert result.correlations["line"].notna().all() == answered
+
+
 def test_one_ticker_and_a_known_model():
     frame = frame_of(SHOCKS, np.zeros(N + 1))
     with pytest.raises(ValueError, match="must hold gru"):

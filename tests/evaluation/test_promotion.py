@@ -210,4 +210,4 @@ def test_prices_that_stand_still_are_no_division_by_zero():
         still[name] = np.repeat(100.0, N)
     found = judge(still, still, still, **LIMITS | {"band": (0.7, 1.0)})
     assert found.promote
-    assert "not comparable with" in found.reason
+    assert "no smaller than the zero of the champion" in found.reason

@@ -3,7 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from test_scores import by_hand
 
+from forecast.evaluation.scores import score_table
 from forecast.evaluation.verdict import verdict
 
 
@@ -42,7 +44,8 @@ def test_the_whole_text():
         (-0.02, 0.0499, "loses", "worse than"),
         (-0.02, 0.05, "ties", "no better"),
         (0.0, np.nan, "ties", "the same as that of last close (no test)"),
-        (np.nan, np.nan, "ties", "not comparable with"),
+        (np.nan, np.nan, "ties", "no smaller than the zero of last close"),
+        (np.nan, 0.0499, "loses", "no smaller than the zero of last close"),
     ],
 )
 def test_boundaries(skill, p, outcome, words):
@@ -77,6 +80,23 @@ def test_no_reference_for_the_spread():
     )
     assert result.uncertainty == "ties"
     assert result.text.endswith("Spread: there is nothing to compare it with.")
+
+
+def test_a_price_that_stands_still_is_lost_by_the_model_that_errs():
+    still = np.full(40, 5.0)
+    errs = still * np.exp(np.linspace(0.001, 0.002, 40))
+    scores = score_table(by_hand(still, still, {"ewma": still, "net": errs}))
+    assert scores[["skill_mse", "skill_pinball"]].isna().all(axis=None)
+    assert verdict(scores, model="net").as_document() == {
+        "price": "loses",
+        "uncertainty": "loses",
+        "text": "Price: the squared error of net is no smaller than the zero of last close "
+        '(p < 0.001): worse than "tomorrow = today". Spread: the pinball loss of its quantiles is '
+        "no smaller than the zero of the EWMA baseline (p < 0.001): a worse picture of how far "
+        "the price may move; its 80 % band held 0.0 % of the outcomes.",
+    }
+    same = verdict(scores, model="ewma")
+    assert (same.price, same.uncertainty) == ("ties", "ties")
 
 
 def test_a_model_that_is_not_there():

@@ -96,9 +96,11 @@ def test_the_picture_marks_what_is_more_than_chance():
         }
         for number, value in enumerate(rng.normal(0.01, 0.02, 60))
     ]
+    better = sum(row["skill_pinball"] > 0.02 for row in rows)
+    worse = sum(row["skill_pinball"] < -0.02 for row in rows) + 1
     rows.append({"ticker": "NONE", "skill_mse": None, "skill_pinball": None})
-    better = sum(row["skill_pinball"] > 0.02 for row in rows[:-1])
-    worse = sum(row["skill_pinball"] < -0.02 for row in rows[:-1])
+    # Its price stood still: there is no skill to draw, and the verdict says that it loses.
+    rows.append({"ticker": "STILL", "skill_pinball": None, "dm_p_pinball": 0.001})
     whole = {"skill_mse_return": 0.001, "skill_pinball": 0.01}
     picture = group_skills(rows, whole, model="lstm", step=1)
     assert f"beats EWMA and GARCH for {better}, loses for {worse}" in picture.title

@@ -205,6 +205,12 @@ def test_only_a_significant_skill_is_marked_as_such(skill, p, mark):
     assert cell[1] == mark
 
 
+def test_who_errs_where_the_reference_never_does_is_marked_as_the_verdict_says():
+    scores = [{"model": "lstm", "step": 1, "mse_price": 1.0, "skill_mse": None, "dm_p_mse": 0.01}]
+    text = render_page({"ticker": "X", "network": "lstm", "scores": scores}, [])
+    assert re.search(r'<td class="down">▼ –\s*</td>\s*<td>0\.010', text)
+
+
 def test_both_themes_and_print_are_styled(written):
     text = written[2]
     assert "@media screen and (prefers-color-scheme: dark)" in text

@@ -161,6 +161,18 @@ def test_lag_picture_draws_every_correlation():
     assert picture.finding == "So it is."
 
 
+def test_lag_picture_clears_no_network_where_there_was_no_test():
+    untested = [{"lag": lag, "line": None, "forecast": None} for lag in range(-5, 6)]
+    tested = [row | {"line": 0.1, "forecast": 0.1} for row in untested]
+    none, clear = (
+        lag_plot(rows, ticker="XYZ", model="lstm", late=False, origins=29)
+        for rows in (untested, tested)
+    )
+    assert none.title == "XYZ: no lag test, too few outcomes or prices that stand still"
+    assert none.title in none.alt
+    assert clear.title == "XYZ: no sign that the line merely follows the price"
+
+
 @pytest.mark.parametrize("step", [1, 2, 5, 20])
 @pytest.mark.parametrize("height", [-0.09, 1.0])
 def test_the_words_beside_the_lags_stay_within_their_panel(step, height):
@@ -291,20 +303,6 @@ def test_the_title_says_that_the_close_is_the_adjusted_one(bars, close, text):
     assert f": {text}, " in picture.title
 
 
-def test_small_prices_stand_in_a_power_of_ten_beside_their_label(forecasts, bars):
-    prices = ["predicted", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "actual"]
-    tiny = forecasts.assign(**{name: forecasts[name] / 1e6 for name in prices})
-    for picture in (
-        price_forecast(tiny, ticker="XYZ", model="lstm"),
-        indicator_chart(bars.assign(close=bars["close"] / 1e6), ticker="XYZ"),
-    ):
-        figure = picture.figure
-        figure.draw_without_rendering()
-        axes = figure.axes[0]
-        assert axes.yaxis.get_offset_text().get_text().startswith("× 10⁻")
-        assert max(len(label.get_text()) for label in axes.get_yticklabels()) <= 5
-
-
 def test_a_short_history_has_the_indicators_that_it_allows(bars):
     price, *_ = indicator_chart(bars.head(30), ticker="XYZ").figure.axes
     assert np.isnan(data(lines(price)["SMA 50"])).all()
@@ -323,6 +321,41 @@ def test_history_picture_marks_each_finding_in_its_row(bars):
     assert rows == [[0, 0], [1]]
     assert picture.title == "XYZ: 300 sessions, 3 of them with a finding"
     assert "test" in [text.get_text() for text in top.texts]
+
+
+def test_history_picture_counts_the_sessions_it_draws_and_missing_ones_apart(bars):
+    def title(*listed, shown=bars):
+        findings = [{"severity": "warn", "kind": "made up", "sessions": days} for days in listed]
+        return history_strip(shown, findings, {}, ticker="XYZ").title
+
+    days = [str(session.date()) for session in bars.index]
+    assert title() == "XYZ: 300 sessions, nothing to report about them"
+    # One for the whole history, one before the bars.
+    assert title([]) == "XYZ: 300 sessions, no finding names one of them"
+    assert (
+        title(days[:50], shown=bars.iloc[100:]) == "XYZ: 200 sessions, no finding names one of them"
+    )
+    assert title(days[5:9], days[7:10]) == "XYZ: 300 sessions, 5 of them with a finding"
+    gap = bars.drop(bars.index[50:53])
+    assert title(days[:2], days[50:53], shown=gap) == (
+        "XYZ: 297 sessions, 2 of them with a finding and 3 more missing"
+    )
+    assert title(days[50:53], shown=gap) == (
+        "XYZ: 297 sessions, no finding names one of them; 3 more missing"
+    )
+    # A list of so many may have been cut.
+    assert title(days[:250]) == "XYZ: 300 sessions, at least 250 of them with a finding"
+    assert title(days[:249]) == "XYZ: 300 sessions, 249 of them with a finding"
+
+
+def test_history_picture_marks_only_sessions_among_the_drawn(bars):
+    days = [str(session.date()) for session in bars.index]
+    findings = [{"severity": "warn", "kind": "zero_volume", "sessions": days[:250]}]
+    picture = history_strip(bars.iloc[200:], findings, {}, ticker="XYZ")
+    (marks,) = picture.figure.axes[1].get_lines()
+    assert len(marks.get_xdata()) == 50
+    assert "at least 50 of them" in picture.title
+    assert "the first 250 of a kind" in picture.reading
 
 
 # --- fan
