@@ -152,6 +152,8 @@ def lag_plot(
         found = "no lag test, too few outcomes or prices that stand still"
     elif late:
         found = f"this is persistence, the line follows the price {delay} late"
+    elif table["line"].idxmax() == step:
+        found = "the line stays near the last close, but what it adds is significant"
     else:
         found = "no sign that the line merely follows the price"
     title = f"{ticker}: {found}"

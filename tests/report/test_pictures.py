@@ -173,6 +173,12 @@ def test_lag_picture_clears_no_network_where_there_was_no_test():
     assert clear.title == "XYZ: no sign that the line merely follows the price"
 
 
+def test_lag_picture_of_a_line_near_the_last_close_that_adds_to_it():
+    rows = [{"lag": lag, "line": float(lag == 1), "forecast": 0.0} for lag in range(-5, 6)]
+    title = lag_plot(rows, ticker="XYZ", model="lstm", late=False, origins=100).title
+    assert title == "XYZ: the line stays near the last close, but what it adds is significant"
+
+
 @pytest.mark.parametrize("step", [1, 2, 5, 20])
 @pytest.mark.parametrize("height", [-0.09, 1.0])
 def test_the_words_beside_the_lags_stay_within_their_panel(step, height):
