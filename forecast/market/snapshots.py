@@ -75,10 +75,17 @@ class Marks:
 
 @dataclass(frozen=True)
 class Newest:
-    """A source's newest snapshot; `marks` is None where its pointer was damaged."""
+    """A source's newest snapshot with a whole manifest.
+
+    Attributes:
+        manifest: Its manifest.
+        marks: The pointer's; None where there is none or it was damaged.
+        damage: The message about the pointer or a newer manifest that is not whole, or None.
+    """
 
     manifest: Manifest
     marks: Marks | None
+    damage: str | None = None
 
 
 def encode(quotes: pd.DataFrame) -> bytes:
