@@ -179,6 +179,19 @@ def test_repeated_and_unsorted_rows_are_kept_as_sent(yahoo: Yahoo, ask) -> None:
     assert received.index[5] == quotes.index[4]
 
 
+def test_dividends_need_adjusted_closes(yahoo: Yahoo, ask) -> None:
+    quotes = made_up(30)
+    yahoo.add("EURUSD=X", quotes, kind="CURRENCY")
+    yahoo.add("AAPL", quotes.assign(dividends=np.where(np.arange(30) == 7, 0.24, 0.0)))
+    without = faults.on_rows(lambda result, _: result["indicators"].pop("adjclose"))
+    for ticker in ("AAPL", "EURUSD=X"):
+        yahoo.inject(ticker, without)
+    with pytest.raises(MalformedData, match="AAPL: .*dividends without adjusted closes"):
+        ask("AAPL")
+    # What pays none may come without.
+    np.testing.assert_array_equal(ask("EURUSD=X").quotes, quotes)
+
+
 def test_truncated_rows_are_fewer_rows(yahoo: Yahoo, ask) -> None:
     # That they are too few only shows beside what was stored before, or beside the calendar.
     quotes = made_up(30)
