@@ -39,11 +39,11 @@ class Event:
     after: float
 
     def __str__(self) -> str:
+        unit = " shares for one" if self.kind == "split" else ""
         if not self.after:
-            return f"a {self.kind} of {self.before:.6g} is taken back"
-        told = f" (told as {self.before:.6g} before)" if self.before else ""
-        moves = f": earlier prices times {1 / self.after:.6g}" if self.kind == "split" else ""
-        return f"a {self.kind} of {self.after:.6g}{told}{moves}"
+            return f"a {self.kind} of {self.before:.6g}{unit} is taken back"
+        told = f", told as {self.before:.6g} before" if self.before else ""
+        return f"a {self.kind} of {self.after:.6g}{unit}{told}"
 
 
 @dataclass(frozen=True)
@@ -108,15 +108,14 @@ def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, since: date | None) -
         return compared("truncation")
     split, dividend = (any(one.kind == kind for one in events) for kind in ("split", "dividend"))
     # Yahoo adjusts the past from the morning of the event on, hours before its session is over.
-    if not np.isclose(prices, 1.0, rtol=1e-3) and (split or _moves_all(old, new, "close")):
+    rescaled = not np.isclose(prices, 1.0, rtol=1e-3) and _moves_all(old, new, "close")
+    if split or rescaled:
         return compared("split", ratio=prices)
-    if len(changed) and (dividend or _moves_all(old, new, "adj_close")):
+    if dividend or _moves_all(old, new, "adj_close"):
         return compared("dividend", ratio=_ratio(old["adj_close"], new["adj_close"]))
     if len(changed):
         near = np.isclose(old.to_numpy(), new.to_numpy(), rtol=_ROUNDING, atol=0).all()
         return compared("rounding" if near else "correction")
-    if split or dividend:
-        return compared("split" if split else "dividend")
     return compared(None)
 
 

@@ -64,8 +64,8 @@ class Marks:
     Attributes:
         asked_from: First session that was asked for, ISO date; None for all there is.
         whole_at: When the whole history was last fetched (not only what was missing); UTC.
-        fingerprint: SHA-256 of the files and settings it was made from; None where it cannot
-            tell whether there is anything new.
+        fingerprint: SHA-256 of the settings it was judged by, and of the files it was made from;
+            None where these cannot tell whether there is anything new.
     """
 
     asked_from: str | None

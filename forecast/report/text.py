@@ -366,11 +366,10 @@ def fetch_lines(documents: list[dict[str, Any]]) -> list[str]:
 
 
 def _when(sessions: list[str]) -> str:
-    """The first sessions that a finding concerns, and how many more it lists."""
+    """The first sessions that a finding concerns; how many they are it says itself."""
     if not sessions:
         return ""
-    more = f" and {len(sessions) - _DATES} more" if len(sessions) > _DATES else ""
-    return f" ({', '.join(sessions[:_DATES])}{more})"
+    return f" ({', '.join(sessions[:_DATES])}{', …' if len(sessions) > _DATES else ''})"
 
 
 def error_text(error: dict[str, Any]) -> str:

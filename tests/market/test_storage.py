@@ -9,7 +9,7 @@ from forecast.market.storage import Storage
 from forecast.market.store import Store
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What a package such as botocore raises: no OSError, and no base that is known here."""
 
 
@@ -19,7 +19,7 @@ class Bucket(MemoryFileSystem):
     protocol = "bucket"
 
     def _refuse(self, *_, **__):
-        raise Refused("Unable to locate credentials.")
+        raise RefusedError("Unable to locate credentials.")
 
     cat_file = pipe_file = ls = makedirs = rm_file = isdir = _refuse
 
@@ -68,7 +68,7 @@ def test_a_folder_among_the_files_is_none_of_them(storage, tmp_path):
     (tmp_path / "AAPL" / "csv.json").write_text("{}")
     assert storage.names("AAPL") == ["csv.json"]
     for refused in (storage.read, storage.remove):
-        with pytest.raises(ArtifactError, match="yahoo.json must be re"):
+        with pytest.raises(ArtifactError, match=r"yahoo\.json must be re"):
             refused("AAPL", "yahoo.json")
 
 

@@ -98,7 +98,7 @@ def test_a_split_between_two_fetches(store, vendor, arrives):
     same_as_fresh(served, vendor)
     said = next(one for one in served.manifest.findings if one["kind"] == "split")
     assert said["sessions"] == [f"{SESSIONS[arrives]:%Y-%m-%d}"]
-    assert "a split of 4: earlier prices times 0.25" in said["did"]
+    assert "a split of 4 shares for one; " in said["did"]
     assert "whole history was fetched again" in said["did"]
     # The snapshot before is still there, to the bit.
     assert quotes_of(first)["close"].equals(vendor.traded["close"].iloc[:300])
@@ -130,7 +130,7 @@ def test_a_split_and_a_dividend_between_two_fetches(store, vendor):
         (
             "split",
             [f"{SESSIONS[310]:%Y-%m-%d}"],
-            f"a split of 2: earlier prices times 0.5; {done}",
+            f"a split of 2 shares for one; {done}",
         ),
     ]
 
@@ -142,8 +142,8 @@ def test_two_splits_that_cancel_are_both_told(store, vendor):
     assert served.change == "split"
     factors = [one["did"].split(";")[0] for one in served.manifest.findings]
     assert factors == [
-        "a split of 2: earlier prices times 0.5",
-        "a split of 0.5: earlier prices times 2",
+        "a split of 2 shares for one",
+        "a split of 0.5 shares for one",
     ]
     same_as_fresh(served, vendor)
 
@@ -169,7 +169,7 @@ def test_dividends_known_before_a_split_are_not_told_as_new(store, vendor):
     ("before", "after", "said"),
     [
         ({}, {290: 0.3}, "a dividend of 0.3; "),
-        ({290: 0.2}, {290: 0.3}, "a dividend of 0.3 (told as 0.2 before); "),
+        ({290: 0.2}, {290: 0.3}, "a dividend of 0.3, told as 0.2 before; "),
         ({290: 0.2}, {}, "a dividend of 0.2 is taken back; "),
     ],
 )

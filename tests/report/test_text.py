@@ -93,6 +93,6 @@ def test_a_finding_names_the_first_sessions_that_it_concerns():
     assert fetch_lines([entry]) == [
         "AAPL  updated  1,200 sessions  2022-01-03 to 2026-11-20  yahoo  split",
         "      warn: a split of 4; kept (2026-11-19)",
-        "      warn: 5 sessions: no bar; left out (a, b, c and 2 more)",
+        "      warn: 5 sessions: no bar; left out (a, b, c, …)",
         "      warn: no session has a volume; kept",
     ]
