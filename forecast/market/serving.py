@@ -26,12 +26,15 @@ def readable(store: Store, ticker: str, source: str) -> tuple[Served | None, str
     newest = store.newest(ticker, source)
     if newest is None:
         return None, store.lost(ticker)
-    damage = newest.damage
-    for manifest in (newest.manifest, *store.history(ticker, source)):
+    try:
+        return Served(newest.manifest, store.payload(newest.manifest)), newest.damage
+    except ArtifactError as error:
+        damage = newest.damage or error.message
+    for manifest in store.history(ticker, source):
         try:
             return Served(manifest, store.payload(manifest)), damage
-        except ArtifactError as error:
-            damage = damage or error.message
+        except ArtifactError:
+            continue
     return None, damage
 
 

@@ -55,6 +55,9 @@ def each(tickers: Sequence[str], work: Callable[[str], T], *, stop: Event) -> It
             if error is not None:
                 raise error
             yield result  # type: ignore[misc]  # there is one where there is no error
+        # Whoever forks next must find no thread.
+        for thread in threads:
+            thread.join()
     except BaseException:
         stop.set()
         ends = time.monotonic() + _PARTING
