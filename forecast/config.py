@@ -27,6 +27,7 @@ from forecast.errors import ConfigError
 from forecast.evaluation.backtest import TRADES
 from forecast.evaluation.walk_forward import SCHEMES
 from forecast.features.targets import CLASSES, TARGETS
+from forecast.files import expanded
 from forecast.networks.architectures import NETWORKS, OUTPUT_STEPS
 from forecast.networks.devices import PRECISIONS
 from forecast.networks.heads import heads_for
@@ -234,6 +235,16 @@ class Settings(_Table):
         if value not in fitting:
             raise ValueError(f"for the target {target} it must be one of {', '.join(fitting)}")
         return value
+
+    def data(self, home: Path) -> str | Path:
+        """Where the bars are: `data`, or the setting `store`, in which a path begins at `home`.
+
+        Raises:
+            ConfigError: if it begins with a `~` and names a user that is not known here.
+        """
+        if not self.store or "://" in self.store:
+            return self.store or home / "data"
+        return home / expanded(self.store, what="store")
 
     @property
     def head_name(self) -> str:

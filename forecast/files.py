@@ -21,12 +21,26 @@ def home_folder(home: str | Path) -> Path:
     Raises:
         ConfigError: if it names a user that is not known here.
     """
+    return expanded(home, what="home").absolute()
+
+
+def expanded(folder: str | Path, *, what: str) -> Path:
+    """The folder, in which a `~` at the beginning is the user's own.
+
+    Args:
+        folder: As the user wrote it.
+        what: Which folder, such as `home`.
+
+    Raises:
+        ConfigError: if it names a user that is not known here.
+    """
     try:
-        return Path(home).expanduser().absolute()
+        return Path(folder).expanduser()
     except RuntimeError as error:
         raise ConfigError(
-            f"a home folder that begins with ~ must name a user of this machine. Received {home}.",
-            hint="--home with the whole path; or ./ before it, if the folder's name begins with ~",
+            f"a {what} folder that begins with ~ must name a user of this machine. "
+            f"Received {folder}.",
+            hint=f"the whole path of the {what} folder; or ./ before it, if its name begins with ~",
         ) from error
 
 

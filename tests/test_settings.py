@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from forecast.cli import main
@@ -22,6 +24,20 @@ def test_every_step_is_for_networks_that_see_no_later_row(network, tmp_path):
         assert ", ".join(CAUSAL) in str(caught.value)
         assert "Received 'every' from the flags or arguments" in str(caught.value)
     assert load_settings(tmp_path, network=network, outputs="last").outputs == "last"
+
+
+def test_the_store_begins_at_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", "/users/me")
+    for store, leads_to in (
+        (None, tmp_path / "data"),
+        ("shared/bars", tmp_path / "shared/bars"),
+        ("/mnt/bars", Path("/mnt/bars")),
+        ("~/bars", Path("/users/me/bars")),
+        ("s3://bucket/data", "s3://bucket/data"),
+    ):
+        assert load_settings(tmp_path, store=store).data(tmp_path) == leads_to
+    with pytest.raises(ConfigError, match="a store folder that begins with ~ must name a user"):
+        load_settings(tmp_path, store="~nobody-of-this-name/x").data(tmp_path)
 
 
 def test_unknown_choices_are_refused(tmp_path):

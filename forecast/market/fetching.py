@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property, partial
@@ -12,17 +11,24 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecast.errors import ConfigError, ForecastError, NotEnoughBars, SourceUnavailable
+from forecast.errors import (
+    ConfigError,
+    ForecastError,
+    NotEnoughBars,
+    SourceUnavailable,
+    as_known,
+)
 from forecast.market.bars import History, check_bars, check_ticker, derive_bars
 from forecast.market.quality import Finding, Thresholds
 from forecast.market.reading import read
+from forecast.market.rules import Rules
+from forecast.market.serving import Served, readable
 from forecast.market.sessions import check_exchange, last_completed
 from forecast.market.snapshots import Manifest, decode, decode_sessions
 from forecast.market.sources import SOURCES, csv_files, sample, yahoo
 from forecast.market.store import Store
-from forecast.market.updating import Rules, Served, readable, update
-
-_WORKERS = 8
+from forecast.market.updating import update
+from forecast.market.workers import each
 
 
 @dataclass(frozen=True)
@@ -231,26 +237,22 @@ def fetch_many(
     snapshots = as_of or {}
     distinct = list(dict.fromkeys(ticker.strip().upper() for ticker in tickers))
     results: dict[str, Fetched | Failed] = {}
-    pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="fetch")
-    try:
-        waiting = {
-            pool.submit(_attempt, ticker, wanted, snapshots.get(ticker)): ticker
-            for ticker in distinct
-        }
-        for future in as_completed(waiting):
-            results[waiting[future]] = future.result()
-            if on_done is not None:
-                on_done(future.result())
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+    def attempt(ticker: str) -> Fetched | Failed:
+        return _attempt(ticker, wanted, snapshots.get(ticker))
+
+    for result in each(distinct, attempt, stop=wanted.store.stop):
+        results[result.ticker] = result
+        if on_done is not None:
+            on_done(result)
     return [results[ticker] for ticker in distinct]
 
 
 def _attempt(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched | Failed:
     try:
         return _fetch(check_ticker(ticker), wanted, as_of)
-    except ForecastError as error:
-        return Failed(ticker, error)
+    except (ForecastError, OSError) as error:
+        return Failed(ticker, as_known(error, ticker=ticker, hint=f"forecast fetch {ticker}"))
 
 
 def _wanted(
@@ -365,7 +367,7 @@ def _from_yahoo(ticker: str, wanted: _Wanted) -> Served:
     return update(
         wanted.store,
         ticker,
-        partial(_ask_yahoo, ticker, _cache_folder(wanted.store)),
+        partial(_ask_yahoo, ticker, wanted.store),
         source="yahoo",
         rules=wanted.rules,
         start=wanted.start,
@@ -374,8 +376,8 @@ def _from_yahoo(ticker: str, wanted: _Wanted) -> Served:
     )
 
 
-def _ask_yahoo(ticker: str, cache: Path, first: date | None) -> History | None:
-    return yahoo.fetch(ticker, first, cache=cache)
+def _ask_yahoo(ticker: str, store: Store, first: date | None) -> History | None:
+    return yahoo.fetch(ticker, first, cache=_cache_folder(store), stop=store.stop)
 
 
 def _cache_folder(store: Store) -> Path:

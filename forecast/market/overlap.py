@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -21,26 +22,57 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
+class Event:
+    """A split or dividend that the stored quotes do not know, or tell otherwise.
+
+    Attributes:
+        kind: `split` or `dividend`.
+        session: Its date.
+        before: What the stored quotes tell, 0 for none: the split's ratio, or the amount [quote
+            currency per share].
+        after: What the answer tells.
+    """
+
+    kind: str
+    session: pd.Timestamp
+    before: float
+    after: float
+
+    def __str__(self) -> str:
+        unit = " shares for one" if self.kind == "split" else ""
+        if not self.after:
+            return f"a {self.kind} of {self.before:.6g}{unit} is taken back"
+        told = f", told as {self.before:.6g} before" if self.before else ""
+        return f"a {self.kind} of {self.after:.6g}{unit}{told}"
+
+
+@dataclass(frozen=True)
 class Comparison:
     """How a new answer differs from the stored quotes over the sessions it should hold.
 
     Attributes:
         change: `split`, `dividend`, `correction`, `rounding` (a correction of the last digits
-            alone), `truncation`, or None where all are equal.
+            alone), `truncation`, or None where all are equal; the first of several.
         changed: Sessions whose values differ.
         absent: Stored sessions that the answer lacks.
         ratio: For a split, new prices over old; for a dividend, new adjusted close over old.
+        events: All splits and dividends that are new or told otherwise, the oldest first.
     """
 
     change: str | None
     changed: pd.DatetimeIndex
     absent: pd.DatetimeIndex
     ratio: float = 1.0
+    events: tuple[Event, ...] = ()
 
-    def finding(self, did: str) -> list[Finding]:
-        """The change as a finding that says what was done; none where nothing changed."""
-        if self.change is None:
-            return []
+    def findings(self, did: str) -> list[Finding]:
+        """Each event, and a change that none of them is, with what was done about it."""
+        found = [
+            Finding("warn", event.kind, [f"{event.session:%Y-%m-%d}"], f"{event}; {did}")
+            for event in self.events
+        ]
+        if self.change is None or self.change in {event.kind for event in self.events}:
+            return found
         sessions = self.absent if self.change == "truncation" else self.changed
         what = {
             "split": f"a split: earlier prices times {self.ratio:.6g}",
@@ -50,7 +82,8 @@ class Comparison:
             "truncation": "the vendor left out stored sessions",
         }[self.change]
         dates = [f"{session:%Y-%m-%d}" for session in sessions[-MOST_LISTED:]]
-        return [Finding("warn", self.change, dates, f"{len(sessions)} sessions: {what}; {did}")]
+        count = f"{len(sessions)} session{'s'[: len(sessions) != 1]}"
+        return [*found, Finding("warn", self.change, dates, f"{count}: {what}; {did}")]
 
 
 def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, since: date | None) -> Comparison:
@@ -68,25 +101,42 @@ def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, since: date | None) -
     old, new = known.loc[common, QUOTE_COLUMNS], answer.loc[common, QUOTE_COLUMNS]
     differs = (old.to_numpy() != new.to_numpy()).any(axis=1)
     changed = pd.DatetimeIndex(common[differs])
-    # A split or dividend is one that the stored quotes do not know yet.
-    fresh = answer[answer.index > stored.index[-1]]
-    split = (fresh["splits"] > 0).any() or (old["splits"] != new["splits"]).any()
-    dividend = (fresh["dividends"] > 0).any() or (old["dividends"] != new["dividends"]).any()
     prices = _ratio(old["close"], new["close"])
-    adjusted = _ratio(old["adj_close"], new["adj_close"])
+    events = _events(stored, answer, prices)
+    compared = partial(Comparison, changed=changed, absent=absent, events=events)
     if len(absent):
-        return Comparison("truncation", changed, absent)
+        return compared("truncation")
+    split, dividend = (any(one.kind == kind for one in events) for kind in ("split", "dividend"))
     # Yahoo adjusts the past from the morning of the event on, hours before its session is over.
-    if not np.isclose(prices, 1.0, rtol=1e-3) and (split or _moves_all(old, new, "close")):
-        return Comparison("split", changed, absent, prices)
-    if len(changed) and (dividend or _moves_all(old, new, "adj_close")):
-        return Comparison("dividend", changed, absent, adjusted)
+    rescaled = not np.isclose(prices, 1.0, rtol=1e-3) and _moves_all(old, new, "close")
+    if split or rescaled:
+        return compared("split", ratio=prices)
+    if dividend or _moves_all(old, new, "adj_close"):
+        return compared("dividend", ratio=_ratio(old["adj_close"], new["adj_close"]))
     if len(changed):
         near = np.isclose(old.to_numpy(), new.to_numpy(), rtol=_ROUNDING, atol=0).all()
-        return Comparison("rounding" if near else "correction", changed, absent)
-    if split or dividend:
-        return Comparison("split" if split else "dividend", changed, absent)
-    return Comparison(None, changed, absent)
+        return compared("rounding" if near else "correction")
+    return compared(None)
+
+
+def _events(stored: pd.DataFrame, answer: pd.DataFrame, prices: float) -> tuple[Event, ...]:
+    """Those of sessions that both know, and of sessions that came since.
+
+    A dividend that moved as the prices did, after a split, is the one known before.
+    """
+    told = answer[answer.index.isin(stored.index) | (answer.index > stored.index[-1])]
+    events = []
+    for kind, column in (("split", "splits"), ("dividend", "dividends")):
+        after = told[column].to_numpy()
+        before = stored[column].reindex(told.index, fill_value=0.0).to_numpy()
+        new = after != before
+        if kind == "dividend":
+            new &= (before == 0) | ~np.isclose(after, before * prices, rtol=1e-3)
+        events += [
+            Event(kind, told.index[row], float(before[row]), float(after[row]))
+            for row in np.flatnonzero(new)
+        ]
+    return tuple(sorted(events, key=lambda event: event.session))
 
 
 def confined(stored: pd.DataFrame, answer: pd.DataFrame, comparison: Comparison) -> bool:

@@ -6,7 +6,7 @@ made and reported. `warn`: left as it is. `docs/data.md` has the table of all ki
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -133,15 +133,15 @@ def inspect(
     return quotes, findings
 
 
-def refuse(ticker: str, findings: Iterable[Finding], *, hint: str) -> None:
-    """Raise for the first `reject`, if there is one.
+def refuse(ticker: str, findings: Iterable[Finding], *, hint: Callable[[Finding], str]) -> None:
+    """Raise for the first `reject`, if there is one, with what `hint` says to do about it.
 
     Raises:
         MalformedData: naming the rule, what came and the first session.
     """
     for finding in findings:
         if finding.severity == "reject":
-            raise MalformedData(f"{ticker}: {finding.did}", hint=hint)
+            raise MalformedData(f"{ticker}: {finding.did}", hint=hint(finding))
 
 
 def _drop_empty(quotes: pd.DataFrame) -> tuple[pd.DataFrame, list[Finding]]:

@@ -11,11 +11,12 @@ import pandas as pd
 from forecast.errors import MalformedData
 from forecast.market.bars import History
 from forecast.market.overlap import compare
+from forecast.market.rules import Rules, says_as_much
+from forecast.market.serving import Served, readable
 from forecast.market.sessions import last_completed
 from forecast.market.snapshots import Marks, decode
 from forecast.market.sources import csv_files, sample
 from forecast.market.store import Store
-from forecast.market.updating import Rules, Served, readable, says_as_much
 
 
 def read(
@@ -57,7 +58,9 @@ def read(
     history: History = (
         sample.fetch(ticker) if folder is None else csv_files.fetch(ticker, folder=folder)
     )
-    history, findings = rules.check(history, lenient=False, hint=f"correct the file {files[0]}")
+    history, findings = rules.check(
+        history, lenient=False, hint=lambda _: f"correct the file {files[0]}"
+    )
     # Sessions left out today may be wanted tomorrow from the same file.
     whole = not any(finding.kind in ("partial", "future") for finding in findings)
     now = rules.now.tz_convert("UTC").isoformat(timespec="seconds")
@@ -100,7 +103,7 @@ def _files(ticker: str, folder: Path | None) -> list[Path]:
 
 
 def _fingerprint(ticker: str, files: Iterable[Path], rules: Rules) -> str:
-    digest = hashlib.sha256(repr((rules.exchange, rules.thresholds)).encode())
+    digest = hashlib.sha256(rules.fingerprint.encode())
     for path in files:
         try:
             digest.update(hashlib.sha256(path.read_bytes()).digest())

@@ -64,8 +64,8 @@ class Marks:
     Attributes:
         asked_from: First session that was asked for, ISO date; None for all there is.
         whole_at: When the whole history was last fetched (not only what was missing); UTC.
-        fingerprint: SHA-256 of the files and settings it was made from; None where it cannot
-            tell whether there is anything new.
+        fingerprint: SHA-256 of the settings it was judged by, and of the files it was made from;
+            None where these cannot tell whether there is anything new.
     """
 
     asked_from: str | None
@@ -75,10 +75,17 @@ class Marks:
 
 @dataclass(frozen=True)
 class Newest:
-    """A source's newest snapshot; `marks` is None where its pointer was damaged."""
+    """A source's newest snapshot with a whole manifest.
+
+    Attributes:
+        manifest: Its manifest.
+        marks: The pointer's; None where there is none or it was damaged.
+        damage: The message about the pointer or a newer manifest that is not whole, or None.
+    """
 
     manifest: Manifest
     marks: Marks | None
+    damage: str | None = None
 
 
 def encode(quotes: pd.DataFrame) -> bytes:

@@ -13,24 +13,27 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
-from forecast.errors import ArtifactError, BusyError, ConfigError
-from forecast.files import locked, unwritable, write_atomically
+from forecast.errors import ArtifactError, BusyError
+from forecast.files import locked
 from forecast.market.bars import History
 from forecast.market.sessions import WEEKDAYS
 from forecast.market.snapshots import Manifest, Marks, Newest, encode, libraries
-
-if TYPE_CHECKING:
-    from fsspec import AbstractFileSystem
+from forecast.market.storage import Storage
 
 _LOCK_WAIT = 300.0
+_GLANCE = 0.2
+# A training that began with a snapshot reads it again at its end.
+_IN_USE = pd.Timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,15 @@ class Store:
     """Snapshots under one root, which may be any address that fsspec knows.
 
     Attributes:
-        root: The folder `bars`, a path on this machine or inside `remote`.
-        remote: The file system, or None for this machine's.
+        files: Those in the folder `bars`.
         locks: Folder of the lock files; None for a remote store, which has none: its snapshots
             have unique names and its pointers are replaced whole.
+        stop: Set by who gives up: whoever waits for a lock, or for a source, then ends.
     """
 
-    root: str
-    remote: AbstractFileSystem | None
+    files: Storage
     locks: Path | None
+    stop: threading.Event = field(default_factory=threading.Event, compare=False)
 
     @classmethod
     def open(cls, data: str | Path) -> Store:
@@ -59,20 +62,15 @@ class Store:
             ConfigError: if no file system answers to the address.
         """
         address = str(data)
-        if "://" not in address or address.startswith("file://"):
-            folder = Path(address.removeprefix("file://"))
-            return cls(str(folder / "bars"), None, folder / "cache" / "locks")
-        from fsspec.core import url_to_fs
+        if "://" in address and not address.startswith("file://"):
+            return cls(Storage.at(address), None)
+        folder = Path(address.removeprefix("file://"))
+        return cls(Storage(str(folder / "bars"), None), folder / "cache" / "locks")
 
-        try:
-            remote, path = url_to_fs(address)
-        except (ImportError, ValueError) as error:
-            raise ConfigError(
-                f"the data folder must be a path or an address that fsspec knows. "
-                f"Received {address!r}: {error}.",
-                hint="install the file system's package, such as s3fs, or use a path",
-            ) from error
-        return cls(f"{path.rstrip('/')}/bars", remote, None)
+    @property
+    def root(self) -> str:
+        """The folder `bars`, on this machine or on a remote one."""
+        return self.files.root
 
     @contextmanager
     def lock(self, ticker: str) -> Iterator[None]:
@@ -81,32 +79,46 @@ class Store:
         Raises:
             BusyError: if another process holds it for five minutes.
             ArtifactError: if the lock file cannot be made (read-only folder, full disk).
+            KeyboardInterrupt: if `stop` is set meanwhile.
         """
         if self.locks is None:
             yield
             return
         path = self.locks / f"{ticker}.lock"
-        with locked(path, wait=_LOCK_WAIT) as held:
-            if not held:
-                raise BusyError(
-                    f"{ticker}: another process must finish fetching it first. "
-                    f"Waited {_LOCK_WAIT:.0f} s for {path}.",
-                    hint=f"forecast fetch {ticker}, once it has ended",
-                )
+        ends = time.monotonic() + _LOCK_WAIT
+        with ExitStack() as turn:
+            while not turn.enter_context(locked(path, wait=min(_GLANCE, _LOCK_WAIT))):
+                if self.stop.is_set():
+                    raise KeyboardInterrupt
+                if time.monotonic() >= ends:
+                    raise BusyError(
+                        f"{ticker}: another process must finish fetching it first. "
+                        f"Waited {_LOCK_WAIT:.0f} s for {path}.",
+                        hint=f"forecast fetch {ticker}, once it has ended",
+                    )
             yield
 
     def newest(self, ticker: str, source: str) -> Newest | None:
         """What the source's pointer names; None if no manifest of that source is whole.
 
-        Falls back to the newest whole manifest when the pointer, or what it names, is damaged.
+        Falls back to the newest whole manifest when the pointer, or what it names, is damaged, and
+        says what was.
+
+        Raises:
+            ArtifactError: if the ticker's folder cannot be read.
         """
+        damage, name = None, f"{source}.json"
         try:
-            pointer = self._document(ticker, f"{source}.json")
-            manifest = self.manifest(ticker, pointer["snapshot"])
-            return Newest(manifest, Marks(**pointer["marks"]))
-        except (ArtifactError, TypeError, KeyError):
-            found = self.history(ticker, source)
-            return Newest(found[0], None) if found else None
+            pointer = self._document(ticker, name)
+            if pointer is not None:
+                manifest = self.manifest(ticker, pointer["snapshot"])
+                return Newest(manifest, Marks(**pointer["marks"]))
+        except ArtifactError as error:
+            damage = error.message
+        except (TypeError, KeyError):
+            damage = self._damaged(ticker, name).message
+        found = self.history(ticker, source)
+        return Newest(found[0], None, damage) if found else None
 
     def manifest(self, ticker: str, snapshot: str) -> Manifest:
         """The manifest of one snapshot.
@@ -116,23 +128,38 @@ class Store:
         """
         if "/" in snapshot or "\\" in snapshot or snapshot.startswith("."):
             raise self._absent(ticker, snapshot)
+        document = self._document(ticker, f"{snapshot}.json")
+        if document is None:
+            raise self._absent(ticker, f"{snapshot}.json")
         try:
-            return Manifest(**self._document(ticker, f"{snapshot}.json"))
+            return Manifest(**document)
         except TypeError as error:
             raise self._damaged(ticker, f"{snapshot}.json") from error
 
     def history(self, ticker: str, source: str | None = None) -> list[Manifest]:
-        """All snapshots of a ticker with a whole manifest, the newest first."""
+        """All snapshots of a ticker with a whole manifest, the newest first.
+
+        Raises:
+            ArtifactError: if the ticker's folder cannot be read.
+        """
         found = []
-        for name in self._names(ticker):
-            if name.endswith(".json") and "-" in name and not name.startswith("."):
-                try:
-                    manifest = self.manifest(ticker, name.removesuffix(".json"))
-                except ArtifactError:
-                    continue
-                if source in (None, manifest.source):
-                    found.append(manifest)
+        for snapshot in self._snapshots(ticker):
+            try:
+                manifest = self.manifest(ticker, snapshot)
+            except ArtifactError:
+                continue
+            if source in (None, manifest.source):
+                found.append(manifest)
         return sorted(found, key=lambda one: (one.fetched_at, one.snapshot), reverse=True)
+
+    def lost(self, ticker: str) -> str | None:
+        """The message about a manifest that is not whole, of whatever source; None if all are."""
+        for snapshot in self._snapshots(ticker):
+            try:
+                self.manifest(ticker, snapshot)
+            except ArtifactError as error:
+                return error.message
+        return None
 
     def payload(self, manifest: Manifest) -> bytes:
         """The snapshot's Parquet file, its SHA-256 verified.
@@ -141,19 +168,25 @@ class Store:
             ArtifactError: if it is missing or damaged; names the file.
         """
         name = f"{manifest.snapshot}.parquet"
-        content = self._read(manifest.ticker, name)
+        content = self.files.read(manifest.ticker, name)
+        if content is None:
+            raise self._absent(manifest.ticker, name)
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
             raise self._damaged(manifest.ticker, name)
         return content
 
     def damaged(self, ticker: str) -> list[str]:
-        """What is wrong with a ticker's files, one message a file; empty if all are whole."""
+        """What is wrong with a ticker's files, one message a file; empty if all are whole.
+
+        Raises:
+            ArtifactError: if the ticker's folder cannot be read.
+        """
         messages = []
-        for name in sorted(self._names(ticker)):
+        for name in sorted(self.files.names(ticker)):
             try:
                 if name.endswith(".json"):
                     document = self._document(ticker, name)
-                    if "sha256" in document:
+                    if document is not None and "sha256" in document:
                         self.payload(Manifest(**document))
             except (ArtifactError, TypeError) as error:
                 messages.append(str(error))
@@ -205,8 +238,8 @@ class Store:
                 parent=parent.snapshot if parent else None,
                 libraries=libraries(),
             )
-        self._write(ticker, f"{manifest.snapshot}.parquet", content)
-        self._write(ticker, f"{manifest.snapshot}.json", _signed(asdict(manifest)))
+        self.files.write(ticker, f"{manifest.snapshot}.parquet", content)
+        self.files.write(ticker, f"{manifest.snapshot}.json", _signed(asdict(manifest)))
         self.point(manifest, marks)
         return manifest, content
 
@@ -217,14 +250,17 @@ class Store:
             "snapshot": manifest.snapshot,
             "marks": asdict(marks),
         }
-        self._write(manifest.ticker, f"{manifest.source}.json", _signed(pointer))
+        self.files.write(manifest.ticker, f"{manifest.source}.json", _signed(pointer))
 
-    def prune(self, ticker: str, *, keep: int, named: Collection[str] = ()) -> list[str]:
+    def prune(
+        self, ticker: str, *, keep: int, now: pd.Timestamp, named: Collection[str] = ()
+    ) -> list[str]:
         """Remove old snapshots, and what a killed writer left. Takes the lock.
 
         Args:
             ticker: Such as `AAPL`.
             keep: How many of the newest to keep of each source, >= 1.
+            now: The clock, tz-aware; what was replaced within the last day may be in use and stays.
             named: Snapshots that saved runs name; they stay.
 
         Returns:
@@ -232,6 +268,8 @@ class Store:
 
         Raises:
             ValueError: if `keep` < 1.
+            ArtifactError: if the ticker's folder cannot be read, or a file not be removed.
+            BusyError: if another process holds the ticker for too long.
         """
         if keep < 1:
             raise ValueError(f"keep must be at least 1. Received {keep}.")
@@ -239,38 +277,43 @@ class Store:
         with self.lock(ticker):
             kept = set(named)
             for source in {one.source for one in self.history(ticker)}:
-                own = [one.snapshot for one in self.history(ticker, source)]
+                own = self.history(ticker, source)
                 newest = self.newest(ticker, source)
-                kept |= {*own[:keep], newest.manifest.snapshot if newest else ""}
-                for snapshot in own[keep:]:
-                    if snapshot not in kept:
+                kept |= {newest.manifest.snapshot} if newest else set()
+                for one, next_one in zip(own[keep:], own[keep - 1 :], strict=False):
+                    in_use = now - pd.Timestamp(next_one.fetched_at) < _IN_USE
+                    if one.snapshot not in kept and not in_use:
                         # The manifest first: without it the rest is an orphan, never a snapshot.
-                        self._remove(ticker, f"{snapshot}.json")
-                        self._remove(ticker, f"{snapshot}.parquet")
-                        removed.append(snapshot)
-            if self.remote is None:
-                names = self._names(ticker)
+                        self.files.remove(ticker, f"{one.snapshot}.json")
+                        self.files.remove(ticker, f"{one.snapshot}.parquet")
+                        removed.append(one.snapshot)
+            if self.files.remote is None:
+                names = self.files.names(ticker)
                 for name in names:
                     orphan = name.endswith(".parquet") and f"{name[:-8]}.json" not in names
                     if name.startswith(".") or orphan:
-                        self._remove(ticker, name)
+                        self.files.remove(ticker, name)
         return removed
 
     def tickers(self) -> list[str]:
-        """All tickers with a folder in the store, sorted."""
-        if self.remote is None:
-            root = Path(self.root)
-            found = [path.name for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-        elif self.remote.isdir(self.root):
-            found = [
-                path.rstrip("/").rsplit("/", 1)[-1] for path in self.remote.ls(self.root, False)
-            ]
-        else:
-            found = []
-        return sorted(found)
+        """All tickers with a folder in the store, sorted.
 
-    def _document(self, ticker: str, name: str) -> dict[str, Any]:
-        content = self._read(ticker, name)
+        Raises:
+            ArtifactError: if the store cannot be read.
+        """
+        return self.files.tickers()
+
+    def _snapshots(self, ticker: str) -> list[str]:
+        return [
+            name.removesuffix(".json")
+            for name in self.files.names(ticker)
+            if name.endswith(".json") and "-" in name and not name.startswith(".")
+        ]
+
+    def _document(self, ticker: str, name: str) -> dict[str, Any] | None:
+        content = self.files.read(ticker, name)
+        if content is None:
+            return None
         try:
             document: dict[str, Any] = json.loads(content)
             if document.pop("digest") == _digest(document):
@@ -278,50 +321,6 @@ class Store:
         except (ValueError, KeyError, TypeError, AttributeError):
             pass
         raise self._damaged(ticker, name)
-
-    def _path(self, ticker: str, name: str) -> str:
-        return f"{self.root}/{ticker}/{name}"
-
-    def _names(self, ticker: str) -> list[str]:
-        try:
-            if self.remote is None:
-                return [path.name for path in Path(self.root, ticker).iterdir()]
-            listed = self.remote.ls(f"{self.root}/{ticker}", detail=False, refresh=True)
-            return [path.rsplit("/", 1)[-1] for path in listed]
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-
-    def _read(self, ticker: str, name: str) -> bytes:
-        path = self._path(ticker, name)
-        try:
-            if self.remote is None:
-                return Path(path).read_bytes()
-            return bytes(self.remote.cat_file(path))
-        except FileNotFoundError as error:
-            raise self._absent(ticker, name) from error
-        except OSError as error:
-            raise ArtifactError(
-                f"{path} must be readable. Reading it failed: {error.strerror or error}.",
-                hint="check the folder's permissions",
-            ) from error
-
-    def _write(self, ticker: str, name: str, content: bytes) -> None:
-        path = self._path(ticker, name)
-        if self.remote is None:
-            write_atomically(Path(path), content)
-            return
-        try:
-            # An object store shows an object whole or not at all.
-            self.remote.makedirs(f"{self.root}/{ticker}", exist_ok=True)
-            self.remote.pipe_file(path, content)
-        except OSError as error:
-            raise unwritable(Path(path), error) from error
-
-    def _remove(self, ticker: str, name: str) -> None:
-        if self.remote is None:
-            Path(self._path(ticker, name)).unlink(missing_ok=True)
-        else:
-            self.remote.rm_file(self._path(ticker, name))
 
     def _absent(self, ticker: str, name: str) -> ArtifactError:
         return ArtifactError(
@@ -331,7 +330,7 @@ class Store:
 
     def _damaged(self, ticker: str, name: str) -> ArtifactError:
         return ArtifactError(
-            f"{self._path(ticker, name)} must be as it was written. It is damaged.",
+            f"{self.files.path(ticker, name)} must be as it was written. It is damaged.",
             hint=f"forecast fetch {ticker} --refresh",
         )
 

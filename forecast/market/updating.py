@@ -9,104 +9,20 @@ from functools import partial
 
 import pandas as pd
 
-from forecast.errors import ArtifactError, MalformedData
+from forecast.errors import ArtifactError, MalformedData, SourceError
 from forecast.market.bars import QUOTE_COLUMNS, History
 from forecast.market.overlap import OVERLAP, Comparison, compare, confined, join, union
-from forecast.market.quality import Finding, Thresholds, inspect, refuse
-from forecast.market.sessions import WEEKDAYS, calendar_name, infer_calendar, last_completed
+from forecast.market.quality import Finding
+from forecast.market.rules import CHANGES, PASSING, Rules, says_as_much
+from forecast.market.serving import Served, readable, telling
+from forecast.market.sessions import calendar_name, last_completed
 from forecast.market.snapshots import Manifest, Marks, Newest, decode
 from forecast.market.store import Store
 
 # A correction older than the overlap is seen when the whole history is next fetched.
 WHOLE_EVERY = pd.Timedelta(days=30)
 
-# Findings of one answer, not of the history that is kept.
-_PASSING = {"partial", "future", "unsettled"}
-_CHANGES = {"split", "dividend", "correction", "rounding", "truncation"}
-
 Bring = Callable[[date | None], History | None]
-
-
-@dataclass(frozen=True)
-class Served:
-    """A verified snapshot, and how it came to be the one served."""
-
-    manifest: Manifest
-    content: bytes
-    status: str = "current"
-    change: str | None = None
-    notice: str | None = None
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What every answer is judged by.
-
-    Attributes:
-        now: The clock, tz-aware.
-        exchange: Overrides the source's, or None.
-        thresholds: Of the quality pass.
-    """
-
-    now: pd.Timestamp
-    exchange: str | None
-    thresholds: Thresholds
-
-    def check(self, history: History, *, lenient: bool, hint: str) -> tuple[History, list[Finding]]:
-        """The history fit for the store, its exchange settled, and the findings.
-
-        Raises:
-            MalformedData: if there is a `reject` among the findings.
-        """
-        exchange = settle_exchange(history, self.exchange, self.now)
-        calendar = calendar_name(exchange) or WEEKDAYS
-        quotes = history.quotes[QUOTE_COLUMNS].astype("float64")
-        quotes.index = pd.DatetimeIndex(quotes.index, name="session").as_unit("us")
-        quotes, findings = inspect(
-            quotes, calendar=calendar, now=self.now, lenient=lenient, thresholds=self.thresholds
-        )
-        refuse(history.ticker, findings, hint=hint)
-        return replace(history, quotes=quotes, exchange=exchange), findings
-
-
-def settle_exchange(history: History, override: str | None, now: pd.Timestamp) -> str:
-    """The exchange whose sessions the history keeps: the override, the source's, or inferred.
-
-    Args:
-        history: As the source brought it, unchecked.
-        override: Of the settings, or None.
-        now: tz-aware; a session after it, such as a mistyped year, tells of no calendar.
-    """
-    for exchange in (override, history.exchange):
-        if exchange is not None and calendar_name(exchange) is not None:
-            return exchange
-    sessions = pd.DatetimeIndex(history.quotes.index).unique().sort_values()
-    sessions = sessions[sessions <= now.tz_convert("UTC").tz_localize(None) + pd.Timedelta(days=1)]
-    return infer_calendar(sessions, history.ticker) if len(sessions) else WEEKDAYS
-
-
-def readable(store: Store, ticker: str, source: str) -> tuple[Served | None, str | None]:
-    """The newest snapshot that is whole, and the message about a newer one that is not."""
-    newest = store.newest(ticker, source)
-    if newest is None:
-        return None, None
-    try:
-        return Served(newest.manifest, store.payload(newest.manifest)), None
-    except ArtifactError as error:
-        damage = error.message
-    for manifest in store.history(ticker, source):
-        try:
-            return Served(manifest, store.payload(manifest)), damage
-        except ArtifactError:
-            continue
-    return None, damage
-
-
-def says_as_much(manifest: Manifest, findings: list[Finding]) -> bool:
-    """Whether the manifest holds these findings, those of a passing answer or change aside."""
-    aside = _PASSING | _CHANGES
-    kept = [one for one in manifest.findings if one["kind"] not in aside]
-    return kept == [one.as_document() for one in findings if one.kind not in aside]
 
 
 def covers(newest: Newest, start: date | None) -> bool:
@@ -139,7 +55,8 @@ def update(
 ) -> Served:
     """The newest bars of one ticker, in the store.
 
-    Nothing is asked for when no session was completed since the newest stored bar. Otherwise the
+    Nothing is asked for when no session was completed since the newest stored bar; what is
+    stored is then judged anew if the rules are others than before. Otherwise the
     last `OVERLAP` stored sessions are fetched again with the new ones and compared: where older
     history must have changed too (split, dividend, early correction, truncation), all of it is
     fetched again. The old snapshot stays.
@@ -156,7 +73,8 @@ def update(
             does not go on from what is stored.
 
     Raises:
-        SourceError: from `bring`, or because the answer is refused; the store is as it was.
+        SourceError: from `bring`, or because the answer is refused; the store is as it was. What
+            of it is damaged is told, too.
         ArtifactError: if the store cannot be written.
         BusyError: if another process holds the ticker for too long.
     """
@@ -170,15 +88,13 @@ def update(
         if served is not None:
             return served
         known = _look_up(store, ticker, source, start=start, now=rules.now, refresh=refresh)
-        seen = None
-        if known.partly:
-            outcome = _update_partly(known, bring, store=store, rules=rules)
-            if isinstance(outcome, Served):
-                return outcome
-            seen = outcome
-        return _update_whole(
-            known, bring, seen, store=store, rules=rules, ticker=ticker, refresh=refresh
-        )
+        try:
+            return _update(known, bring, store=store, rules=rules, ticker=ticker, refresh=refresh)
+        except SourceError as error:
+            if known.damage is None:
+                raise
+            told = f"{error.message} {known.damage}"
+            raise type(error)(told, hint=error.hint) from error
 
 
 def _unless_new(
@@ -194,9 +110,12 @@ def _unless_new(
     if newest is None or not is_current(newest, rules, start, end):
         return None
     try:
-        return Served(newest.manifest, store.payload(newest.manifest))
+        served = Served(newest.manifest, store.payload(newest.manifest))
     except ArtifactError:
         return None
+    if newest.marks is not None and newest.marks.fingerprint == rules.fingerprint:
+        return served
+    return _judged_now(served, decode(served.content), rules)
 
 
 @dataclass(frozen=True)
@@ -250,6 +169,35 @@ def _look_up(
     )
 
 
+def _judged_now(served: Served, quotes: pd.DataFrame, rules: Rules) -> Served:
+    """What is stored by the rules of now, as bars grow stale and settings change.
+
+    Told alone: another home with other settings may use the store. Repairs and changes stay on
+    record.
+    """
+    manifest = served.manifest
+    history = History(
+        manifest.ticker,
+        quotes,
+        manifest.source,
+        manifest.exchange,
+        manifest.currency,
+        manifest.timezone,
+    )
+    # Every session is over two days after its date: a clock set back drops none of them.
+    over = pd.Timestamp(manifest.last, tz="UTC") + pd.Timedelta(days=2)
+    rules = replace(rules, now=max(rules.now, over))
+    hint = f"forecast fetch {manifest.ticker} --refresh"
+    _, odd = rules.check(history, lenient=True, hint=lambda _: hint)
+    earlier = [
+        Finding(**finding)
+        for finding in manifest.findings
+        if (finding["severity"] == "repair" or finding["kind"] in CHANGES)
+        and finding["kind"] not in PASSING
+    ]
+    return telling(served, [*earlier, *odd])
+
+
 def _ask(
     bring: Bring, first: date | None, rules: Rules, *, exchange: str | None = None
 ) -> tuple[History, list[Finding]] | None:
@@ -259,11 +207,34 @@ def _ask(
         return None
     if calendar_name(history.exchange) is None:
         history = replace(history, exchange=exchange)
-    hint = (
-        f"forecast fetch {history.ticker} later; or set start (forecast.toml, FORECAST_START) to a "
-        f"day after that session, then forecast fetch {history.ticker} --refresh"
+    return rules.check(history, lenient=True, hint=partial(_way_out, history))
+
+
+def _way_out(history: History, finding: Finding) -> str:
+    """What to do about a refused answer: a later start helps where enough bars follow."""
+    again = f"forecast fetch {history.ticker}"
+    sessions = pd.DatetimeIndex(finding.sessions)
+    if len(sessions) and (history.quotes.index > sessions[-1]).sum() >= OVERLAP:
+        start = f"{sessions[-1] + pd.Timedelta(days=1):%Y-%m-%d}"
+        return (
+            f"{again} later; or set start = {start} (forecast.toml, FORECAST_START), "
+            f"then {again} --refresh"
+        )
+    return f"{again}, later: the source may have mended it"
+
+
+def _update(
+    known: _Known, bring: Bring, *, store: Store, rules: Rules, ticker: str, refresh: bool
+) -> Served:
+    seen = None
+    if known.partly:
+        outcome = _update_partly(known, bring, store=store, rules=rules)
+        if isinstance(outcome, Served):
+            return outcome
+        seen = outcome
+    return _update_whole(
+        known, bring, seen, store=store, rules=rules, ticker=ticker, refresh=refresh
     )
-    return rules.check(history, lenient=True, hint=hint)
 
 
 def _update_partly(
@@ -275,14 +246,14 @@ def _update_partly(
     # A few sessions are too few to infer an exchange from.
     answer = _ask(bring, first, rules, exchange=known.served.manifest.exchange)
     if answer is None:
-        return known.served
+        return _judged_now(known.served, known.quotes, rules)
     history, findings = answer
     change = compare(known.quotes, history.quotes, since=first)
     if not confined(known.quotes, history.quotes, change):
         return change
     quotes = join(known.quotes, history.quotes)
     history, findings = _as_one(known.served, history, findings, quotes, rules)
-    findings += change.finding("the new values are kept, the old snapshot too")
+    findings += change.findings("the new values are kept, the old snapshot too")
     return _keep(known, history, findings, change.change, store=store, rules=rules, whole=False)
 
 
@@ -291,12 +262,12 @@ def _as_one(
 ) -> tuple[History, list[Finding]]:
     """Stored and new quotes judged as the one history that they make; repairs stay on record."""
     hint = f"forecast fetch {history.ticker}"
-    joined, odd = rules.check(replace(history, quotes=quotes), lenient=True, hint=hint)
+    joined, odd = rules.check(replace(history, quotes=quotes), lenient=True, hint=lambda _: hint)
     earlier = [
         Finding(**finding)
         for finding in served.manifest.findings
         if finding["severity"] == "repair"
-        and finding["kind"] not in _PASSING
+        and finding["kind"] not in PASSING
         and finding["sessions"][0] < f"{history.quotes.index[0]:%Y-%m-%d}"
     ]
     mended = [finding for finding in findings if finding.severity == "repair"]
@@ -317,7 +288,7 @@ def _update_whole(
     answer = _ask(bring, known.asked, rules)
     if answer is None:
         if known.served is not None:
-            return replace(known.served, notice=known.damage)
+            return replace(_judged_now(known.served, known.quotes, rules), notice=known.damage)
         raise MalformedData(
             f"{ticker}: there must be bars from {known.asked} on. The source has none.",
             hint="an earlier start",
@@ -330,8 +301,10 @@ def _update_whole(
     did = "the whole history was fetched again, the old snapshot is kept"
     if change.change == "truncation":
         common = len(history.quotes.index.intersection(known.quotes.index))
-        # A ticker may have passed to another company, whose bars continue no stored ones.
-        if not len(change.changed) and common >= OVERLAP // 2:
+        # A ticker may have passed to another company, whose bars continue no stored ones; a
+        # refresh takes these, and must not take a hiccup of the source for them.
+        enough = 1 if refresh else OVERLAP // 2
+        if not len(change.changed) and common >= enough:
             quotes = union(known.quotes, history.quotes)
             history, findings = _as_one(known.served, history, findings, quotes, rules)
             did = "they are kept as they were stored"
@@ -346,10 +319,12 @@ def _update_whole(
                 f"{ticker}: the source {what}; the stored bars to {known.served.manifest.last} "
                 f"are used. To take its answer all the same: forecast fetch {ticker} --refresh"
             )
+            if known.damage:
+                notice = f"{known.damage} {notice}"
             return replace(known.served, change=change.change, notice=notice)
     # The overlap may have shown an event that the whole history no longer differs by.
     shown = change if change.change or seen is None else seen
-    return keep(history, [*findings, *shown.finding(did)], shown.change)
+    return keep(history, [*findings, *shown.findings(did)], shown.change)
 
 
 def _keep(
@@ -366,19 +341,20 @@ def _keep(
     marks = Marks(
         asked_from=known.asked.isoformat() if known.asked else None,
         whole_at=now if whole or known.marks is None else known.marks.whole_at,
-        fingerprint=None,
+        fingerprint=rules.fingerprint,
     )
+    by_these_rules = known.marks is not None and known.marks.fingerprint == rules.fingerprint
     if (
         known.served is not None
         and known.damage is None
         and known.served.manifest.exchange == history.exchange
         and history.quotes.equals(known.quotes)
+        and (by_these_rules or says_as_much(known.served.manifest, findings))
     ):
         if marks != known.marks:
             store.point(known.served.manifest, marks)
         # What was odd about this answer is told, though it left the stored quotes as they were.
-        told = replace(known.served.manifest, findings=[one.as_document() for one in findings])
-        return replace(known.served, manifest=told, change=change)
+        return replace(telling(known.served, findings), change=change)
     manifest, content = store.add(
         history,
         findings=[finding.as_document() for finding in findings],

@@ -7,7 +7,10 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from forecast.config import Settings
+from forecast.errors import ArtifactError, BusyError
 from forecast.market.fetching import Failed, Fetched, fetch_many, fetch_one
 from forecast.market.quality import Thresholds
 from forecast.market.store import Store
@@ -30,7 +33,7 @@ def fetch(
     """Bring the bars of the tickers into the store; one that fails never fails the others.
 
     Old snapshots beyond `keep_snapshots` are removed from the home's own store, save those that a
-    saved run names.
+    saved run names and those replaced within the last day, which may be in use.
 
     Args:
         tickers: Such as `AAPL`.
@@ -68,7 +71,7 @@ def fetch(
         on_done=on_done,
         **_market(home, settings),
     )
-    _prune(results, home, settings)
+    _prune(results, home, settings, watch)
     return results
 
 
@@ -113,26 +116,31 @@ def as_document(result: Fetched | Failed) -> dict[str, Any]:
     }
 
 
-def _prune(results: Sequence[Fetched | Failed], home: Path, settings: Settings) -> None:
+def _prune(
+    results: Sequence[Fetched | Failed], home: Path, settings: Settings, watch: Watch
+) -> None:
     if settings.store is not None:
         return  # Other homes may use it, and what their runs name is not known here.
-    updated = [
-        one.ticker for one in results if isinstance(one, Fetched) and one.status == "updated"
-    ]
-    if updated:
-        store, named = Store.open(_data(home, settings)), named_snapshots(home)
-        for ticker in updated:
-            store.prune(ticker, keep=settings.keep_snapshots, named=named.get(ticker, ()))
-
-
-def _data(home: Path, settings: Settings) -> str | Path:
-    return settings.store or home / "data"
+    updated = [one for one in results if isinstance(one, Fetched) and one.status == "updated"]
+    if not updated:
+        return
+    store, named = Store.open(settings.data(home)), named_snapshots(home)
+    for one in updated:
+        try:
+            store.prune(
+                one.ticker,
+                keep=settings.keep_snapshots,
+                now=pd.Timestamp(one.manifest.fetched_at),
+                named=named.get(one.ticker, ()),
+            )
+        except (ArtifactError, BusyError) as error:
+            watch.notice(f"{one.ticker}: its bars are stored, and old snapshots stay. {error}")
 
 
 def _market(home: Path, settings: Settings) -> dict[str, Any]:
     """What the market floor takes from the settings."""
     return {
-        "data": _data(home, settings),
+        "data": settings.data(home),
         "source": settings.source,
         "exchange": settings.exchange,
         "thresholds": Thresholds(**settings.quality.model_dump()),

@@ -191,7 +191,7 @@ def _newest(own: pd.DataFrame) -> list[dict[str, Any]]:
 def _currency(record: pd.DataFrame, home: Path, settings: Settings) -> str | None:
     ticker, snapshot = record[["ticker", "snapshot"]].iloc[-1]
     try:
-        return Store.open(settings.store or home / "data").manifest(ticker, snapshot).currency
+        return Store.open(settings.data(home)).manifest(ticker, snapshot).currency
     except ArtifactError:
         return None
 

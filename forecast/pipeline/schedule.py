@@ -196,7 +196,7 @@ def _exchanges(home: Path, settings: Settings) -> tuple[set[str], list[str]]:
     """The exchanges of the tickers, and what is not known about them."""
     if settings.exchange:
         return {settings.exchange}, []
-    store = Store.open(settings.store or home / "data")
+    store = Store.open(settings.data(home))
     found, unknown = set(), []
     for ticker in map(check_ticker, settings.nightly.tickers):
         history = store.history(ticker)

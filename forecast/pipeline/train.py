@@ -196,7 +196,7 @@ def _report_on(
     watch.stage("scoring beside the baselines, writing the report")
     together = len(ready) > 1
     shared = Shared(
-        data=settings.store or home / "data",
+        data=settings.data(home),
         run=run,
         folder=folder.relative_to(home),
         snapshots={one.ticker: one.fetched.snapshot for one in ready},

@@ -10,6 +10,7 @@ from forecast.report.wording import around, count, narrowest, p_value, price, wr
 
 P_VALUE = "p"
 """In place of a form: `wording.p_value`."""
+_DATES = 3
 _COLUMNS = [
     ("model", "model", "{}"),
     ("MSE", "mse_price", "{:.6g}"),
@@ -356,11 +357,19 @@ def fetch_lines(documents: list[dict[str, Any]]) -> list[str]:
             + (f"  {one['change']}" if one["change"] else "")
         )
         for finding in one["findings"]:
-            lines.append(f"{'':<{width}}  {finding['severity']}: {finding['did']}")
+            told = f"{finding['severity']}: {finding['did']}{_when(finding['sessions'])}"
+            lines.append(f"{'':<{width}}  {told}")
     if len(documents) > 1:
         failed = sum(one["error"] is not None for one in documents)
         lines.append(f"{len(documents) - failed} of {len(documents)} tickers are in the store.")
     return lines
+
+
+def _when(sessions: list[str]) -> str:
+    """The first sessions that a finding concerns; how many they are it says itself."""
+    if not sessions:
+        return ""
+    return f" ({', '.join(sessions[:_DATES])}{', …' if len(sessions) > _DATES else ''})"
 
 
 def error_text(error: dict[str, Any]) -> str:

@@ -90,6 +90,17 @@ def ragged(column: str = "close") -> Fault:
     return on_rows(lambda _, columns: columns[column].pop())
 
 
+def unadjusted() -> Fault:
+    """A dividend, and no adjusted closes."""
+
+    def take_away(result: dict[str, Any], columns: dict[str, list[Any]]) -> None:
+        del result["indicators"]["adjclose"]
+        paid = {"amount": 0.24, "date": columns["timestamp"][1]}
+        result["events"] = {"dividends": {str(paid["date"]): paid}}
+
+    return on_rows(take_away)
+
+
 def truncated(rows: int) -> Fault:
     """The last rows missing from every array."""
 

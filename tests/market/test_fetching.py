@@ -151,7 +151,7 @@ class TestFiles:
         given = fetch_one("ACME", data=data, source=f"csv:{folder}", exchange="weekdays")
         assert given.manifest.exchange == "weekdays"
         later = fetch_one("ACME", data=data, source=f"csv:{folder}")
-        assert (later.status, later.manifest.exchange) == ("updated", "XNYS")
+        assert later.manifest.exchange == "XNYS"
 
     def test_a_file_that_other_thresholds_judge_anew_keeps_what_they_say(self, data, folder):
         write(folder, made_up(SESSIONS[:300]))
@@ -302,6 +302,17 @@ class TestServing:
         with pytest.raises(ArtifactError, match="writable"):
             fetch_one("AAPL", data=data, source="sample")
 
+    def test_one_odd_folder_never_fails_the_others(self, data, folder):
+        for ticker in ("ACME", "LOOP", "PATH"):
+            write(folder, made_up(300), ticker)
+        (data / "bars" / "PATH" / "csv.json").mkdir(parents=True)
+        (data / "bars" / "LOOP").symlink_to("LOOP")
+        tickers = ["LOOP", "ACME", "PATH"]
+        loop, acme, path = fetch_many(tickers, data=data, source=f"csv:{folder}")
+        assert acme.sessions == 300
+        assert isinstance(loop.error, ArtifactError) and isinstance(path.error, ArtifactError)
+        assert "LOOP must be listable" in loop.error.message
+
     def test_one_bad_ticker_never_fails_the_others(self, data, folder):
         for number in range(20):
             write(folder, made_up(300, seed=number), f"T{number}")
@@ -420,6 +431,20 @@ class TestYahoo:
         assert f"stored bars to {first.last}" in served.notice
         with pytest.raises(SourceUnavailable):
             fetch_one("ACME", data=data, source="yahoo", now=later)
+
+    def test_what_is_damaged_is_told_while_yahoo_cannot_be_reached(self, data, online, nowhere):
+        vendor = Vendor()
+        for known in (300, 303):
+            vendor.known = known
+            online.add("ACME", vendor.quotes())
+            first = fetch_one("ACME", data=data, now=vendor.now)
+        path = data / "bars" / "ACME" / f"{first.snapshot}.parquet"
+        path.write_bytes(path.read_bytes()[:-9])
+        nowhere()
+        served = fetch_one("ACME", data=data, now=vendor.now)
+        assert served.sessions == 300
+        assert "the stored bars to" in served.notice
+        assert f"{path} must be as it was written. It is damaged." in served.notice
 
     def test_the_sample_serves_loudly_where_nothing_is_stored(self, data, nowhere):
         nowhere()

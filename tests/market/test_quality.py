@@ -111,15 +111,15 @@ def test_no_row_at_all_is_rejected(quotes):
 def test_refuse_raises_the_first_reject_with_the_next_command(quotes):
     quotes.iloc[3, quotes.columns.get_loc("low")] = -2.0
     with pytest.raises(MalformedData) as caught:
-        refuse("AAPL", check(quotes)[1], hint="correct the file d/AAPL.csv")
+        refuse("AAPL", check(quotes)[1], hint=lambda one: f"correct {one.kind}")
     assert str(caught.value) == (
         f"AAPL: 'low' must be positive. Received 1 row where it is not so, "
-        f"first session {day(quotes, 3)} (-2.0). Try: correct the file d/AAPL.csv"
+        f"first session {day(quotes, 3)} (-2.0). Try: correct non_positive"
     )
 
 
 def test_refuse_lets_warnings_pass():
-    refuse("AAPL", [Finding("warn", "jump", [], "kept")], hint="")
+    refuse("AAPL", [Finding("warn", "jump", [], "kept")], hint=lambda _: "")
 
 
 def test_the_same_row_twice_from_a_live_feed_is_kept_once(quotes):

@@ -17,6 +17,7 @@ from forecast.market.snapshots import Marks, decode, encode
 from forecast.market.store import Store
 
 NOON = pd.Timestamp("2026-11-20 12:00", tz="UTC")
+LATER = NOON + pd.Timedelta(days=9)
 MARKS = Marks(None, "2026-11-20T12:00:00+00:00", None)
 
 
@@ -159,6 +160,7 @@ def test_a_damaged_pointer_falls_back_to_the_newest_manifest(local):
     newest = local.newest("AAPL", "yahoo")
     assert newest.manifest == second
     assert newest.marks is None
+    assert "yahoo.json must be as it was written. It is damaged." in newest.damage
 
 
 def test_a_damaged_manifest_falls_back_to_the_one_before(local):
@@ -167,6 +169,7 @@ def test_a_damaged_manifest_falls_back_to_the_one_before(local):
     path = Path(local.root, "AAPL", f"{second.snapshot}.json")
     path.write_text(path.read_text().replace('"rows": 31', '"rows": 32'))
     assert local.newest("AAPL", "yahoo").manifest == first
+    assert f"{second.snapshot}.json must be as it was" in local.newest("AAPL", "yahoo").damage
     with pytest.raises(ArtifactError, match=second.snapshot):
         local.manifest("AAPL", second.snapshot)
 
@@ -196,13 +199,22 @@ def test_adding_the_same_quotes_again_heals_a_damaged_file(local):
 def test_pruning_keeps_the_newest_of_each_source_and_what_runs_name(store):
     old = [add(store, made_up(30 + hour), hours=hour) for hour in range(5)]
     csv = add(store, made_up(10), source="csv")
-    removed = store.prune("AAPL", keep=2, named={old[1].snapshot})
+    removed = store.prune("AAPL", keep=2, now=LATER, named={old[1].snapshot})
     assert sorted(removed) == sorted([old[0].snapshot, old[2].snapshot])
     assert store.history("AAPL", "yahoo") == [old[4], old[3], old[1]]
     assert store.history("AAPL", "csv") == [csv]
     for manifest in store.history("AAPL"):
         assert len(read(store, manifest)) == manifest.rows
-    assert store.prune("AAPL", keep=2, named={old[1].snapshot}) == []
+    assert store.prune("AAPL", keep=2, now=LATER, named={old[1].snapshot}) == []
+
+
+def test_pruning_leaves_what_was_replaced_within_the_last_day(store):
+    old, taken, newest = [add(store, made_up(30 + hour), hours=hour) for hour in (0, 2, 30)]
+    # A training may have begun with `taken` until the newest came, six hours ago.
+    now = NOON + pd.Timedelta(hours=36)
+    assert store.prune("AAPL", keep=1, now=now) == [old.snapshot]
+    assert store.history("AAPL") == [newest, taken]
+    assert store.prune("AAPL", keep=1, now=now + pd.Timedelta(hours=19)) == [taken.snapshot]
 
 
 def test_pruning_clears_what_a_killed_writer_left(local):
@@ -210,8 +222,10 @@ def test_pruning_clears_what_a_killed_writer_left(local):
     folder = Path(local.root, "AAPL")
     (folder / ".yahoo.json.x1y2").write_text("{")
     (folder / "20261120T120000Z-ffffffff.parquet").write_bytes(b"PAR1")
-    local.prune("AAPL", keep=3)
-    assert {path.name for path in folder.iterdir()} == {
+    (folder / ".ipynb_checkpoints").mkdir()
+    local.prune("AAPL", keep=3, now=LATER)
+    # A folder is not a writer's.
+    assert {path.name for path in folder.iterdir()} - {".ipynb_checkpoints"} == {
         f"{manifest.snapshot}.parquet",
         f"{manifest.snapshot}.json",
         "yahoo.json",
@@ -220,7 +234,7 @@ def test_pruning_clears_what_a_killed_writer_left(local):
 
 def test_pruning_to_nothing_is_a_programming_fault(store):
     with pytest.raises(ValueError, match="at least 1"):
-        store.prune("AAPL", keep=0)
+        store.prune("AAPL", keep=0, now=LATER)
 
 
 def test_the_lock_lets_one_in_at_a_time(local, monkeypatch):
@@ -231,6 +245,12 @@ def test_the_lock_lets_one_in_at_a_time(local, monkeypatch):
         with pytest.raises(BusyError, match="AAPL"), local.lock("AAPL"):
             pass
     with local.lock("AAPL"):
+        pass
+
+
+def test_who_gives_up_waits_for_no_lock(local):
+    local.stop.set()
+    with local.lock("AAPL"), pytest.raises(KeyboardInterrupt), local.lock("AAPL"):
         pass
 
 

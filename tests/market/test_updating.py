@@ -97,7 +97,8 @@ def test_a_split_between_two_fetches(store, vendor, arrives):
     assert vendor.asked[-1] is None
     same_as_fresh(served, vendor)
     said = next(one for one in served.manifest.findings if one["kind"] == "split")
-    assert "a split: earlier prices times 0.25" in said["did"]
+    assert said["sessions"] == [f"{SESSIONS[arrives]:%Y-%m-%d}"]
+    assert "a split of 4 shares for one; " in said["did"]
     assert "whole history was fetched again" in said["did"]
     # The snapshot before is still there, to the bit.
     assert quotes_of(first)["close"].equals(vendor.traded["close"].iloc[:300])
@@ -122,6 +123,65 @@ def test_a_split_and_a_dividend_between_two_fetches(store, vendor):
     served = bring(store, vendor)
     assert served.change == "split"
     same_as_fresh(served, vendor)
+    told = [(one["kind"], one["sessions"], one["did"]) for one in served.manifest.findings]
+    done = "the whole history was fetched again, the old snapshot is kept"
+    assert told == [
+        ("dividend", [f"{SESSIONS[305]:%Y-%m-%d}"], f"a dividend of 0.5; {done}"),
+        (
+            "split",
+            [f"{SESSIONS[310]:%Y-%m-%d}"],
+            f"a split of 2 shares for one; {done}",
+        ),
+    ]
+
+
+def test_two_splits_that_cancel_are_both_told(store, vendor):
+    bring(store, vendor)
+    vendor.splits, vendor.known = {305: 2.0, 310: 0.5}, 320
+    served = bring(store, vendor)
+    assert served.change == "split"
+    factors = [one["did"].split(";")[0] for one in served.manifest.findings]
+    assert factors == [
+        "a split of 2 shares for one",
+        "a split of 0.5 shares for one",
+    ]
+    same_as_fresh(served, vendor)
+
+
+def test_dividends_known_before_a_split_are_not_told_as_new(store, vendor):
+    vendor.dividends = {100: 0.75, 290: 0.5}
+    bring(store, vendor)
+    vendor.splits, vendor.known = {305: 4.0}, 310
+    plain = vendor.quotes
+
+    # Yahoo divides the dividends of old by the split, to six digits.
+    def divided():
+        quotes = plain()
+        before = quotes.index < SESSIONS[305]
+        quotes.loc[before, "dividends"] = (quotes.loc[before, "dividends"] / 4).round(6)
+        return quotes
+
+    vendor.quotes = divided
+    assert kinds(bring(store, vendor)) == ["split"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ({}, {290: 0.3}, "a dividend of 0.3; "),
+        ({290: 0.2}, {290: 0.3}, "a dividend of 0.3, told as 0.2 before; "),
+        ({290: 0.2}, {}, "a dividend of 0.2 is taken back; "),
+    ],
+)
+def test_a_dividend_that_is_told_late_or_otherwise(store, vendor, before, after, said):
+    vendor.dividends = before
+    bring(store, vendor)
+    vendor.dividends, vendor.known = after, 302
+    served = bring(store, vendor)
+    assert served.change == "dividend"
+    [finding] = served.manifest.findings
+    assert finding["sessions"] == [f"{SESSIONS[290]:%Y-%m-%d}"]
+    assert finding["did"].startswith(said)
 
 
 def test_updates_over_many_nights_equal_one_fresh_fetch(store, vendor):
@@ -156,7 +216,7 @@ def test_a_late_correction_of_the_last_session_is_taken_without_fetching_all(sto
     served = bring(store, vendor)
     assert (served.status, served.change) == ("updated", "correction")
     assert len(vendor.asked) == 2 and vendor.asked[-1] is not None
-    assert "1 sessions: the vendor changed stored sessions" in served.manifest.findings[0]["did"]
+    assert "1 session: the vendor changed stored sessions" in served.manifest.findings[0]["did"]
     assert served.manifest.findings[0]["sessions"] == [f"{SESSIONS[299]:%Y-%m-%d}"]
     same_as_fresh(served, vendor)
 
@@ -275,8 +335,8 @@ def test_a_truncated_answer_with_other_prices_is_not_mixed_in(store, vendor):
     assert store.manifest("AAPL", first.manifest.snapshot) == first.manifest
 
 
-@pytest.mark.parametrize("common", [0, OVERLAP // 2 - 1])
-def test_another_companys_bars_continue_no_stored_ones(store, vendor, common):
+@pytest.mark.parametrize(("common", "kept"), [(0, 0), (OVERLAP // 2 - 1, 291)])
+def test_another_companys_bars_continue_no_stored_ones(store, vendor, common, kept):
     first = bring(store, vendor)
     vendor.known = 600
     vendor.change = lambda quotes: quotes.iloc[300 - common :]
@@ -285,8 +345,11 @@ def test_another_companys_bars_continue_no_stored_ones(store, vendor, common):
     assert f"sent {common} of 300 stored sessions" in served.notice
     assert "forecast fetch AAPL --refresh" in served.notice
     taken = bring(store, vendor, refresh=True)
-    assert (taken.status, taken.notice, taken.manifest.rows) == ("updated", None, 300 + common)
-    same_as_fresh(taken, vendor)
+    # A session that is the same to the bit is no other company's.
+    rows = kept + 300 + common
+    assert (taken.status, taken.notice, taken.manifest.rows) == ("updated", None, rows)
+    if not kept:
+        same_as_fresh(taken, vendor)
 
 
 def test_refresh_too_keeps_what_an_answer_that_agrees_leaves_out(store, vendor):
@@ -294,6 +357,45 @@ def test_refresh_too_keeps_what_an_answer_that_agrees_leaves_out(store, vendor):
     vendor.change = lambda quotes: quotes.iloc[150:]
     kept = bring(store, vendor, refresh=True)
     assert (kept.change, kept.manifest.rows) == ("truncation", 300)
+
+
+def test_refresh_takes_no_hiccup_for_another_company(store, vendor):
+    bring(store, vendor)
+    vendor.change = lambda quotes: quotes.iloc[:5]
+    kept = bring(store, vendor, refresh=True)
+    assert (kept.change, kept.manifest.rows, kinds(kept)) == ("truncation", 300, ["truncation"])
+
+
+@pytest.mark.parametrize("days", [20, 40])
+def test_a_ticker_without_anything_new_grows_stale(store, vendor, days):
+    first = bring(store, vendor)
+    # Within the month the overlap is asked for, later the whole history.
+    served = bring(store, vendor, now=vendor.now + pd.Timedelta(days=days), ask=lambda _: None)
+    assert (served.status, served.manifest.snapshot) == ("current", first.manifest.snapshot)
+    assert kinds(served) == ["stale"]
+    assert served.manifest.findings[0]["sessions"] == [first.manifest.last]
+
+
+def test_other_thresholds_judge_what_is_stored_without_asking(store, vendor):
+    vendor.change = lambda quotes: quotes.drop(quotes.index[7])
+    assert kinds(bring(store, vendor)) == ["missing"]
+    asked = len(vendor.asked)
+
+    def judged(now, **thresholds):
+        rules = Rules(now, None, Thresholds(**thresholds))
+        return update(store, "AAPL", vendor.bring, source="yahoo", rules=rules)
+
+    for now in (vendor.now, vendor.now - pd.Timedelta(days=30)):
+        served = judged(now, few_sessions=900)
+        assert kinds(served) == ["missing", "few_sessions"]
+        assert (served.status, served.manifest.rows) == ("current", 299)
+        assert kinds(judged(now)) == ["missing"]
+    assert len(vendor.asked) == asked
+    # A new snapshot is stored as it was judged.
+    vendor.known = 301
+    second = judged(vendor.now, few_sessions=900)
+    assert store.manifest("AAPL", second.manifest.snapshot).findings == second.manifest.findings
+    assert kinds(second) == ["missing", "few_sessions"]
 
 
 def test_findings_are_those_of_what_is_stored(store, vendor):
@@ -339,6 +441,27 @@ def test_a_malformed_answer_leaves_the_store_as_it_was(local, vendor, stage, tmp
     assert not (tmp_path / "data" / "bars").exists() or before
     vendor.change = lambda quotes: quotes
     same_as_fresh(bring(local, vendor), vendor)
+
+
+@pytest.mark.parametrize(("row", "start"), [(5, SESSIONS[5]), (298, None)])
+def test_a_later_start_is_advised_where_bars_are_left(store, vendor, row, start):
+    vendor.change = lambda quotes: quotes.assign(
+        high=quotes["high"].where(quotes.index != SESSIONS[row])
+    )
+    with pytest.raises(MalformedData, match="'high' must be a finite number") as caught:
+        bring(store, vendor)
+    if start is None:
+        assert caught.value.hint == "forecast fetch AAPL, later: the source may have mended it"
+    else:
+        day = start.date() + pd.Timedelta(days=1)
+        assert f"set start = {day} " in caught.value.hint and "--refresh" in caught.value.hint
+
+
+def test_of_an_answer_without_a_bar_no_session_is_named(store, vendor):
+    vendor.change = lambda quotes: quotes * np.nan
+    with pytest.raises(MalformedData, match="at least one bar") as caught:
+        bring(store, vendor)
+    assert caught.value.hint == "forecast fetch AAPL, later: the source may have mended it"
 
 
 def test_a_source_that_fails_leaves_the_store_as_it_was(local, vendor):
@@ -416,10 +539,40 @@ def test_the_older_snapshot_serves_while_a_damaged_one_cannot_be_fetched(local, 
     assert str(path) in damage
 
 
-def _flip(store, served):
+@pytest.mark.parametrize("kind", ["json", "pointer"])
+@pytest.mark.parametrize("snapshots", [1, 2])
+def test_a_damaged_manifest_or_pointer_is_named_and_mended(local, vendor, kind, snapshots):
+    for known in (300, 303)[:snapshots]:
+        vendor.known = known
+        served = bring(local, vendor)
+    path = _flip(local, served, kind)
+    told = bring(local, vendor)
+    assert f"{path} must be as it was written. It is damaged. It was fetched again." in told.notice
+    same_as_fresh(told, vendor)
+    assert bring(local, vendor).notice is None
+
+
+@pytest.mark.parametrize("kind", ["parquet", "json", "pointer"])
+def test_a_damaged_file_is_named_where_the_source_fails_too(local, vendor, kind):
+    bring(local, vendor)
+    path = _flip(local, bring(local, vendor), kind)
+
+    def fail(_):
+        raise SourceUnavailable("down.", hint="later")
+
+    with pytest.raises(SourceUnavailable, match=f"^down. {path} must be as it was") as caught:
+        bring(local, vendor, ask=fail)
+    assert caught.value.hint == "later"
+    if kind == "pointer":
+        served = bring(local, vendor, ask=lambda _: None)
+        assert str(path) in served.notice
+
+
+def _flip(store, served, kind="parquet"):
     from pathlib import Path
 
-    path = Path(store.root, "AAPL", f"{served.manifest.snapshot}.parquet")
+    name = "yahoo.json" if kind == "pointer" else f"{served.manifest.snapshot}.{kind}"
+    path = Path(store.root, "AAPL", name)
     content = bytearray(path.read_bytes())
     content[len(content) // 3] ^= 4
     path.write_bytes(content)
@@ -466,17 +619,27 @@ def test_an_unknown_exchange_is_inferred_from_the_sessions(store, vendor):
 
 
 def test_the_exchange_can_be_overridden(store, vendor):
-    assert bring(store, vendor, exchange="XLON").manifest.exchange == "XLON"
-    # Until it no longer is, though the quotes stay the same.
-    assert bring(store, vendor, refresh=True).manifest.exchange == "NMS"
+    # Judged by London's days, and as Yahoo's own code for whoever sets none.
+    given = bring(store, vendor, exchange="XLON")
+    assert given.manifest.exchange == "NMS"
+    assert kinds(given) == ["missing", "unexpected"]
+    asked = len(vendor.asked)
+    assert kinds(bring(store, vendor)) == []
+    assert kinds(bring(store, vendor, exchange="XLON")) == ["missing", "unexpected"]
+    assert len(vendor.asked) == asked
+    vendor.known = 301
+    assert kinds(bring(store, vendor)) == []
 
 
 def test_an_unknown_exchange_is_inferred_afresh_from_a_whole_history(store, vendor):
     def ask(first):
         return History("AAPL", vendor.bring(first).quotes, "yahoo", "XYZ")
 
-    bring(store, vendor, ask=ask, exchange="XLON")
-    vendor.known = 302
+    vendor.known = 5
     # A few sessions are too few.
-    assert bring(store, vendor, ask=ask).manifest.exchange == "XLON"
-    assert bring(store, vendor, ask=ask, refresh=True).manifest.exchange == "XNYS"
+    assert bring(store, vendor, ask=ask).manifest.exchange == "XNYS"
+    vendor.traded.index = pd.date_range("2024-01-01", periods=len(SESSIONS), name="session")
+    vendor.known = 300
+    now = vendor.traded.index[299].tz_localize("UTC") + pd.Timedelta(days=2)
+    taken = bring(store, vendor, ask=ask, refresh=True, now=now)
+    assert taken.manifest.exchange == "every_day"

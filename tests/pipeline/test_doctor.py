@@ -60,6 +60,21 @@ def test_bars_that_stay_behind_are_told_and_missing_ones_are_no_fault(tmp_path, 
     assert none.hint == "forecast fetch IBM"
 
 
+def test_a_folder_that_cannot_be_read_is_one_tickers_finding(tmp_path):
+    store, _ = stored(tmp_path)
+    (tmp_path / "data" / "bars" / "LOOP").symlink_to("LOOP")
+    (odd, whole) = holdings.bars(store, ["LOOP", "AAPL"], stale=5)
+    assert (odd.state, whole.state) == (WARN, OK)
+    assert "LOOP must be listable" in odd.detail
+
+
+def test_the_exchange_of_the_settings_tells_what_is_behind(tmp_path):
+    store, _ = stored(tmp_path, source="yahoo")
+    (behind,) = holdings.bars(store, ["AAPL"], stale=5, exchange="every_day")
+    yesterday = pd.Timestamp.now("UTC") - pd.Timedelta(days=1, minutes=30)
+    assert f"the newest session {yesterday:%Y-%m-%d}" in behind.detail
+
+
 def test_a_champion_that_is_damaged_is_found(tmp_path):
     assert states(holdings.networks(tmp_path, [])) == [("networks", OK)]
     folder = tmp_path / "models" / "AAPL"

@@ -7,11 +7,14 @@ import pytest
 from loopback import made_up
 
 from forecast.config import Settings, load_settings
+from forecast.errors import ArtifactError
+from forecast.market.store import Store
 from forecast.pipeline import folds
 from forecast.pipeline.feature_cache import FeatureCache
 from forecast.pipeline.fetch import fetch, fetch_for
 from forecast.pipeline.preparing import make_ready
 from forecast.pipeline.provenance import command
+from forecast.pipeline.watch import Watch
 
 NOW = pd.Timestamp("2026-11-20 23:00", tz="UTC")
 
@@ -25,7 +28,7 @@ def grow(tmp_path):
         count = next(rows)
         write(tmp_path, made_up(count))
         known = Settings(source=f"csv:{tmp_path}", keep_snapshots=2, **settings)
-        now = NOW + pd.Timedelta(minutes=count)
+        now = NOW + pd.Timedelta(days=count)
         (one,) = fetch(["ACME"], home=home, settings=known, now=now)
         return one.snapshot
 
@@ -53,6 +56,44 @@ def test_a_home_keeps_the_newest_snapshots_and_those_its_runs_name(tmp_path, gro
     named_by_a_run(home, first)
     *_, before, newest = [grow(home) for _ in range(4)]
     assert stored(home / "data") == {first, before, newest}
+
+
+def test_a_folder_in_the_way_of_pruning_is_no_fault(tmp_path, grow):
+    home = tmp_path / "home"
+    grow(home)
+    (home / "data" / "bars" / "ACME" / ".ipynb_checkpoints").mkdir()
+    *_, before, newest = [grow(home) for _ in range(4)]
+    assert stored(home / "data") == {before, newest}
+
+
+def test_what_cannot_be_pruned_is_told_and_the_bars_are_stored(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise ArtifactError("20261120T230000Z-aaaa.json must be removable.")
+
+    monkeypatch.setattr(Store, "prune", refuse)
+    write(tmp_path, made_up(300))
+    told = []
+    known = Settings(source=f"csv:{tmp_path}")
+    watch = Watch(notice=told.append)
+    (one,) = fetch(["ACME"], home=tmp_path / "home", settings=known, watch=watch)
+    assert one.sessions == 300
+    assert told == [
+        "ACME: its bars are stored, and old snapshots stay. "
+        "20261120T230000Z-aaaa.json must be removable."
+    ]
+
+
+def test_a_snapshot_replaced_within_the_day_may_be_in_use(tmp_path):
+    home, snapshots = tmp_path / "home", []
+    known = Settings(source=f"csv:{tmp_path}", keep_snapshots=1)
+    for hours in (0, 2, 4, 30, 56):
+        write(tmp_path, made_up(300 + hours))
+        now = NOW + pd.Timedelta(hours=hours)
+        (one,) = fetch(["ACME"], home=home, settings=known, now=now)
+        snapshots.append(one.snapshot)
+        # A training that began within the last day began with one of these.
+        still = {0: 0, 2: 0, 4: 0, 30: 2, 56: 3}[hours]
+        assert stored(home / "data") == set(snapshots[still:])
 
 
 def test_a_store_that_homes_share_is_not_pruned(tmp_path, grow):

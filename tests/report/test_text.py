@@ -1,4 +1,4 @@
-from forecast.report.text import P_VALUE, forecast_lines, shown
+from forecast.report.text import P_VALUE, fetch_lines, forecast_lines, shown
 from forecast.report.track_record_text import ledger_lines
 
 STEP = {
@@ -72,3 +72,27 @@ def test_a_figure_that_is_rounded_to_zero_has_no_minus():
     assert [shown(value, "{:+.2%}") for value in (-1e-6, 1e-6, -1e-3)] == [
         "+0.00%", "+0.00%", "-0.10%",
     ]  # fmt: skip
+
+
+def test_a_finding_names_the_first_sessions_that_it_concerns():
+    entry = {
+        "ticker": "AAPL",
+        "status": "updated",
+        "source": "yahoo",
+        "sessions": 1200,
+        "first": "2022-01-03",
+        "last": "2026-11-20",
+        "change": "split",
+        "error": None,
+        "findings": [
+            {"severity": "warn", "did": "a split of 4; kept", "sessions": ["2026-11-19"]},
+            {"severity": "warn", "did": "5 sessions: no bar; left out", "sessions": list("abcde")},
+            {"severity": "warn", "did": "no session has a volume; kept", "sessions": []},
+        ],
+    }
+    assert fetch_lines([entry]) == [
+        "AAPL  updated  1,200 sessions  2022-01-03 to 2026-11-20  yahoo  split",
+        "      warn: a split of 4; kept (2026-11-19)",
+        "      warn: 5 sessions: no bar; left out (a, b, c, …)",
+        "      warn: no session has a volume; kept",
+    ]

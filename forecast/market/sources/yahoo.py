@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -61,6 +62,7 @@ def fetch(
     end: date | None = None,
     *,
     cache: Path,
+    stop: threading.Event | None = None,
     patience: Patience = _PATIENCE,
     gate: Gate = _GATE,
     session: YahooSession | None = None,
@@ -76,6 +78,7 @@ def fetch(
         start: First session wanted (the exchange's date), or None for all.
         end: Last session wanted (inclusive), or None for all.
         cache: Private folder for yfinance's time zones; one a process.
+        stop: Set by who gives up all tickers: no further request is made.
         patience: Limits in time and tries.
         gate: Limits shared between threads.
         session: Another session than the process's own.
@@ -89,6 +92,7 @@ def fetch(
         RateLimited: if Yahoo refuses for now.
         SourceUnavailable: if Yahoo cannot be reached or answers with a fault.
         MalformedData: if what it answers are not bars.
+        KeyboardInterrupt: if `stop` is set.
     """
     from forecast.market.sources.yahoo_setup import prepare, shared_session
 
@@ -100,7 +104,7 @@ def fetch(
     session = session or shared_session()
     _admit(ticker, session, patience, gate)
     try:
-        history = _fetch(ticker, start, last, session, patience, gate)
+        history = _fetch(ticker, start, last, session, patience, gate, stop or threading.Event())
     except Fault as fault:
         error = _as_error(ticker, fault)
         if isinstance(error, (SourceUnavailable, RateLimited)):
@@ -142,6 +146,7 @@ def _fetch(
     session: YahooSession,
     patience: Patience,
     gate: Gate,
+    stop: threading.Event,
 ) -> History | None:
     """Ask until there is an answer, the tries are used up, or another try cannot help."""
     import tenacity
@@ -153,7 +158,7 @@ def _fetch(
     backoff = tenacity.wait_exponential(multiplier=pause) + tenacity.wait_random(0, pause)
 
     def ask() -> History | None:
-        call = Call(gate.bucket, patience.connect, patience.answer, ends)
+        call = Call(gate.bucket, patience.connect, patience.answer, ends, stop)
         token = CALL.set(call)
         try:
             return _ask(ticker, start, last, session, call)
@@ -163,7 +168,7 @@ def _fetch(
     def wait(state: tenacity.RetryCallState) -> float:
         return max(_fault(state).retry_after or 0.0, backoff(state))
 
-    def stop(state: tenacity.RetryCallState) -> bool:
+    def enough(state: tenacity.RetryCallState) -> bool:
         # What is malformed twice is so for good.
         tries = min(2, patience.tries) if _fault(state).kind is MalformedData else patience.tries
         return state.attempt_number >= tries or time.monotonic() + state.upcoming_sleep >= ends
@@ -176,7 +181,8 @@ def _fetch(
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception(lambda error: isinstance(error, Fault) and error.again),
         wait=wait,
-        stop=stop,
+        stop=enough,
+        sleep=tenacity.sleep_using_event(stop),
         reraise=True,
     )(ask)
 

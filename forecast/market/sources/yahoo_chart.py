@@ -131,6 +131,8 @@ def check_rows(result: dict[str, Any]) -> None:
     columns = {"timestamp": stamps, **{name: quote.get(name) for name in _ARRAYS}}
     if isinstance(indicators, dict) and "adjclose" in indicators:
         columns["adjclose"] = _first(indicators, "adjclose").get("adjclose")
+    elif _dividends(result):
+        raise Fault(MalformedData, "dividends without adjusted closes ('adjclose' is missing)")
     lengths = {
         name: len(values) if isinstance(values, list) else None for name, values in columns.items()
     }
@@ -142,6 +144,11 @@ def check_rows(result: dict[str, Any]) -> None:
         if set(map(type, values)) - kinds:
             odd = next(value for value in values if type(value) not in kinds)
             raise Fault(MalformedData, f"{odd!r} in '{name}'")
+
+
+def _dividends(result: dict[str, Any]) -> Any:
+    events = result.get("events")
+    return events.get("dividends") if isinstance(events, dict) else None
 
 
 def _complaint(chart: Any) -> str:

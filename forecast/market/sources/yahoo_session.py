@@ -6,6 +6,7 @@ and certificates are always checked.
 
 from __future__ import annotations
 
+import threading
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ class Call:
         connect: Longest time [s] to connect, TLS included.
         answer: Longest time [s] to wait for the rest of an answer.
         ends: When the ticker is given up [s, `time.monotonic`].
+        stop: Set when all are given up.
         chart: The last chart with rows, once there is one.
         refused: Whether Yahoo refused the crumb before.
     """
@@ -52,6 +54,7 @@ class Call:
     connect: float
     answer: float
     ends: float
+    stop: threading.Event
     chart: dict[str, Any] = field(default_factory=dict)
     refused: bool = False
 
@@ -60,7 +63,10 @@ class Call:
 
         Raises:
             Fault: if there is none.
+            KeyboardInterrupt: if all are given up.
         """
+        if self.stop.is_set():
+            raise KeyboardInterrupt
         left = self.ends - time.monotonic()
         if left < 0.01:  # a time-out of 0 would mean none
             raise Fault(SourceUnavailable, "no whole answer in time", again=False)
@@ -113,7 +119,7 @@ class YahooSession(Session[Any]):  # type: ignore[misc]
         return self._request_extra(call, method, url, options)
 
     def _request_chart(self, call: Call, method: str, url: str, options: dict[str, Any]) -> Any:
-        time.sleep(min(call.bucket.reserve(), call.left()))
+        call.stop.wait(min(call.bucket.reserve(), call.left()))
         left = call.left()
         connect = min(call.connect, left)
         options["timeout"] = (connect, min(call.answer, left - connect))

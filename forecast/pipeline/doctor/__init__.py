@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
-from forecast.errors import ConfigError
+from forecast.errors import ArtifactError, ConfigError
 from forecast.market.bars import check_ticker
 from forecast.market.store import Store
 from forecast.pipeline.doctor import backend, holdings, machine
@@ -96,10 +97,12 @@ def _findings(
     yield from machine.writing(home)
     yield machine.memory(settings.nightly.memory)
     watch.stage("checking what is kept")
-    store = Store.open(settings.store or home / "data")
+    store = Store.open(settings.data(home))
     chosen = tickers or sorted({*settings.nightly.tickers, *store.tickers(), *tickers_of(home)})
     yield machine.clock(_written(store, chosen))
-    yield from holdings.bars(store, chosen, stale=settings.quality.stale_sessions)
+    yield from holdings.bars(
+        store, chosen, stale=settings.quality.stale_sessions, exchange=settings.exchange
+    )
     yield from holdings.networks(home, chosen)
     yield from holdings.record(home)
     yield from holdings.nights(home, settings)
@@ -111,9 +114,9 @@ def _findings(
 
 def _written(store: Store, tickers: Sequence[str]) -> datetime | None:
     """When the newest snapshot was fetched."""
-    times = [
-        datetime.fromisoformat(manifest.fetched_at)
-        for ticker in tickers
-        for manifest in store.history(ticker)[:1]
-    ]
+    times = []
+    for ticker in tickers:
+        with suppress(ArtifactError):  # which `holdings.bars` tells
+            newest = store.history(ticker)[:1]
+            times += [datetime.fromisoformat(manifest.fetched_at) for manifest in newest]
     return max(times, default=None)

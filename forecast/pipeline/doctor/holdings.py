@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from forecast.config import Settings
-from forecast.errors import ForecastError
+from forecast.errors import ArtifactError, ForecastError
 from forecast.ledger import examine
 from forecast.market.sessions import expected_sessions, last_completed
 from forecast.market.sources.csv_files import folder_of
@@ -23,24 +23,33 @@ from forecast.scheduling.health import health
 _REACH = 5.0
 
 
-def bars(store: Store, tickers: Sequence[str], *, stale: int) -> Iterator[Finding]:
-    """Each snapshot's checksum, and whether the newest bar is more than `stale` sessions old."""
+def bars(
+    store: Store, tickers: Sequence[str], *, stale: int, exchange: str | None = None
+) -> Iterator[Finding]:
+    """Each snapshot's checksum, and whether the newest bar is more than `stale` sessions old.
+
+    The sessions are those of `exchange`, or of the snapshot's own where that is None.
+    """
     whole, files = [], 0
     for ticker in tickers:
-        messages = store.damaged(ticker)
+        try:
+            messages, history = store.damaged(ticker), store.history(ticker)
+        except ArtifactError as error:
+            yield Finding("bars", WARN, error.message, error.hint)
+            continue
         for message in messages:
             hint = f"forecast fetch {ticker} --refresh"
             yield Finding("bars", WARN, message.partition(" Try: ")[0], hint)
-        history = store.history(ticker)
         if not history:
             hint = f"forecast fetch {ticker}"
             yield Finding("bars", OK, f"{ticker}: none yet; a night fetches them", hint)
             continue
         files += len(history)
         newest = history[0]
-        due = last_completed(newest.exchange, pd.Timestamp.now("UTC"))
+        kept = exchange or newest.exchange
+        due = last_completed(kept, pd.Timestamp.now("UTC"))
         first = pd.Timestamp(newest.last) + pd.Timedelta(days=1)
-        missing = len(expected_sessions(newest.exchange, first, due))
+        missing = len(expected_sessions(kept, first, due))
         if newest.source != "sample" and missing > stale:
             told = (
                 f"{ticker}: the newest bar is of {newest.last}, the newest session {due:%Y-%m-%d}"

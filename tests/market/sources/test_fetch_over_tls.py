@@ -37,6 +37,7 @@ OUTCOMES: dict[str, tuple[faults.Fault, str | None, str, str | None]] = {
     "HTML": (faults.html, "MalformedData", "failed", None),
     "NORESULT": (faults.no_result, "MalformedData", "failed", None),
     "RAGGED": (faults.ragged(), "MalformedData", "failed", None),
+    "UNADJUSTED": (faults.unadjusted(), "MalformedData", "failed", None),
     "NANCLOSE": (faults.cell("close", 5, None), "MalformedData", "failed", None),
     "NEGATIVE": (faults.cell("open", 5, -1.0), "MalformedData", "failed", None),
     "HIGHLOW": (faults.cell("high", 5, 0.5), "MalformedData", "failed", None),

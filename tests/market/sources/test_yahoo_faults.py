@@ -43,6 +43,7 @@ FOR_EVER = {
     "ragged close": (faults.ragged("close"), MalformedData, "close 29", 1 + 2),
     "ragged stamps": (faults.ragged("timestamp"), MalformedData, "timestamp 29", 1 + 2),
     "ragged adjclose": (faults.ragged("adjclose"), MalformedData, "adjclose 29", 1 + 2),
+    "unadjusted": (faults.unadjusted(), MalformedData, "without adjusted closes", 1 + 2),
     "text": (faults.cell("open", 4, "12.5"), MalformedData, "'12.5' in 'open'", 1 + 2),
     "null stamp": (faults.cell("timestamp", 4, None), MalformedData, "'timestamp'", 1 + 2),
 }
@@ -177,6 +178,14 @@ def test_repeated_and_unsorted_rows_are_kept_as_sent(yahoo: Yahoo, ask) -> None:
     received = ask("AAPL").quotes
     np.testing.assert_array_equal(received, quotes)
     assert received.index[5] == quotes.index[4]
+
+
+def test_what_pays_no_dividend_may_come_without_adjusted_closes(yahoo: Yahoo, ask) -> None:
+    quotes = made_up(30)
+    yahoo.add("EURUSD=X", quotes, kind="CURRENCY")
+    without = faults.on_rows(lambda result, _: result["indicators"].pop("adjclose"))
+    yahoo.inject("EURUSD=X", without)
+    np.testing.assert_array_equal(ask("EURUSD=X").quotes, quotes)
 
 
 def test_truncated_rows_are_fewer_rows(yahoo: Yahoo, ask) -> None:
