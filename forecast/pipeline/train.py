@@ -237,30 +237,40 @@ def _report_on(
                 # Added up as they come: the losses of all tickers would take what the rows take.
                 days = [pool([*days, own])]
                 done.append((ready[number - 1], reported))
-        documents = [result.document for _, result in done]
         pooled = None
         if together and done:
             # Pictures and tests are imported now, on top of what training left.
             give_back_memory()
             stage = stack.enter_context(staged_folder(home / group_folder(run)))
             pooled = write_group(stage, done, days[0], shared, fitted, clock=clock)
-        kept = [one for one, _ in done]
-        save_run(
-            home / folder,
-            save_network=fitted.model.save,
-            inputs=saved_inputs(kept, [result for _, result in done]),
-            manifest={
-                **run_manifest(kept, fitted, run=run, settings=settings),
-                "tuned": shared.tuned,
-            },
-            metrics={"runs": [brief(one) if together else one for one in documents]},
-        )
-    promote_each(home, [one.ticker for one in kept], run, reason="trained by hand")
+        _save(home / folder, done, fitted, shared, together=together)
+    promote_each(home, [one.ticker for one, _ in done], run, reason="trained by hand")
     runs = {
-        document["ticker"]: Run(document, home / document["report"], pooled)
-        for document in documents
+        one.ticker: Run(result.document, home / result.document["report"], pooled)
+        for one, result in done
     }
     return {**failed, **runs}
+
+
+def _save(
+    folder: Path,
+    done: Sequence[tuple[Ready, Reported]],
+    fitted: Fitted,
+    shared: Shared,
+    *,
+    together: bool,
+) -> None:
+    """The run's folder: network, inputs and calibration of each ticker, manifest, metrics."""
+    kept, results = [one for one, _ in done], [result for _, result in done]
+    manifest = run_manifest(kept, fitted, run=shared.run, settings=shared.settings)
+    documents = [result.document for result in results]
+    save_run(
+        folder,
+        save_network=fitted.model.save,
+        inputs=saved_inputs(kept, results),
+        manifest={**manifest, "tuned": shared.tuned},
+        metrics={"runs": [brief(one) if together else one for one in documents]},
+    )
 
 
 def fit_network(
