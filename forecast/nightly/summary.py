@@ -40,9 +40,21 @@ def nothing(plan: Plan, *, settled: Settlement | None = None) -> dict[str, Any]:
     )
 
 
-def failed(ticker: str, session: str | None, error: ForecastError) -> dict[str, Any]:
-    """The entry of a ticker for which nothing could be done."""
-    return _entry(ticker, session, FAILED, error=error.as_document())
+def failed(
+    ticker: str,
+    session: str | None,
+    error: ForecastError,
+    *,
+    settled: Settlement | None = None,
+) -> dict[str, Any]:
+    """The entry of a ticker for which nothing could be done, but perhaps to settle."""
+    return _entry(
+        ticker,
+        session,
+        FAILED,
+        **(_settled(settled) if settled else {}),
+        error=error.as_document(),
+    )
 
 
 def entry_of(

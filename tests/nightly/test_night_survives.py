@@ -13,7 +13,7 @@ from forecast.errors import ForecastError
 from forecast.evaluation.promotion import Decision
 from forecast.ledger import open_ledger
 from forecast.nightly import commit as commits
-from forecast.nightly import engines, steps
+from forecast.nightly import engines, ready, steps
 from forecast.nightly import night as nights
 from forecast.nightly.challenger import Challenger
 from forecast.nightly.clock import Clock, clock_of
@@ -246,21 +246,24 @@ def test_odd_files_of_one_ticker_do_not_end_the_night_of_all(home):
     assert "tuned.toml must hold" in night.document["tickers"][0]["error"]["message"]
 
 
-@pytest.mark.parametrize("step", ["plan", "why_train", "commit"])
-def test_a_fault_that_nobody_foresaw_is_one_tickers_alone(home, monkeypatch, step):
-    before = getattr(steps, step)
+@pytest.mark.parametrize(
+    ("where", "step"), [(steps, "plan"), (ready, "why_train"), (steps, "commit")]
+)
+def test_a_fault_that_nobody_foresaw_is_one_tickers_alone(home, monkeypatch, where, step):
+    before = getattr(where, step)
 
     def fault(*arguments, **known):
         if "ACME" in repr(arguments) + repr(known):
             raise TypeError("'<' not supported")
         return before(*arguments, **known)
 
-    monkeypatch.setattr(steps, step, fault)
+    monkeypatch.setattr(where, step, fault)
     night = home.night(NOW)
     assert [entry["status"] for entry in night.document["tickers"]] == ["failed", "done"]
-    error = night.document["tickers"][0]["error"]
-    assert "TypeError at test_night_survives.py:" in error["message"]
-    assert error["hint"].startswith("forecast doctor")
+    entry = night.document["tickers"][0]
+    assert entry["settled"] == (0 if step == "plan" else 1)
+    assert "TypeError at test_night_survives.py:" in entry["error"]["message"]
+    assert entry["error"]["hint"].startswith("forecast doctor")
 
 
 def test_a_page_takes_in_entries_of_an_older_version(home):
