@@ -78,7 +78,7 @@ class Work:
         gone = [ticker for ticker, entry in entries.items() if entry["status"] == "failed"]
         if (plans or gone) and not self.stop.is_set():
             with open_ledger(self.home) as ledger:
-                self._void(gone, ledger)
+                self._void(gone, ledger, entries)
                 ready = self._make_ready(plans, ledger, entries)
                 for outcome in self._outcomes(ready, engine, address, workers):
                     committed.add(outcome.ticker)
@@ -136,11 +136,17 @@ class Work:
                 plans.append(one)
         return plans
 
-    def _void(self, gone: list[str], ledger: Ledger) -> None:
+    def _void(self, gone: list[str], ledger: Ledger, entries: dict[str, dict[str, Any]]) -> None:
         """Forecasts of a ticker that cannot be fetched any more must not wait for ever."""
+        now = self.clock.now().to_pydatetime()
         for ticker in gone:
-            if ledger.origins(ticker):
-                ledger.settle(ticker, None, snapshot=None, now=self.clock.now().to_pydatetime())
+            try:
+                if ledger.origins(ticker):
+                    settled = ledger.settle(ticker, None, snapshot=None, now=now)
+                    entries[ticker]["void"] = settled.void
+            except Exception as failure:
+                error = _known(ticker, failure)
+                entries[ticker]["notices"].append(f"nothing could be settled: {error.message}")
 
     def _plan(self, fetched: Fetched) -> Plan:
         return plan(

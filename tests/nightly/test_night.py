@@ -187,7 +187,11 @@ def test_one_failure_is_one_ticker(home):
 def test_a_ticker_that_is_gone_leaves_no_forecast_waiting(home):
     (home.csv / "ACME.csv").unlink()
     home.nightly = {"retrain": "drift"}
-    home.night("2012-08-15")
+    night = home.night("2012-08-15")
+    assert (night.document["tickers"][0]["status"], night.document["tickers"][0]["void"]) == (
+        "failed",
+        1,
+    )
     issued = record(home).set_index("ticker")
     assert issued.loc["ACME", "status"] == "void"
     last = (home.folder / "logs").glob("*")

@@ -65,8 +65,10 @@ def test_the_clock():
 
 @pytest.mark.parametrize(
     "text",
-    ["yesterday", "", "2012-07-03T18:30", "2012-13-01", "now", "today", "18:30", "23:30Z"]
-    + ["2016", "2016-12", "2016Q4", "Dec 2016", "30-12-2016", "2016-W50", "2016-W50T18:30Z"],
+    [
+        *("yesterday", "", "2012-07-03T18:30", "2012-13-01", "now", "today", "18:30", "23:30Z"),
+        *("2016", "2016-12", "2016Q4", "Dec 2016", "30-12-2016", "2016-W50", "2016-W50T18:30Z"),
+    ],
 )
 def test_a_clock_that_is_none(text):
     with pytest.raises(ConfigError, match="the clock must be a date"):

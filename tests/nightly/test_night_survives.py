@@ -8,6 +8,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 from homes import Home
+from ledger.issues import chain
 
 from forecast.errors import ForecastError
 from forecast.evaluation.promotion import Decision
@@ -285,6 +286,22 @@ def test_a_page_that_cannot_be_made_ends_no_night(home):
     night = home.night(NOW, watch=Watch(notice=told.append))
     assert (night.document["page"], night.exit_code) == (None, 0)
     assert any("page could not be written: reports/nightly/2012-07-03" in text for text in told)
+
+
+def test_an_entry_that_says_nothing_is_its_tickers_failure_alone(home):
+    """In the chain, but no issue: of a ticker that is fetched, and of one that is not."""
+    chain(
+        home.folder / "data" / "ledger.sqlite",
+        '{"kind":"issue","ticker":"ACME","origin":"soon"}',
+    )
+    night = home.night(NOW)
+    (odd, other) = night.document["tickers"]
+    assert (odd["status"], other["status"]) == ("failed", "done")
+    assert "does not say what it must: origin: " in odd["error"]["message"]
+    (home.csv / "ACME.csv").unlink()
+    (gone, other) = home.night("2012-07-05").document["tickers"]
+    assert (gone["status"], other["status"]) == ("failed", "done")
+    assert gone["notices"][0].startswith("nothing could be settled: ")
 
 
 def test_a_damaged_ledger_is_named_and_nothing_is_changed(home):
