@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -116,6 +117,36 @@ def test_killed_after_any_step_the_next_run_ends_what_was_begun(home, monkeypatc
     assert issued(home) == [("07-02", before), ("07-03", RUN)]
     assert read_state(home.folder, "ACME").trained.session == NOW
     assert home.night(NOW).document["tickers"][0]["status"] == "nothing"
+
+
+@pytest.mark.parametrize("fate", ["killed", "refused"])
+def test_a_promotion_that_never_came_leaves_the_training_due(home, monkeypatch, fate):
+    """The next run is another night's: the challenger of this one is no longer gone on with."""
+    home.tickers, home.nightly = ("ACME",), {"retrain": "weekly"}
+    # On the first session of a week; the next night is of the same.
+    monday, tuesday = "2012-07-09", "2012-07-10"
+    work = work_of(home, Decision(True, "Promoted: it is better.", {"origins": 99}))
+
+    def never(*_, **__):
+        raise _Killed if fate == "killed" else ForecastError("the disk is full")
+
+    monkeypatch.setattr(engines, "pool", lambda jobs, **_: map(work, jobs))
+    with monkeypatch.context() as patch:
+        patch.setattr(commits, "promote", never)
+        if fate == "killed":
+            with pytest.raises(_Killed):
+                home.night(monday)
+        else:
+            assert home.night(monday).exit_code == 1
+    assert read_state(home.folder, "ACME").pending is not None
+    shutil.rmtree(home.folder / "models" / "ACME" / RUN)
+    (entry,) = home.night(tuesday).document["tickers"]
+    assert (entry["why"], entry["promoted"]) == (
+        "first session of the week since the last training",
+        True,
+    )
+    assert champion(home.folder, "ACME") == RUN
+    assert read_state(home.folder, "ACME").trained.session == tuesday
 
 
 def test_a_rollback_after_a_kill_is_not_undone_by_the_next_run(home, monkeypatch):
