@@ -80,6 +80,7 @@ class Work:
             with open_ledger(self.home) as ledger:
                 self._void(gone, ledger, entries)
                 ready = self._make_ready(plans, ledger, entries)
+                self.heart.tell("working", len(entries), len(tickers))
                 for outcome in self._outcomes(ready, engine, address, workers):
                     committed.add(outcome.ticker)
                     self._commit(ready[outcome.ticker], outcome, ledger, entries)

@@ -238,6 +238,19 @@ def test_a_stopped_night_is_gone_on_with(home):
     assert len(record(home)) == 4
 
 
+def test_while_challengers_are_trained_the_night_is_working(home, monkeypatch):
+    beats = []
+
+    def pool(jobs, **_):
+        beats.append(json.loads((home.folder / "data/nightly/heartbeat.json").read_bytes()))
+        return iter(())
+
+    monkeypatch.setattr(engines, "pool", pool)
+    home.nightly = {"retrain": "nightly"}
+    home.night("2012-07-03")
+    assert [(beat["stage"], beat["done"], beat["of"]) for beat in beats] == [("working", 0, 2)]
+
+
 def test_a_night_at_work_keeps_others_out_at_once(home):
     with night_lock(home.folder), pytest.raises(BusyError, match="Another process is at it"):
         home.night("2012-07-03")
