@@ -63,6 +63,9 @@ def test_the_first_night_trains_promotes_and_forecasts(first_night):
     assert night.document["page"] == "reports/nightly/2012-07-02/index.html"
     summary = json.loads((home.folder / "reports/nightly/2012-07-02/summary.json").read_bytes())
     assert summary == night.document
+    page = (home.folder / night.document["page"]).read_text()
+    # With the words, so that these have the room of a column of names.
+    assert f"<span>Champion: {night.document['tickers'][0]['champion']}</span></td>" in page
     assert not list((home.folder / "data/nightly/scratch").iterdir())
 
 
