@@ -114,12 +114,19 @@ class Nightly(_Table):
         tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]],
         BeforeValidator(_split),
     ] = (0.7, 0.9)
-    deadline: float = Field(480.0, gt=0)
+    deadline: float = Field(480.0, gt=0, le=10_080)
     keep_runs: int = Field(10, ge=1)
     workers: int | None = Field(None, ge=1)
     memory: float = Field(1.5, gt=0)
     gpus: float = Field(0.0, ge=0)
     webhook: str | None = None
+
+    @field_validator("band")
+    @classmethod
+    def _possible_band(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if value[0] >= value[1]:
+            raise ValueError("the lowest share must be below the highest")
+        return value
 
     @field_validator("webhook")
     @classmethod

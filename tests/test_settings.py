@@ -119,3 +119,18 @@ def test_a_file_of_nothing_but_brackets_is_refused(tmp_path):
     (tmp_path / "forecast.toml").write_text("units = " + "[" * 5_000)
     with pytest.raises(ConfigError, match="must be a readable TOML file"):
         load_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("DEADLINE", "inf", "less than or equal to 10080"),
+        ("DEADLINE", "nan", "less than or equal to 10080"),
+        ("BAND", "0.9,0.7", "the lowest share must be below the highest"),
+        ("BAND", "0.8,0.8", "the lowest share must be below the highest"),
+    ],
+)
+def test_a_night_that_could_not_be_is_refused(tmp_path, monkeypatch, name, text, told):
+    monkeypatch.setenv(f"FORECAST_NIGHTLY__{name}", text)
+    with pytest.raises(ConfigError, match=rf"nightly\.{name.lower()}.*{told}"):
+        load_settings(tmp_path)

@@ -102,10 +102,11 @@ def judge(
     if rivals:
         refusals = _against_champion(figures, learnt, level=level, band=band, fewest=fewest)
         grounds = "not worse than the champion"
-        if learnt is not None and _held_by_chance(learnt):
+        held = _held_by_chance(learnt)
+        if held is not None:
             grounds = (
-                f"the champion's learning cannot be told from chance (t = {learnt.champion:.1f}), "
-                f"and it is not significantly worse"
+                f"the champion's learning cannot be told from chance ({_too_small(held)}), and it "
+                f"is not significantly worse"
             )
     else:
         refusals = _against_ewma(figures)
@@ -141,14 +142,14 @@ def _against_champion(
     if learnt is not None and not learnt.challenger >= LEARNT:
         yield (
             f"what it has learnt from its training part cannot be told from chance "
-            f"(t = {learnt.challenger:.1f}, {LEARNT} is needed)"
+            f"({_too_small(learnt.challenger)})"
         )
     if not band[0] <= share <= band[1]:
         yield (
             f"its 80 % band held {share:.1%} of the outcomes ({band[0]:.0%} to {band[1]:.0%} are "
             f"allowed)"
         )
-    if learnt is not None and _held_by_chance(learnt):
+    if _held_by_chance(learnt) is not None:
         if any(_is_worse(one) for one in against.values()):
             yield "it is significantly worse than the champion"
         return
@@ -162,8 +163,15 @@ def _against_champion(
         yield "it is neither better than the champion nor as good as ewma"
 
 
-def _held_by_chance(learnt: Learnt) -> bool:
-    return learnt.champion is not None and not learnt.champion >= LEARNT
+def _held_by_chance(learnt: Learnt | None) -> float | None:
+    """The champion's t where that is too small, else None."""
+    champion = None if learnt is None else learnt.champion
+    return None if champion is None or champion >= LEARNT else champion
+
+
+def _too_small(t: float) -> str:
+    # Never rounded up to what is needed.
+    return f"t = {min(t, LEARNT - 0.1):.1f}, {LEARNT} is needed"
 
 
 _WORDS = {"pinball": "pinball loss", "mse": "squared error"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from forecast.ledger.scores import SPREAD_REFERENCE, outcomes_of
@@ -28,34 +27,29 @@ def promised_scores(
             or is damaged.
 
     Returns:
-        A row a step of the rows with an outcome: `step`, those of `PROMISED` (NaN where no issuing
-        run tells), `unknown` (forecasts whose run tells nothing of this step).
+        A row a step of the rows with an outcome: `step`, those of `PROMISED` (over the runs that
+        have an answer, NaN where none has), `unknown` (forecasts whose run tells nothing of this
+        step).
     """
     settled = record[outcomes_of(record).notna()]
     rows = []
     for step, own in settled.groupby("step"):
-        counts = own["run"].value_counts()
-        told = {run: _promise(runs.get(str(run)), int(str(step))) for run in counts.index}
-        known = {run: promise for run, promise in told.items() if promise is not None}
-        weights = np.array([counts[run] for run in known], dtype="float64")
-        means = {
-            name: float(np.average([promise[name] for promise in known.values()], weights=weights))
-            if known
-            else np.nan
-            for name in PROMISED
-        }
-        unknown = sum(int(count) for run, count in counts.items() if run not in known)
-        rows.append({"step": step, **means, "unknown": unknown})
+        promises = {run: _promise(runs.get(run), int(str(step))) for run in own["run"].unique()}
+        told = [promises[run] for run in own["run"]]
+        known = pd.DataFrame([one for one in told if one is not None], columns=[*PROMISED])
+        means = known.astype("float64").mean().to_dict()
+        rows.append({"step": step, **means, "unknown": len(told) - len(known)})
     return pd.DataFrame(rows, columns=["step", *PROMISED, "unknown"])
 
 
-def _promise(document: Mapping[str, Any] | None, step: int) -> dict[str, float] | None:
-    """One run's figures at a step; None where its document does not hold them all."""
+def _promise(document: Mapping[str, Any] | None, step: int) -> dict[str, float | None] | None:
+    """One run's figures at a step; None where its document does not hold them."""
     if document is None:
         return None
     rows = {row["model"]: row for row in document.get("scores", []) if row["step"] == step}
     own, reference = rows.get(document.get("network")), rows.get(SPREAD_REFERENCE)
-    if own is None or reference is None or any(own.get(name) is None for name in _TOLD):
+    if own is None or reference is None or own.get("pinball") is None:
         return None
-    told = {name: float(own[name]) for name in _TOLD}
-    return told | {"skill_pinball": 1 - told["pinball"] / reference["pinball"]}
+    # Where the price stood still there is nothing to be better than.
+    skill = 1 - own["pinball"] / reference["pinball"] if reference["pinball"] else None
+    return {name: own.get(name) for name in _TOLD} | {"skill_pinball": skill}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.ledger import database
+from forecast.ledger.content import read_entries
 from forecast.ledger.database import Head, answering, damaged, transaction
 from forecast.ledger.entries import Issue, canonical, issue_document, link
 from forecast.ledger.frame import record_frame
@@ -115,8 +115,7 @@ class Ledger:
             rows = self._rows(query.format(""), ())
         else:
             rows = self._rows(query.format("WHERE ticker = ?"), (ticker,))
-        with self._readable():
-            return record_frame((number, json.loads(body)) for number, body in rows)
+        return record_frame(self._read(rows))
 
     def head(self) -> Head:
         """Where the chain ends: written down elsewhere, it proves all entries up to it."""
@@ -134,8 +133,7 @@ class Ledger:
         query = "SELECT number, body FROM entries WHERE ticker = ? ORDER BY number"
         issues: list[tuple[int, Mapping[str, Any]]] = []
         known: dict[tuple[int, int], Known] = {}
-        for number, body in self._connection.execute(query, (ticker,)):
-            entry = json.loads(body)
+        for number, entry in self._read(self._connection.execute(query, (ticker,))):
             if entry["kind"] == "issue":
                 issues.append((number, entry))
             else:
@@ -161,16 +159,14 @@ class Ledger:
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
-        with answering(self._path), self._readable(), transaction(self._connection):
+        with answering(self._path), transaction(self._connection):
             yield
 
-    @contextmanager
-    def _readable(self) -> Iterator[None]:
-        """An entry that was tampered with may be no JSON, or lack a part."""
-        try:
-            yield
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
-            raise damaged(self._path, f"an entry cannot be read: {error}") from error
+    def _read(self, rows: Iterable[tuple[int, str]]) -> list[tuple[int, dict[str, Any]]]:
+        entries, problems = read_entries(rows)
+        if problems:
+            raise damaged(self._path, problems[0])
+        return entries
 
 
 @contextmanager

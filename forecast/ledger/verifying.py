@@ -1,11 +1,10 @@
-"""Is the record as it was written: every hash, every number, the triggers, the pages, the end.
+"""Is the record as it was written: hashes, numbers, what entries say, triggers, pages, the end.
 
 What is damaged is named, and all else is still read.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -16,6 +15,7 @@ import pandas as pd
 
 from forecast.errors import ArtifactError
 from forecast.ledger import database
+from forecast.ledger.content import named, read_entries
 from forecast.ledger.database import SCHEMA, Head
 from forecast.ledger.entries import GENESIS, link
 from forecast.ledger.frame import record_frame
@@ -28,7 +28,8 @@ class Examination:
     """A ledger that was read through and checked.
 
     Attributes:
-        record: Its track record (see `record_frame`), from every entry that is as it was written.
+        record: Its track record (see `record_frame`), from every entry that is as it was written
+            and says what it must.
         head: The last entry that could be read.
         problems: What is wrong with it, in plain words, the most important first; empty if it is
             sound.
@@ -93,13 +94,13 @@ def examine_open(connection: sqlite3.Connection, path: Path) -> Examination:
         elif row.body is not None:
             sound.append((row.number, row.body))
         last = Head(row.number, row.hash or "")
-    problems += [*_schema(connection), *_pages(connection)]
+    entries, unsaid = read_entries(sound)
+    problems += [*unsaid, *_schema(connection), *_pages(connection)]
     if connection.in_transaction:
         connection.execute("ROLLBACK")
     if len(problems) > _MOST:
         problems = [*problems[:_MOST], f"and {len(problems) - _MOST:,} more"]
-    record = record_frame((number, json.loads(body)) for number, body in sound)
-    return Examination(record, last, problems)
+    return Examination(record_frame(entries), last, problems)
 
 
 def _rows(connection: sqlite3.Connection, at_least: int) -> Iterator[_Row]:
@@ -143,20 +144,11 @@ def _chain(rows: Iterator[_Row]) -> Iterator[tuple[_Row, str | None]]:
             problem = f"entry {row.number} cannot be read: its page in the file is damaged"
         elif previous is not None and link(previous, row.number, row.body) != row.hash:
             problem = (
-                f"entry {row.number} ({_named(row.body)}) is not as it was written, or does not "
+                f"entry {row.number} ({named(row.body)}) is not as it was written, or does not "
                 f"follow entry {row.number - 1}"
             )
         yield row, problem
         previous, expected = row.hash, row.number + 1
-
-
-def _named(body: str) -> str:
-    """An entry in words, as far as it can be read."""
-    try:
-        entry = json.loads(body)
-        return f"{entry['kind']} of {entry['ticker']}, origin {entry['origin']}"
-    except (ValueError, KeyError, TypeError):
-        return "no readable entry"
 
 
 def _schema(connection: sqlite3.Connection) -> Iterator[str]:

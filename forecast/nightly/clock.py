@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, time
 
 import pandas as pd
 
 from forecast.errors import ConfigError
+
+_FIRST_YEAR, _LAST_YEAR = 1970, 2100
 
 
 @dataclass(frozen=True)
@@ -33,21 +36,27 @@ def clock_of(text: str | None) -> Clock:
             UTC; None is the real clock.
 
     Raises:
-        ConfigError: if it is neither, or names no zone.
+        ConfigError: if it is neither, names no zone, or is beyond the exchanges' calendars.
     """
     if text is None:
         return Clock()
     try:
-        moment = pd.Timestamp(text)
+        moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise _refused(text) from error
-    if pd.isna(moment):
+    day = f"{moment.date()}"
+    # An ISO week is no date, though Python reads it as its Monday.
+    if not text.startswith(day) or (text != day and moment.tzinfo is None):
         raise _refused(text)
-    if moment.tz is None:
-        if len(text.strip()) > len("2026-11-20"):
-            raise _refused(text)
-        moment = (moment + pd.Timedelta(days=1, seconds=-1)).tz_localize("UTC")
-    return Clock(moment)
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ConfigError(
+            f"the clock must be between {_FIRST_YEAR} and {_LAST_YEAR}: the exchanges' calendars "
+            f"reach no further. Received {text!r}.",
+            hint="--now 2026-11-20",
+        )
+    if text == day:
+        moment = datetime.combine(moment, time(23, 59, 59), UTC)
+    return Clock(pd.Timestamp(moment))
 
 
 def _refused(text: str) -> ConfigError:

@@ -3,11 +3,14 @@
     1. the challenger's folder appears, whole
     2. the state names it, and the decision on it
     3. the champion changes, if it was decided so
-    4. the forecast is in the ledger
-    5. the state says that the night is done
+    4. the state says that it was trained for
+    5. the forecast is in the ledger
+    6. the state says that the night is done
 
-A night killed after 2 goes on at 3 without training again; before, it begins anew. A step that was
-done already is left as it is: `promote` and `Ledger.issue` see to that.
+A night killed after 2 goes on at 3 without training again; before, it begins anew. Where no try at
+the same night follows one killed between 2 and 4, the training is still due: so a challenger that
+was to be promoted is not lost for a week or month. A step that was done already is left as it is:
+`promote` and `Ledger.issue` see to that.
 """
 
 from __future__ import annotations
@@ -60,8 +63,8 @@ def finish_begun(home: Path, plan: Plan, clock: Clock) -> Pending | None:
     champions = [change.run for change in history(home, plan.ticker)]
     if pending.promote and pending.run in champions[:-1] and pending.run != champions[-1]:
         reason = f"{pending.reason} Since then the champion was changed to {champions[-1]}."
-        return replace(pending, promote=False, reason=reason)
-    _promote(home, plan.ticker, pending, clock)
+        pending = replace(pending, promote=False, reason=reason)
+    _carry_out(home, plan, pending, clock)
     return pending
 
 
@@ -88,18 +91,12 @@ def commit(
         ArtifactError: if something cannot be written; what was written before stays good.
     """
     ticker, decision = plan.ticker, begun
-    state = read_state(home, ticker)
     if outcome.challenger is not None:
         files, judged = outcome.challenger.files, outcome.challenger.decision
         files.save(home, ticker)
         decision = Pending(plan.key, files.run, judged.promote, judged.reason, judged.figures)
-        state = replace(
-            state,
-            pending=decision,
-            trained=Trained(plan.key.session, plan.key.settings),
-        )
-        write_state(home, ticker, state)
-        _promote(home, ticker, decision, clock)
+        write_state(home, ticker, replace(read_state(home, ticker), pending=decision))
+        _carry_out(home, plan, decision, clock)
     issued, unissued = False, None
     if outcome.forecast is None:
         unissued = "there is no champion to make it" if outcome.error is None else None
@@ -152,9 +149,13 @@ def serving(home: Path, ticker: str, clock: Clock) -> tuple[SavedRun | None, str
             return None, f"{damage.message} No earlier champion can serve instead."
 
 
-def _promote(home: Path, ticker: str, decision: Pending, clock: Clock) -> None:
+def _carry_out(home: Path, plan: Plan, decision: Pending, clock: Clock) -> None:
+    """Promote the challenger if it was decided so; only then has the ticker been trained."""
+    ticker = plan.ticker
     if decision.promote:
         promote(home, ticker, decision.run, reason=decision.reason, now=clock.now())
+    trained = Trained(plan.key.session, plan.key.settings)
+    write_state(home, ticker, replace(read_state(home, ticker), trained=trained))
 
 
 def _issue(ledger: Ledger, plan: Plan, forecast: Forecast, clock: Clock) -> tuple[bool, str | None]:

@@ -22,13 +22,13 @@ def live_record(home: Path, ticker: str, record: pd.DataFrame) -> dict[str, Any]
         record: Its track record, as from `Ledger.track_record`.
 
     Returns:
-        None as long as no outcome is known.
+        None as long as no outcome of that step is known.
     """
-    if outcomes_of(record).isna().all():
+    last = record[record["step"] == record["step"].max()]
+    if outcomes_of(last).isna().all():
         return None
-    last = record["step"] == record["step"].max()
-    runs = {run: saved_document(home, ticker, run) for run in record["run"].unique()}
-    live = live_scores(record[last])
+    runs = {run: saved_document(home, ticker, run) for run in last["run"].unique()}
+    live = live_scores(last)
     (row,) = as_rows(live[live["ticker"] == ticker][["forecasts", *PROMISED]])
-    (promised,) = as_rows(promised_scores(record[last], runs)[[*PROMISED]])
+    (promised,) = as_rows(promised_scores(last, runs)[[*PROMISED]])
     return {**row, "promised": promised}

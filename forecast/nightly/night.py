@@ -111,7 +111,9 @@ def run_night(
         work.close(document)
         night = Night(document, stop.is_set())
         if night.alert is not None:
-            _alert(webhook, night.alert, document, watch)
+            refusal = _alert(webhook, night.alert, document, watch)
+            if refusal is not None:
+                log.fact("alert not delivered", why=refusal)
         return night
 
 
@@ -127,9 +129,12 @@ def _telling(webhook: str | None, watch: Watch) -> Iterator[None]:
         raise
 
 
-def _alert(webhook: str | None, text: str, document: dict[str, Any], watch: Watch) -> None:
-    if webhook is not None and (refusal := send_alert(webhook, text, document)) is not None:
+def _alert(webhook: str | None, text: str, document: dict[str, Any], watch: Watch) -> str | None:
+    """Send an alert where a webhook is set; why it could not be delivered is told, and given."""
+    refusal = None if webhook is None else send_alert(webhook, text, document)
+    if refusal is not None:
         watch.notice(f"the alert was not delivered: {refusal}")
+    return refusal
 
 
 @contextmanager

@@ -10,58 +10,28 @@ from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
-from forecast.errors import ConfigError, ForecastError, as_known
-from forecast.features.targets import CLASSES
-from forecast.ledger import Ledger, Settlement, open_ledger
+from forecast.errors import ForecastError, as_known
+from forecast.ledger import Ledger, open_ledger
 from forecast.market.fetching import Failed, Fetched
 from forecast.nightly import engines, summary
-from forecast.nightly.alarms import alarms_of
 from forecast.nightly.clock import Clock
-from forecast.nightly.commit import (
-    Committed,
-    commit,
-    finish_begun,
-    last_training,
-    mark_done,
-    newest_bar,
-    serving,
-)
+from forecast.nightly.commit import Committed, commit, mark_done
 from forecast.nightly.jobs import Job, RunFiles
-from forecast.nightly.live import live_record
 from forecast.nightly.logs import NightLog
-from forecast.nightly.plan import Plan, plan, why_train
+from forecast.nightly.plan import Plan, plan
 from forecast.nightly.ray_cluster import ray_cluster
-from forecast.nightly.state import (
-    Heartbeat,
-    Pending,
-    fresh_scratch,
-    read_state,
-)
+from forecast.nightly.ready import Ready, ready_of
+from forecast.nightly.state import Heartbeat, fresh_scratch, read_state
 from forecast.nightly.work import Outcome
 from forecast.pipeline.fetch import fetch
 from forecast.pipeline.processes import room_for
 from forecast.pipeline.tuned import tuned_for
 from forecast.pipeline.watch import Watch
-from forecast.registry import TOGETHER, SavedRun, new_run, prune
+from forecast.registry import TOGETHER, new_run, prune
 
 
 class _Stopped(Exception):  # noqa: N818
     """SIGTERM came while bars were fetched."""
-
-
-@dataclass(frozen=True)
-class _Ready:
-    """A ticker's night with all that decides its job."""
-
-    plan: Plan
-    champion: SavedRun | None
-    begun: Pending | None
-    why: str | None
-    last: str
-    settled: Settlement
-    notices: list[str]
-    alarms: list[str]
-    live: dict[str, Any] | None
 
 
 @dataclass
@@ -108,8 +78,9 @@ class Work:
         gone = [ticker for ticker, entry in entries.items() if entry["status"] == "failed"]
         if (plans or gone) and not self.stop.is_set():
             with open_ledger(self.home) as ledger:
-                self._void(gone, ledger)
+                self._void(gone, ledger, entries)
                 ready = self._make_ready(plans, ledger, entries)
+                self.heart.tell("working", len(entries), len(tickers))
                 for outcome in self._outcomes(ready, engine, address, workers):
                     committed.add(outcome.ticker)
                     self._commit(ready[outcome.ticker], outcome, ledger, entries)
@@ -166,11 +137,17 @@ class Work:
                 plans.append(one)
         return plans
 
-    def _void(self, gone: list[str], ledger: Ledger) -> None:
+    def _void(self, gone: list[str], ledger: Ledger, entries: dict[str, dict[str, Any]]) -> None:
         """Forecasts of a ticker that cannot be fetched any more must not wait for ever."""
+        now = self.clock.now().to_pydatetime()
         for ticker in gone:
-            if ledger.origins(ticker):
-                ledger.settle(ticker, None, snapshot=None, now=self.clock.now().to_pydatetime())
+            try:
+                if ledger.origins(ticker):
+                    settled = ledger.settle(ticker, None, snapshot=None, now=now)
+                    entries[ticker]["void"] = settled.void
+            except Exception as failure:
+                error = _known(ticker, failure)
+                entries[ticker]["notices"].append(f"nothing could be settled: {error.message}")
 
     def _plan(self, fetched: Fetched) -> Plan:
         return plan(
@@ -187,13 +164,14 @@ class Work:
 
     def _make_ready(
         self, plans: list[Plan], ledger: Ledger, entries: dict[str, dict[str, Any]]
-    ) -> dict[str, _Ready]:
+    ) -> dict[str, Ready]:
         """Settle what came true; what was begun is finished; whether a challenger is due."""
         ready = {}
         for number, one in enumerate(plans):
             if self.stop.is_set():
                 break
             self._tell("settling", number, len(plans), one.ticker)
+            settled = None
             try:
                 settled = ledger.settle(
                     one.ticker,
@@ -204,52 +182,24 @@ class Work:
                 if one.stale:
                     entries[one.ticker] = summary.nothing(one, settled=settled)
                 else:
-                    ready[one.ticker] = self._ready(one, settled, ledger)
+                    ready[one.ticker] = ready_of(
+                        one,
+                        settled,
+                        ledger.track_record(one.ticker),
+                        home=self.home,
+                        retrain=self.settings.nightly.retrain,
+                        clock=self.clock,
+                        force=self.force,
+                    )
             except Exception as failure:
                 error = _known(one.ticker, failure)
-                entries[one.ticker] = summary.failed(one.ticker, one.key.session, error)
+                entries[one.ticker] = summary.failed(
+                    one.ticker, one.key.session, error, settled=settled
+                )
         return ready
 
-    def _ready(self, one: Plan, settled: Settlement, ledger: Ledger) -> _Ready:
-        begun = None if self.force else finish_begun(self.home, one, self.clock)
-        champion, notice = serving(self.home, one.ticker, self.clock)
-        if champion is not None and champion.manifest.get("target") in CLASSES:
-            raise ConfigError(
-                f"{one.ticker}: a night needs a champion that forecasts prices. "
-                f"{champion.folder.name} forecasts classes.",
-                hint=f"forecast rollback {one.ticker}, or forecast train {one.ticker}",
-            )
-        if champion is not None and newest_bar(champion, one.ticker) > one.key.session:
-            raise ConfigError(
-                f"{one.ticker}: the clock must not be set back behind the champion's newest bar "
-                f"({newest_bar(champion, one.ticker)}). The last completed session is "
-                f"{one.key.session}.",
-                hint="a later --now, or another --home",
-            )
-        record = ledger.track_record(one.ticker)
-        alarms = [] if champion is None else alarms_of(champion, one.fetched, record)
-        trained = last_training(self.home, one.ticker, champion)
-        why = why_train(
-            self.settings.nightly.retrain,
-            trained,
-            key=one.key,
-            force=self.force,
-            alarm=alarms[0] if alarms else None,
-        )
-        return _Ready(
-            one,
-            champion,
-            begun,
-            None if begun else why,
-            trained.session if trained else "",
-            settled,
-            [notice] if notice else [],
-            alarms,
-            live_record(self.home, one.ticker, record),
-        )
-
     def _outcomes(
-        self, ready: dict[str, _Ready], engine: str, address: str | None, workers: int | None
+        self, ready: dict[str, Ready], engine: str, address: str | None, workers: int | None
     ) -> Iterator[Outcome]:
         """Forecasts that need no training first; then the longest untrained."""
         quick = [one for one in ready.values() if one.why is None]
@@ -273,7 +223,7 @@ class Work:
         scratch = fresh_scratch(self.home)
         yield from engines.pool(jobs, workers=count, scratch=scratch, pause=pause)
 
-    def _job(self, one: _Ready) -> Job:
+    def _job(self, one: Ready) -> Job:
         """The ticker's job as it is now: past the deadline nothing is trained any more."""
         train = one.why is not None
         if train and time.monotonic() - self.begun > self.settings.nightly.deadline * 60:
@@ -287,7 +237,7 @@ class Work:
         )
 
     def _commit(
-        self, one: _Ready, outcome: Outcome, ledger: Ledger, entries: dict[str, dict[str, Any]]
+        self, one: Ready, outcome: Outcome, ledger: Ledger, entries: dict[str, dict[str, Any]]
     ) -> None:
         late = outcome.ticker in self.late
         try:
@@ -308,7 +258,7 @@ class Work:
                 mark_done(self.home, one.plan, entry)
         except Exception as failure:
             error = _known(outcome.ticker, failure)
-            entry = summary.failed(outcome.ticker, one.plan.key.session, error)
+            entry = summary.failed(outcome.ticker, one.plan.key.session, error, settled=one.settled)
         entries[outcome.ticker] = entry
         self._log(entry)
 
@@ -318,7 +268,7 @@ class Work:
         self.log.fact(f"ticker {entry['status']}", **facts)
 
     @staticmethod
-    def _champion(one: _Ready, done: Committed) -> str | None:
+    def _champion(one: Ready, done: Committed) -> str | None:
         if done.promoted and done.decision is not None:
             return done.decision.run
         return one.champion.folder.name if one.champion else None

@@ -3,8 +3,8 @@
     reports/nightly/2026-11-20/index.html     the page
     reports/nightly/2026-11-20/summary.json   the same, unrounded
 
-The date is the newest session that was completed. Runs that come later on the same date add what
-they did; what an earlier one did stays.
+The date is the newest session that was completed. Runs that come later for the same session add
+what they did; what an earlier one did stays.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ from forecast.nightly.plan import Plan
 from forecast.nightly.work import Forecast, Outcome
 
 DONE, NOTHING, FAILED, LATE = "done", "nothing", "failed", "late"
+_ADDED = ("settled", "corrected", "void", "seconds")
+_TRAINING = ("trained", "promoted", "reason", "run", "why", "figures")
+_FORECAST = ("issued", "unissued", "forecast")
 
 
 def nothing(plan: Plan, *, settled: Settlement | None = None) -> dict[str, Any]:
@@ -40,9 +43,21 @@ def nothing(plan: Plan, *, settled: Settlement | None = None) -> dict[str, Any]:
     )
 
 
-def failed(ticker: str, session: str | None, error: ForecastError) -> dict[str, Any]:
-    """The entry of a ticker for which nothing could be done."""
-    return _entry(ticker, session, FAILED, error=error.as_document())
+def failed(
+    ticker: str,
+    session: str | None,
+    error: ForecastError,
+    *,
+    settled: Settlement | None = None,
+) -> dict[str, Any]:
+    """The entry of a ticker for which nothing could be done, but perhaps to settle."""
+    return _entry(
+        ticker,
+        session,
+        FAILED,
+        **(_settled(settled) if settled else {}),
+        error=error.as_document(),
+    )
 
 
 def entry_of(
@@ -155,20 +170,53 @@ def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) 
 
     folder = (home / document["page"]).parent
     earlier = _read(folder / "summary.json")
+    merged = {entry["ticker"]: entry for entry in earlier or []}
+    # What a run did that was killed before it could write the page.
+    untold = [
+        _entry(**entry)
+        for entry in done
+        if entry["session"] == document["night"]
+        and merged.get(entry["ticker"], {}).get("status") != DONE
+    ]
     news = any(
         entry["status"] != NOTHING
         or any(entry[key] for key in ("settled", "corrected", "void", "notices"))
-        for entry in document["tickers"]
+        for entry in [*document["tickers"], *untold]
     )
     if earlier is not None and not news and (folder / "index.html").exists():
         return
-    merged = {entry["ticker"]: entry for entry in earlier or []}
-    merged |= {entry["ticker"]: entry for entry in document["tickers"]}
-    known = [_entry(**entry) for entry in done if entry["session"] == document["night"]]
-    merged |= {entry["ticker"]: entry for entry in known}
+    for entry in [*document["tickers"], *untold]:
+        merged[entry["ticker"]] = _added(merged.get(entry["ticker"]), entry)
     whole = {**document, "tickers": list(merged.values())}
     write_night(folder, whole)
     write_json(folder / "summary.json", whole)
+
+
+def _added(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, Any]:
+    """What two runs did for a ticker's session, as one entry; a night that is done stays done.
+
+    One run's training and one run's forecast are told, not parts of both: what was promoted, or
+    else trained; what was recorded.
+    """
+    if before is None or len({before["session"], after["session"]} - {None}) > 1:
+        return after
+    done = before["status"] == DONE != after["status"]
+    last, other = (before, after) if done else (after, before)
+    trained = max((last, other), key=lambda entry: (entry["promoted"], entry["trained"]))
+    issued = max((last, other), key=lambda entry: (entry["issued"], bool(entry["forecast"])))
+    said = {name: [*before[name], *after[name]] for name in ("notices", "alarms")}
+    if done and after["error"]:
+        said["notices"].append(
+            f"a later run failed: {after['error']['type']}: {after['error']['message']}"
+        )
+    return {
+        **last,
+        **{name: last[name] or other[name] for name in ("session", "champion", "live")},
+        **{name: before[name] + after[name] for name in _ADDED},
+        **{name: trained[name] for name in _TRAINING},
+        **{name: issued[name] for name in _FORECAST},
+        **{name: list(dict.fromkeys(sentences)) for name, sentences in said.items()},
+    }
 
 
 def _read(path: Path) -> list[dict[str, Any]] | None:

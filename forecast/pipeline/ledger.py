@@ -70,7 +70,8 @@ def ledger(
 ) -> LiveRecord:
     """The live track record of one ticker, with its picture, or of all.
 
-    A damaged ledger is read as far as it can be; what is wrong is in the document.
+    A damaged ledger is read as far as it can be; what is wrong is in the document. Where the
+    picture cannot be written there is a notice, and none.
 
     Args:
         ticker: Such as `AAPL`; None means all.
@@ -80,7 +81,7 @@ def ledger(
         watch: Told how it goes.
 
     Raises:
-        ArtifactError: if the ledger cannot be opened, or the picture or the export not be written.
+        ArtifactError: if the ledger cannot be opened, or the export not be written.
         UnknownTicker: if the ticker is none.
         ValueError: if `export` has another ending.
     """
@@ -99,7 +100,7 @@ def ledger(
     if ticker is not None and entries:
         watch.stage("drawing")
         (entry,) = entries
-        entry |= _one(record, entry["scores"], home, settings)
+        entry |= _one(record, entry["scores"], home, settings, watch)
     if export is not None:
         write_record(export, record)
     pooled = scores[scores["ticker"] == ALL].drop(columns="ticker")
@@ -139,7 +140,11 @@ def _entry(ticker: Any, own: pd.DataFrame, scores: pd.DataFrame, home: Path) -> 
 
 
 def _one(
-    record: pd.DataFrame, scores: list[dict[str, Any]], home: Path, settings: Settings
+    record: pd.DataFrame,
+    scores: list[dict[str, Any]],
+    home: Path,
+    settings: Settings,
+    watch: Watch,
 ) -> dict[str, Any]:
     """What is told of a ticker that was asked for by name: newest forecasts, and the picture."""
     from forecast.report.track_record import track_record
@@ -156,12 +161,14 @@ def _one(
         currency=_currency(record, home, settings),
     )
     path = inside(home / "reports", ticker, _PICTURE)
-    write_atomically(path, picture.png())
-    return {
-        "step": step,
-        "newest": _newest(record[record["step"] == step]),
-        "plot": path.relative_to(home).as_posix(),
-    }
+    plot: str | None = path.relative_to(home).as_posix()
+    try:
+        write_atomically(path, picture.png())
+    except ArtifactError as error:
+        # The record is read all the same by who may not write.
+        watch.notice(f"there is no picture: {error.message}")
+        plot = None
+    return {"step": step, "newest": _newest(record[record["step"] == step]), "plot": plot}
 
 
 def _newest(own: pd.DataFrame) -> list[dict[str, Any]]:

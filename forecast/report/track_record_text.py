@@ -106,7 +106,8 @@ def _in_full(entry: dict[str, Any]) -> list[str]:
                 _remark(one),
             ]
         )
-    return [*lines, *aligned(cells), "", f"Picture: {entry['plot']}"]
+    picture = ["", f"Picture: {entry['plot']}"] if entry["plot"] else []
+    return [*lines, *aligned(cells), *picture]
 
 
 def _beside_promises(scores: list[dict[str, Any]]) -> list[str]:

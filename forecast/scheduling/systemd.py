@@ -127,8 +127,8 @@ def _service(home: Path, night: Night, on_failure: str, deadline: float) -> str:
 [Unit]
 Description=Nightly forecasts in {_plain(str(home))}, {night}
 OnFailure={on_failure}
-# Given up after six tries in eight hours.
-StartLimitIntervalSec=8h
+# Given up after six tries. Less than a day, so that the next night has six of its own.
+StartLimitIntervalSec=22h
 StartLimitBurst=6
 
 [Service]
@@ -139,8 +139,11 @@ ExecStart=:{_command(nightly(home))}
 # The source may be down, or another night at work (75); a night that is done is not done again.
 Restart=on-failure
 RestartSec=20min
-RestartPreventExitStatus=2
+# Nor is one that hung until it was ended (143, SIGKILL): six of those would take days, untold.
+RestartPreventExitStatus=2 143 SIGKILL
 SuccessExitStatus=143
+# A worker that lacked memory is the night's own affair.
+OOMPolicy=continue
 # A night ends by itself at its deadline, and after SIGTERM at the next safe point.
 TimeoutStartSec={deadline + 60:.0f}min
 TimeoutStopSec=15min

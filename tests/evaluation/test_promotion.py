@@ -138,13 +138,20 @@ def test_who_has_learnt_nothing_is_not_promoted():
     assert not judge(good, bad, EWMA, **LIMITS, learnt=Learnt(float("nan"), 4.0)).promote
 
 
+def test_a_t_is_not_rounded_up_to_what_is_needed():
+    good, bad = frame("lstm"), frame("champion", wobble=0.5)
+    for learnt in (Learnt(3.499, 4.0), Learnt(4.0, 3.499)):
+        found = judge(good, bad, EWMA, **LIMITS, learnt=learnt)
+        assert "told from chance (t = 3.4, 3.5 is needed)" in found.reason
+
+
 def test_a_champion_that_has_learnt_nothing_only_has_to_be_equalled():
     # Not significantly worse, but not shown to be within the margin either.
     challenger = frame("lstm", wobble=0.1, seed=6)
     assert not judge(challenger, CHAMPION, EWMA, **LIMITS, learnt=Learnt(5.0, 5.0)).promote
     found = judge(challenger, CHAMPION, EWMA, **LIMITS, learnt=Learnt(5.0, 1.2))
     assert found.promote
-    assert "the champion's learning cannot be told from chance (t = 1.2)" in found.reason
+    assert "champion's learning cannot be told from chance (t = 1.2, 3.5 is needed)" in found.reason
     worse = frame("lstm", spread=0.025)
     found = judge(worse, CHAMPION, EWMA, **LIMITS, learnt=Learnt(5.0, 1.2))
     assert not found.promote

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from forecast.ledger import Issue, IssuedStep
+from forecast.ledger.entries import link
 
 Z = (-1.64, -1.28, -0.67, 0.0, 0.67, 1.28, 1.64)
 NOON = datetime(2012, 1, 2, 23, tzinfo=UTC)
@@ -64,3 +68,13 @@ def fill(ledger, bars, rows, *, settle_each: bool = True, **options) -> None:
         if settle_each:
             ledger.settle(ticker, bars.iloc[: row + 1], snapshot=one.snapshot, now=one.issued_at)
         assert ledger.issue(one, known_until=one.origin)
+
+
+def chain(path: Path, body: str) -> int:
+    """Add an entry at the end as the program itself would, whatever it says; gives its number."""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        query = "SELECT number, hash FROM entries ORDER BY number DESC LIMIT 1"
+        number, digest = connection.execute(query).fetchone()
+        row = (number + 1, body, link(digest, number + 1, body))
+        connection.execute("INSERT INTO entries (number, body, hash) VALUES (?, ?, ?)", row)
+        return int(number) + 1

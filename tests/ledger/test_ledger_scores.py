@@ -193,5 +193,20 @@ def test_a_run_that_is_gone_promises_nothing(record):
     assert table["unknown"].tolist() == [34]
     assert table[["pinball", "skill_mse"]].isna().all(axis=None)
     broken = document(0.9, 1.0)
-    broken["scores"][0]["skill_mse"] = None
+    del broken["scores"][0]["pinball"]
     assert promised_scores(own, {"run-2": broken})["unknown"].tolist() == [34]
+
+
+def test_a_run_on_a_price_that_stood_still_promised_what_it_could(record):
+    """Skills have no answer there; the run is there all the same."""
+    own = record[record["ticker"] == "AAPL"].copy()
+    own.loc[own["origin"] >= AAPL.index[39], "run"] = "run-9"
+    still = document(1e-7, 0.0)
+    still["scores"][0] |= {"skill_mse": None, "skill_pinball": None}
+    table = promised_scores(own, {"run-1": still, "run-9": still}).set_index("step")
+    assert table.loc[1, "unknown"] == 0
+    assert table.loc[1, "pinball"] == pytest.approx(1e-7)
+    assert table.loc[1, ["skill_mse", "skill_pinball"]].isna().all()
+    # Beside another run, that one's skill is told.
+    table = promised_scores(own, {"run-1": still, "run-9": document(0.5, 1.0)}).set_index("step")
+    assert table.loc[1, "skill_pinball"] == pytest.approx(0.5)

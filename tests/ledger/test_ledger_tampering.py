@@ -8,13 +8,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ledger.issues import bars_of, fill
+from ledger.issues import bars_of, chain, fill
 
 from forecast.errors import ArtifactError
-from forecast.ledger import examine, open_ledger
+from forecast.ledger import examine, open_ledger, write_record
 
 BARS = bars_of(20)
 TRIGGERS = ("no_update", "no_delete", "only_at_the_end")
@@ -120,9 +121,47 @@ def test_a_forged_hash_shows_at_the_next_entry(tmp_path, whole):
     tamper(
         path, ("UPDATE entries SET body = ?, hash = ? WHERE number = ?", (forged, digest, number))
     )
-    (problem,) = examine(tmp_path).problems
-    assert problem.startswith("entry 7 ")
-    assert "does not follow entry 6" in problem
+    broken, unsaid = examine(tmp_path).problems
+    assert broken.startswith("entry 7 ")
+    assert "does not follow entry 6" in broken
+    assert unsaid.endswith("does not say what it must: entry 5 issued no such step")
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "told"),
+    [
+        ("issue", {"steps": []}, "steps must be 1, 2"),
+        ("issue", {"steps": None}, "steps: "),
+        ("issue", {"last_close": -1.0}, "the last close must be a positive number"),
+        ("issue", {"run": 5}, "run: "),
+        ("issue", {"origin": "2016-01-04"}, "sessions must follow 2016-01-04"),
+        ("issue", {"issued_at": "2012-01-06T23:00Z"}, "not as the ledger writes issued_at"),
+        ("foo", {}, "kind 'foo' is none"),
+        ("correction", {"outcome": "x"}, "outcome: "),
+        ("correction", {"outcome": None}, "outcome: "),
+        ("correction", {"outcome": 12345.5}, "outcome: "),
+        ("correction", {"settled_at": "2012-01-06"}, "settled_at: "),
+        ("settlement", {"step": 7}, "entry 1 issued no such step"),
+        ("settlement", {"issue": 2, "step": 1}, "entry 2 issued no such step"),
+        ("settlement", {"issue": 99}, "entry 99 comes later"),
+        ("void", {"step": 7}, "reason: "),
+    ],
+)
+def test_an_entry_in_the_chain_that_does_not_say_what_it_must_is_named(
+    tmp_path, whole, kind, change, told
+):
+    path = lay(tmp_path, whole)
+    before = examine(tmp_path).record
+    kinds = {"issue": 0, "foo": 0}
+    like = json.loads(entries(path)[kinds.get(kind, 1)][1])
+    document = {**like, "kind": kind, **({"ticker": "MSFT"} if kind == "issue" else {}), **change}
+    # Beyond what a float holds; JSON has a text for it.
+    number = chain(path, json.dumps(document).replace("12345.5", "1e999"))
+    examined = examine(tmp_path)
+    named = [one for one in examined.problems if one.startswith(f"entry {number} ({kind} of ")]
+    assert [f"does not say what it must: {told}" in one for one in named] == [True], named
+    pd.testing.assert_frame_equal(examined.record, before)
+    write_record(tmp_path / "rest.csv", examined.record)
 
 
 def test_removed_reordered_and_inserted_entries_are_found(tmp_path, whole):

@@ -15,6 +15,7 @@ from forecast.errors import ArtifactError, BusyError
 from forecast.nightly.alerts import send_alert
 from forecast.nightly.night import run_night
 from forecast.nightly.state import night_lock
+from forecast.pipeline.watch import Watch
 
 QUICK = {"timeout": 60.0, "pause": 0.01}
 
@@ -141,3 +142,16 @@ def test_a_home_that_cannot_be_written_is_told_but_not_that_a_night_is_at_work(w
     (post,) = taken(webhook, 1)
     assert post["text"].startswith("forecast nightly: ArtifactError: ")
     assert "must be writable" in post["text"]
+
+
+def test_a_night_whose_alert_is_not_taken_says_so_on_stderr_and_in_its_log(home, webhook):
+    (home.csv / "ACME.csv").unlink()
+    home.nightly = {"webhook": webhook.url}
+    webhook.answers = [404]
+    told: list[str] = []
+    night = home.night("2012-07-03", watch=Watch(notice=told.append))
+    assert night.exit_code == 1
+    assert "the alert was not delivered: the webhook answered 404" in told
+    lines = (home.folder / "logs" / "nightly.jsonl").read_text().splitlines()
+    (fact,) = [fact for fact in map(json.loads, lines) if fact["fact"] == "alert not delivered"]
+    assert fact["why"] == "the webhook answered 404"

@@ -63,6 +63,9 @@ def test_the_first_night_trains_promotes_and_forecasts(first_night):
     assert night.document["page"] == "reports/nightly/2012-07-02/index.html"
     summary = json.loads((home.folder / "reports/nightly/2012-07-02/summary.json").read_bytes())
     assert summary == night.document
+    page = (home.folder / night.document["page"]).read_text()
+    # With the words, so that these have the room of a column of names.
+    assert f"<span>Champion: {night.document['tickers'][0]['champion']}</span></td>" in page
     assert not list((home.folder / "data/nightly/scratch").iterdir())
 
 
@@ -187,7 +190,11 @@ def test_one_failure_is_one_ticker(home):
 def test_a_ticker_that_is_gone_leaves_no_forecast_waiting(home):
     (home.csv / "ACME.csv").unlink()
     home.nightly = {"retrain": "drift"}
-    home.night("2012-08-15")
+    night = home.night("2012-08-15")
+    assert (night.document["tickers"][0]["status"], night.document["tickers"][0]["void"]) == (
+        "failed",
+        1,
+    )
     issued = record(home).set_index("ticker")
     assert issued.loc["ACME", "status"] == "void"
     last = (home.folder / "logs").glob("*")
@@ -232,6 +239,19 @@ def test_a_stopped_night_is_gone_on_with(home):
     assert statuses(night) == {"ACME": "done"}
     assert statuses(home.night("2012-07-03")) == {"ACME": "nothing", "BETA": "done"}
     assert len(record(home)) == 4
+
+
+def test_while_challengers_are_trained_the_night_is_working(home, monkeypatch):
+    beats = []
+
+    def pool(jobs, **_):
+        beats.append(json.loads((home.folder / "data/nightly/heartbeat.json").read_bytes()))
+        return iter(())
+
+    monkeypatch.setattr(engines, "pool", pool)
+    home.nightly = {"retrain": "nightly"}
+    home.night("2012-07-03")
+    assert [(beat["stage"], beat["done"], beat["of"]) for beat in beats] == [("working", 0, 2)]
 
 
 def test_a_night_at_work_keeps_others_out_at_once(home):

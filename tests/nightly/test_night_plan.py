@@ -63,7 +63,19 @@ def test_the_clock():
     assert abs(real.now() - pd.Timestamp.now("UTC")) < pd.Timedelta(minutes=1)
 
 
-@pytest.mark.parametrize("text", ["yesterday", "", "2012-07-03T18:30", "2012-13-01"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("yesterday", "", "2012-07-03T18:30", "2012-13-01", "now", "today", "18:30", "23:30Z"),
+        *("2016", "2016-12", "2016Q4", "Dec 2016", "30-12-2016", "2016-W50", "2016-W50T18:30Z"),
+    ],
+)
 def test_a_clock_that_is_none(text):
     with pytest.raises(ConfigError, match="the clock must be a date"):
+        clock_of(text)
+
+
+@pytest.mark.parametrize("text", ["9999-12-31", "2262-04-11", "0001-01-01T00:00+14:00"])
+def test_a_clock_beyond_the_calendars(text):
+    with pytest.raises(ConfigError, match=r"the clock must be between 1970 and 2100.*Received"):
         clock_of(text)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 from homes import Home
+from ledger.issues import chain
 
 from forecast.errors import ForecastError
 from forecast.evaluation.promotion import Decision
 from forecast.ledger import open_ledger
 from forecast.nightly import commit as commits
-from forecast.nightly import engines, steps
+from forecast.nightly import engines, ready, steps
 from forecast.nightly import night as nights
 from forecast.nightly.challenger import Challenger
 from forecast.nightly.clock import Clock, clock_of
@@ -115,6 +117,36 @@ def test_killed_after_any_step_the_next_run_ends_what_was_begun(home, monkeypatc
     assert issued(home) == [("07-02", before), ("07-03", RUN)]
     assert read_state(home.folder, "ACME").trained.session == NOW
     assert home.night(NOW).document["tickers"][0]["status"] == "nothing"
+
+
+@pytest.mark.parametrize("fate", ["killed", "refused"])
+def test_a_promotion_that_never_came_leaves_the_training_due(home, monkeypatch, fate):
+    """The next run is another night's: the challenger of this one is no longer gone on with."""
+    home.tickers, home.nightly = ("ACME",), {"retrain": "weekly"}
+    # On the first session of a week; the next night is of the same.
+    monday, tuesday = "2012-07-09", "2012-07-10"
+    work = work_of(home, Decision(True, "Promoted: it is better.", {"origins": 99}))
+
+    def never(*_, **__):
+        raise _Killed if fate == "killed" else ForecastError("the disk is full")
+
+    monkeypatch.setattr(engines, "pool", lambda jobs, **_: map(work, jobs))
+    with monkeypatch.context() as patch:
+        patch.setattr(commits, "promote", never)
+        if fate == "killed":
+            with pytest.raises(_Killed):
+                home.night(monday)
+        else:
+            assert home.night(monday).exit_code == 1
+    assert read_state(home.folder, "ACME").pending is not None
+    shutil.rmtree(home.folder / "models" / "ACME" / RUN)
+    (entry,) = home.night(tuesday).document["tickers"]
+    assert (entry["why"], entry["promoted"]) == (
+        "first session of the week since the last training",
+        True,
+    )
+    assert champion(home.folder, "ACME") == RUN
+    assert read_state(home.folder, "ACME").trained.session == tuesday
 
 
 def test_a_rollback_after_a_kill_is_not_undone_by_the_next_run(home, monkeypatch):
@@ -246,21 +278,24 @@ def test_odd_files_of_one_ticker_do_not_end_the_night_of_all(home):
     assert "tuned.toml must hold" in night.document["tickers"][0]["error"]["message"]
 
 
-@pytest.mark.parametrize("step", ["plan", "why_train", "commit"])
-def test_a_fault_that_nobody_foresaw_is_one_tickers_alone(home, monkeypatch, step):
-    before = getattr(steps, step)
+@pytest.mark.parametrize(
+    ("where", "step"), [(steps, "plan"), (ready, "why_train"), (steps, "commit")]
+)
+def test_a_fault_that_nobody_foresaw_is_one_tickers_alone(home, monkeypatch, where, step):
+    before = getattr(where, step)
 
     def fault(*arguments, **known):
         if "ACME" in repr(arguments) + repr(known):
             raise TypeError("'<' not supported")
         return before(*arguments, **known)
 
-    monkeypatch.setattr(steps, step, fault)
+    monkeypatch.setattr(where, step, fault)
     night = home.night(NOW)
     assert [entry["status"] for entry in night.document["tickers"]] == ["failed", "done"]
-    error = night.document["tickers"][0]["error"]
-    assert "TypeError at test_night_survives.py:" in error["message"]
-    assert error["hint"].startswith("forecast doctor")
+    entry = night.document["tickers"][0]
+    assert entry["settled"] == (0 if step == "plan" else 1)
+    assert "TypeError at test_night_survives.py:" in entry["error"]["message"]
+    assert entry["error"]["hint"].startswith("forecast doctor")
 
 
 def test_a_page_takes_in_entries_of_an_older_version(home):
@@ -282,6 +317,22 @@ def test_a_page_that_cannot_be_made_ends_no_night(home):
     night = home.night(NOW, watch=Watch(notice=told.append))
     assert (night.document["page"], night.exit_code) == (None, 0)
     assert any("page could not be written: reports/nightly/2012-07-03" in text for text in told)
+
+
+def test_an_entry_that_says_nothing_is_its_tickers_failure_alone(home):
+    """In the chain, but no issue: of a ticker that is fetched, and of one that is not."""
+    chain(
+        home.folder / "data" / "ledger.sqlite",
+        '{"kind":"issue","ticker":"ACME","origin":"soon"}',
+    )
+    night = home.night(NOW)
+    (odd, other) = night.document["tickers"]
+    assert (odd["status"], other["status"]) == ("failed", "done")
+    assert "does not say what it must: origin: " in odd["error"]["message"]
+    (home.csv / "ACME.csv").unlink()
+    (gone, other) = home.night("2012-07-05").document["tickers"]
+    assert (gone["status"], other["status"]) == ("failed", "done")
+    assert gone["notices"][0].startswith("nothing could be settled: ")
 
 
 def test_a_damaged_ledger_is_named_and_nothing_is_changed(home):

@@ -69,6 +69,17 @@ def test_one_ticker_in_full(home):
     assert "Picture: reports/AAPL/ledger.png" in text
 
 
+def test_who_may_not_write_reads_the_record_without_a_picture(home):
+    (home / "reports").write_text("no folder, as nobody may write into a read-only one")
+    notice, _, document = ask(home, "AAPL", "--json").partition("\n")
+    assert notice.startswith("NOTICE: there is no picture: ")
+    (entry,) = json.loads(document)["tickers"]
+    assert (entry["plot"], len(entry["newest"])) == (None, 10)
+    text = ask(home, "AAPL")
+    assert "AAPL: lstm, 25 forecasts" in text
+    assert "Picture: " not in text
+
+
 def test_all_tickers_at_once(home):
     document = json.loads(ask(home, "--json"))
     assert [entry["ticker"] for entry in document["tickers"]] == ["AAPL", "IBM"]

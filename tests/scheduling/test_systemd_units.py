@@ -89,6 +89,17 @@ def test_the_timer_keeps_to_new_york_through_a_clock_change(tmp_path):
     assert "Persistent=true" in timer
 
 
+def test_the_next_night_has_tries_of_its_own_and_a_hang_has_none(tmp_path):
+    texts = systemd.units(tmp_path, nights(["NMS"]), deadline=480)
+    (service,) = (text for name, text in texts.items() if name.endswith("york.service"))
+    (hours,) = re.findall(r"^StartLimitIntervalSec=(\d+)h$", service, re.MULTILINE)
+    (wait,) = re.findall(r"^RestartSec=(\d+)min$", service, re.MULTILINE)
+    # A day has 23 hours when the clocks go forward; the six tries, of two hours each, fit in.
+    assert 6 * (120 + int(wait)) < 60 * int(hours) < 60 * 23
+    (codes,) = re.findall(r"^RestartPreventExitStatus=(.*)$", service, re.MULTILINE)
+    assert {"143", "SIGKILL"} <= set(codes.split())
+
+
 def test_two_homes_keep_apart(tmp_path):
     one = systemd.units(tmp_path / "one", nights(["NMS"]), deadline=480)
     two = systemd.units(tmp_path / "two", nights(["NMS"]), deadline=480)
@@ -121,6 +132,21 @@ systemctl --user start --no-block "$(cd "$units" && echo *york.service)"
 for _ in $(seq 600); do [ -s "$FOLDER/alerts" ] && break; sleep 0.1; done
 echo "tries: $(wc -l <"$FOLDER/tries")"
 echo "alerts: $(wc -l <"$FOLDER/alerts")"
+# Nights that hang: one ends at SIGTERM, the other at SIGKILL only.
+for trap in 'exit 143' ''; do
+    rm -f "$FOLDER/alerts"
+    printf '%s\\n' "echo >>'$FOLDER/hangs'" "trap '$trap' TERM" \\
+        'sleep 100 & wait; sleep 100' >"$HOME/hang"
+    sed -i -E -e "s|^ExecStart=.*|ExecStart=/bin/bash $HOME/hang|" \\
+        -e 's/^(TimeoutSt[a-z]*Sec)=.*/\\1=1/' "$units"/*york.service
+    systemctl --user daemon-reload
+    systemctl --user reset-failed
+    systemctl --user start --no-block "$(cd "$units" && echo *york.service)"
+    for _ in $(seq 600); do [ -s "$FOLDER/alerts" ] && break; sleep 0.1; done
+    sleep 1
+done
+rm "$HOME/hang"
+echo "hangs: $(wc -l <"$FOLDER/hangs")"
 forecast schedule --remove && echo "third: $(timers)."
 find "$HOME" -type f
 kill -KILL "$manager"
@@ -152,13 +178,13 @@ def test_installing_failing_and_removing_with_a_real_systemd(tmp_path):
     )
     if result.returncode == 77 or "unshare" in result.stderr:
         pytest.skip("no user instance of systemd can be started here")
-    first, second, third, tries, alerts = (
+    first, second, third, tries, alerts, hangs = (
         re.search(rf"^{name}: (.*)$", result.stdout, re.MULTILINE)[1]
-        for name in ("first", "second", "third", "tries", "alerts")
+        for name in ("first", "second", "third", "tries", "alerts", "hangs")
     )
     assert re.search(r"23:30:00 UTC|22:30:00 UTC", first)
     assert re.search(r"00:15:00 UTC|23:15:00 UTC", second)
-    assert (tries, alerts) == ("6", "1")
+    assert (tries, alerts, hangs) == ("6", "1", "2")
     assert third == "."
     left = result.stdout.split("third:")[1].splitlines()[1:]
     assert [Path(path) for path in left] == [], "removing leaves nothing"
