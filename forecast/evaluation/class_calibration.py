@@ -64,13 +64,13 @@ def class_calibration_from(document: dict[str, Any]) -> ClassCalibration:
 
 
 def pooled_calibration(parts: Sequence[ClassCalibration]) -> ClassCalibration:
-    """What stands in for a ticker's own: the median of each number."""
-    return ClassCalibration(
-        *(
-            np.median([getattr(one, name) for one in parts], axis=0)
-            for name in ("priors", "slopes", "shifts")
-        )
+    """What stands in for a ticker's own: the median of each number, shares adding up to one."""
+    priors, slopes, shifts = (
+        np.median([getattr(one, name) for one in parts], axis=0)
+        for name in ("priors", "slopes", "shifts")
     )
+    priors -= np.log(np.exp(priors).sum(axis=-1, keepdims=True))
+    return ClassCalibration(priors, slopes, shifts)
 
 
 def fit_class_calibration(

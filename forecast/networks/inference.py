@@ -23,8 +23,10 @@ def predictor(model: Any) -> Callable[[np.ndarray], np.ndarray]:
     Args:
         model: keras.Model of Keras's own layers, or another with `predict_on_batch`.
     """
-    keras = sys.modules.get("keras")
-    if keras is None or not isinstance(model, keras.Model) or not _on_cpu():
+    # Not there yet, or being imported by another thread: then this is no model of Keras's.
+    keras: Any = sys.modules.get("keras")
+    kinds: Any = getattr(keras, "Model", ())
+    if not isinstance(model, kinds) or not _on_cpu():
         return lambda windows: np.asarray(model.predict_on_batch(windows))
     if model not in _made:
         # A copy of a compiled model would be compiled too, with a loss that may have no name.

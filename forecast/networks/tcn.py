@@ -50,6 +50,7 @@ def tcn(
                 width,
                 kernel,
                 padding="causal",
+                data_format="channels_last",
                 dilation_rate=dilation,
                 activation="relu",
                 kernel_regularizer=regularizers.L2(l2) if l2 else None,

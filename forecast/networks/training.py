@@ -6,11 +6,8 @@ backend.
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import os
-import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +25,7 @@ from forecast.networks.embedding import know_strangers
 from forecast.networks.epochs import Epoch, train_epochs
 from forecast.networks.heads import Head, head_of
 from forecast.networks.heads.classes import balanced_weights, shift_of
+from forecast.networks.importing import importing_keras
 from forecast.networks.inference import predictor
 from forecast.networks.learner import give_back_memory, learner_of, prepare_tensorflow
 from forecast.networks.linear import fit_linear, without
@@ -78,11 +76,12 @@ def prepare_backend(seed: int, *, network: str = "lstm") -> None:
     Args:
         seed: For Keras.
         network: Key of `NETWORKS`.
+
+    Raises:
+        ConfigError: if Keras's backend cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Keras imports these two where it finds them, for parts of it that nothing here uses: a
-    # second and 85 MB.
-    with _silence(), _as_if_missing("sklearn", "matplotlib"), _uncollected("keras"):
+    with importing_keras():
         import keras
 
         if keras.backend.backend() == "tensorflow":
@@ -264,7 +263,9 @@ def infer(model: Any, windows: Windows, *, head: str | Head = "quantiles") -> np
     Raises:
         TrainingError: if an output is not a finite number.
     """
-    predict = predictor(model)
+    with _alone():
+        # Its layers draw seeds, which are another thread's if it is training.
+        predict = predictor(model)
     outputs = np.concatenate(
         [
             predict(windows.gather(slice(first, first + INFERENCE_WINDOWS)))
@@ -299,54 +300,6 @@ def load_model(path: Path) -> Any:
             f"failed: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}",
             hint="forecast train TICKER",
         ) from error
-
-
-@contextmanager
-def _as_if_missing(*packages: str) -> Iterator[None]:
-    """What is imported within finds these packages only if they are loaded already."""
-    hidden = [name for name in packages if name not in sys.modules]
-    for name in hidden:
-        sys.modules[name] = None  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        for name in hidden:
-            del sys.modules[name]
-
-
-@contextmanager
-def _uncollected(package: str) -> Iterator[None]:
-    """Import without looking for garbage: what a package makes stays, and there is much of it."""
-    if package in sys.modules or not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
-@contextmanager
-def _silence() -> Iterator[None]:
-    """Keep TensorFlow's start-up lines off stderr, unless starting fails.
-
-    They come from C++ before any log level counts, and say nothing to a user.
-    """
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            said.seek(0)
-            os.write(kept, said.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 def _scored_steps(*parts: Windows) -> int:

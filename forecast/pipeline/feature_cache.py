@@ -16,6 +16,7 @@ from dataclasses import astuple, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -73,13 +74,16 @@ class FeatureCache:
             os.utime(path)
         except OSError:
             return None
-        if hashlib.sha256(content[_DIGEST:]).digest() != content[:_DIGEST]:
+        try:
+            if _digest(path, content[_DIGEST:]) != content[:_DIGEST]:
+                raise ValueError("another digest")
+            with np.load(io.BytesIO(content[_DIGEST:]), allow_pickle=False) as arrays:
+                return _ready(fetched, arrays)
+        except (ValueError, KeyError, EOFError, BadZipFile) as error:
             path.unlink(missing_ok=True)
             raise ArtifactError(
                 f"{fetched.ticker}: {path} must be as it was written. It is damaged, and removed."
-            )
-        with np.load(io.BytesIO(content[_DIGEST:]), allow_pickle=False) as arrays:
-            return _ready(fetched, arrays)
+            ) from error
 
     def store(self, ready: Ready, settings: Settings, boundaries: Boundaries | None = None) -> None:
         """Keep what came of a ticker.
@@ -102,9 +106,8 @@ class FeatureCache:
             origin=windows.origin.to_numpy(),
             document=np.frombuffer(json.dumps(document).encode(), dtype="uint8"),
         )
-        content = file.getvalue()
-        digest = hashlib.sha256(content).digest()
-        write_atomically(self._path(ready.fetched, settings, boundaries), digest + content)
+        path, content = self._path(ready.fetched, settings, boundaries), file.getvalue()
+        write_atomically(path, _digest(path, content) + content)
 
     def prune(self, limit: int = LIMIT) -> None:
         """Remove the files that were not used for longest, until `limit` bytes hold the rest."""
@@ -122,6 +125,11 @@ class FeatureCache:
 
     def _path(self, fetched: Fetched, settings: Settings, boundaries: Boundaries | None) -> Path:
         return self.folder / f"{_key(fetched, settings, boundaries)}.features"
+
+
+def _digest(path: Path, content: bytes) -> bytes:
+    """Of the content under its name: another ticker's file is not as it was written, either."""
+    return hashlib.sha256(path.name.encode() + content).digest()
 
 
 def _key(fetched: Fetched, settings: Settings, boundaries: Boundaries | None) -> str:

@@ -70,7 +70,8 @@ def for_each(
         raise ForecastError(
             f"each of the {wanted} worker processes must live until the work is done. One was "
             "ended from outside; the system ends processes for want of memory.",
-            hint="the same again with more free memory, or fewer tickers at once",
+            hint="the same again with more free memory, or fewer tickers at once; in a script of "
+            "your own, with the call below if __name__ == '__main__':",
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)

@@ -13,7 +13,7 @@ from forecast.errors import NotEnoughBars
 from forecast.evaluation.audit import as_document, refuse_leaks
 from forecast.evaluation.audit.group import Span, group_checks
 from forecast.evaluation.audit.histories import Check
-from forecast.features.inputs import known_origins
+from forecast.features.inputs import known_origins, origins_of
 from forecast.features.splits import (
     Boundaries,
     at_boundaries,
@@ -47,10 +47,12 @@ def agree(
     left_out: dict[str, NotEnoughBars] = {}
     for one in fetched:
         days = one.days
-        own = known_origins(days, features_of(settings), **shape)
+        names = features_of(settings)
+        own = known_origins(days, names, **shape)
         try:
-            # Alone it must be long enough as well.
-            chronological(len(own), horizon=settings.horizon, sessions=len(days), ticker=one.ticker)
+            # Alone it must be long enough as well. Below none, too, to say how many it lacks.
+            count = origins_of(len(days), names, **shape)
+            chronological(count, horizon=settings.horizon, sessions=len(days), ticker=one.ticker)
         except NotEnoughBars as error:
             left_out[one.ticker] = error
         else:

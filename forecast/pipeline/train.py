@@ -156,7 +156,7 @@ def _train_group(
             watch=watch,
             boundaries=boundaries,
             table=table,
-            numbered=settings.embedding > 0 and len(tickers) > 1,
+            numbered=settings.embedding > 0 and len(found) > 1,
         )
     results |= {one.ticker: one for one in made if isinstance(one, FailedRun)}
     for ticker, failed in results.items():

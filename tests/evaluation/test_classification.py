@@ -9,6 +9,7 @@ from sklearn import metrics
 
 from forecast.errors import ArtifactError
 from forecast.evaluation.class_calibration import (
+    ClassCalibration,
     class_calibration_from,
     fit_class_calibration,
     pooled_calibration,
@@ -258,6 +259,16 @@ def test_calibration_finds_the_temperature_and_leaves_what_holds():
         same.apply(true).tolist()
     )
     np.testing.assert_allclose(pooled_calibration([found, same, same]).slopes, same.slopes)
+
+
+def test_shares_of_a_ticker_never_seen_add_up_to_one():
+    parts = [
+        ClassCalibration(np.log([shares]), np.ones(1), np.zeros((1, 3)))
+        for shares in ([0.2, 0.6, 0.2], [0.5, 0.2, 0.3])
+    ]
+    pooled = pooled_calibration(parts)
+    assert np.exp(pooled.priors).sum() == pytest.approx(1.0)
+    assert np.exp(pooled.priors)[0, 1] > 0.35
 
 
 def test_calibration_of_guesses_goes_back_to_the_shares():

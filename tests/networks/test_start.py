@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
+import os
 import subprocess
 import sys
+
+import pytest
 
 START = """
 import sys
@@ -17,8 +22,84 @@ assert sys.modules["sklearn"] is sklearn
 """
 
 
-def test_keras_starts_without_what_it_needs_for_nothing():
-    result = subprocess.run(
-        [sys.executable, "-c", START], capture_output=True, text=True, check=False
+THREADS = """
+import sys, threading, time
+from forecast.networks.training import prepare_backend
+begun, ended = threading.Event(), threading.Event()
+
+def talk():
+    begun.set()
+    import sklearn.utils, matplotlib
+    while not ended.is_set():
+        print("line", file=sys.stderr, flush=True)
+        said.append(1)
+        time.sleep(0.01)
+
+said, faults = [], []
+threading.excepthook = lambda fault: faults.append(fault.exc_value)
+thread = threading.Thread(target=talk)
+thread.start()
+begun.wait()
+prepare_backend(1)
+ended.set()
+thread.join()
+print(len(said), faults)
+"""
+CLOSED = """
+import sys
+sys.stderr = None
+from forecast.networks.training import prepare_backend
+prepare_backend(1)
+"""
+
+
+def python(code, **variables):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **variables},
     )
+
+
+def test_other_threads_import_and_speak_while_keras_is_imported():
+    result = python(THREADS)
+    said, faults = result.stdout.strip().split(" ", 1)
+    assert faults == "[]"
+    assert int(said) > 10
+    assert result.stderr == "line\n" * int(said)
+
+
+def test_without_a_stderr_keras_starts_all_the_same():
+    assert python(CLOSED).returncode == 0
+
+
+@pytest.mark.parametrize("backend", ["torch", "foo"])
+def test_a_backend_that_is_not_there_is_an_error_with_words(backend, tmp_path):
+    if importlib.util.find_spec(backend):
+        pytest.skip(f"{backend} is installed")
+    chosen = tmp_path / "keras.json"
+    chosen.write_text(json.dumps({"backend": backend}))
+    variables = ({"KERAS_BACKEND": backend}, {"KERAS_HOME": str(tmp_path)})
+    for given, place in zip(variables, ("KERAS_BACKEND", str(chosen)), strict=True):
+        environment = {name: os.environ[name] for name in os.environ if name != "KERAS_BACKEND"}
+        code = f"import os; os.environ.clear(); os.environ.update({environment | given!r}){REFUSED}"
+        result = python(code)
+        assert result.returncode == 0, result.stderr[-2000:]
+        assert f"Received '{backend}' from {place}" in result.stdout
+
+
+REFUSED = """
+from forecast.errors import ConfigError
+from forecast.networks.training import prepare_backend
+try:
+    prepare_backend(1)
+except ConfigError as error:
+    print(error)
+"""
+
+
+def test_keras_starts_without_what_it_needs_for_nothing():
+    result = python(START)
     assert result.returncode == 0, result.stderr[-2000:]

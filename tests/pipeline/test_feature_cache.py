@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
@@ -99,6 +100,25 @@ def test_a_damaged_file_is_named_and_computed_again(damage, tmp_path, fetched, r
     assert path.name in notices[0]
     assert "computed again" in notices[0]
     assert_same_bits(cache.load(fetched, settings), ready)
+
+
+def test_a_file_under_another_name_is_damaged(tmp_path, fetched, ready, settings):
+    cache = FeatureCache.of(tmp_path)
+    cache.store(ready, settings)
+    other = settings.model_copy(update={"lookback": 21})
+    cache._path(fetched, settings, None).rename(cache._path(fetched, other, None))
+    with pytest.raises(ArtifactError, match="damaged"):
+        cache.load(fetched, other)
+
+
+@pytest.mark.parametrize("content", [b"", b"junk" * 30])
+def test_a_file_with_its_digest_but_no_arrays_is_damaged(content, tmp_path, fetched, settings):
+    cache = FeatureCache.of(tmp_path)
+    path = cache._path(fetched, settings, None)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(hashlib.sha256(path.name.encode() + content).digest() + content)
+    with pytest.raises(ArtifactError, match="damaged"):
+        cache.load(fetched, settings)
 
 
 def test_a_damaged_file_is_an_error_once(tmp_path, fetched, ready, settings):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -95,6 +98,16 @@ def test_a_ticker_whose_history_lies_elsewhere_is_left_out_and_told_why(ready):
     assert list(short) == [DEAD]
     assert "origins in the validation part" in str(short[DEAD])
     assert [one.ticker for one in made] == [OLD, YOUNG, "YOUNG2"]
+
+
+def test_a_history_too_short_is_told_the_same_length_however_short_it_is(home):
+    settings = settings_of(home)
+    (whole,) = fetch_all([OLD], home=home, settings=settings, as_of={}, watch=Watch())
+    needed = []
+    for count in (20, 60, 150):
+        _, short = agree([replace(whole, end=whole.days[count - 1].date())], settings)
+        needed.append(re.search(r"at least (\d+)", str(short[OLD]))[1])
+    assert len(set(needed)) == 1
 
 
 def test_without_those_left_out_the_boundaries_are_the_same(home, ready):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from forecast.config import Settings
+from forecast.errors import ConfigError
 from forecast.pipeline.doctor.finding import FAIL, OK, WARN, Finding
 
 _HALF, _BRAIN = (7, 0), (8, 0)
@@ -17,6 +18,9 @@ def backend(settings: Settings) -> Iterator[Finding]:
     try:
         prepare_backend(0)
         import_error = None
+    except ConfigError as error:
+        yield Finding("backend", FAIL, error.message, error.hint)
+        return
     except Exception as error:  # whatever a broken TensorFlow raises while it is imported
         import_error = error
     if import_error is not None:

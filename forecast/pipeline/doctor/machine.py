@@ -89,6 +89,19 @@ def clock(newest: datetime | None) -> Finding:
 def variables(environment: Mapping[str, str] | None = None) -> Iterator[Finding]:
     """The variables that change what a night does; of addresses the host alone is told."""
     given = os.environ if environment is None else environment
+    faults = list(_faulty_variables(given))
+    yield from faults
+    if faults:
+        return
+    names = [name for name in given if name.startswith(PREFIX)]
+    shown = [f"{name}={given[name]}" for name in _MATTER if name in given]
+    shown += [f"{name}={_host(given[name])}" for name in PROXIES if name in given]
+    shown += [name for name in CA_BUNDLES if name in given]
+    told = ", ".join([*sorted(names), *shown]) or "none that matters is set"
+    yield Finding("variables", OK, told)
+
+
+def _faulty_variables(given: Mapping[str, str]) -> Iterator[Finding]:
     for name in CA_BUNDLES:
         if given.get(name) and not Path(given[name]).exists():
             hint = f"unset {name}, or let it name a file of certificates"
@@ -102,12 +115,6 @@ def variables(environment: Mapping[str, str] | None = None) -> Iterator[Finding]
     if given.get("TF_USE_LEGACY_KERAS", "0") not in ("", "0", "False", "false"):
         told = "TF_USE_LEGACY_KERAS asks for Keras 2; this program is for Keras 3"
         yield Finding("variables", WARN, told, "unset TF_USE_LEGACY_KERAS")
-    names = [name for name in given if name.startswith(PREFIX)]
-    shown = [f"{name}={given[name]}" for name in _MATTER if name in given]
-    shown += [f"{name}={_host(given[name])}" for name in PROXIES if name in given]
-    shown += [name for name in CA_BUNDLES if name in given]
-    told = ", ".join([*sorted(names), *shown]) or "none that matters is set"
-    yield Finding("variables", OK, told)
 
 
 def disk(home: Path) -> Finding:

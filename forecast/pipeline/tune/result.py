@@ -22,7 +22,7 @@ def best_of(trials: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         raise TrainingError(
             f"at least one of {len(trials)} trials must come to an end. All failed, the first "
             f"with {first['error']['type']}: {first['error']['message']}",
-            hint="another --space",
+            hint=first["error"]["hint"] or "another --space",
         )
     return min(done, key=lambda one: (one["value"], one["trial"]))
 
