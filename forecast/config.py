@@ -28,6 +28,7 @@ from forecast.evaluation.backtest import TRADES
 from forecast.evaluation.walk_forward import SCHEMES
 from forecast.features.targets import CLASSES, TARGETS
 from forecast.files import expanded
+from forecast.market.storage import LOCAL
 from forecast.networks.architectures import NETWORKS, OUTPUT_STEPS
 from forecast.networks.devices import PRECISIONS
 from forecast.networks.heads import heads_for
@@ -249,9 +250,12 @@ class Settings(_Table):
         Raises:
             ConfigError: if it begins with a `~` and names a user that is not known here.
         """
-        if not self.store or "://" in self.store:
-            return self.store or home / "data"
-        return home / expanded(self.store, what="store")
+        if not self.store:
+            return home / "data"
+        scheme, apart, path = self.store.partition("://")
+        if apart and scheme not in LOCAL:
+            return self.store
+        return home / expanded(path if apart else self.store, what="store")
 
     @property
     def head_name(self) -> str:
@@ -332,17 +336,18 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _from_environment(variables: Mapping[str, str]) -> dict[str, Any]:
     """`FORECAST_LOOKBACK=60` sets `lookback`; `FORECAST_QUALITY__JUMP=8` sets `[quality] jump`."""
     values: dict[str, Any] = {}
+    names: dict[str, str] = {}
     for name, value in variables.items():
         if not name.startswith(PREFIX) or name in _NOT_SETTINGS:
             continue
         key, _, inner = name.removeprefix(PREFIX).lower().partition("__")
         if key in values and (not inner or isinstance(values[key], str)):
-            group = f"{PREFIX}{key.upper()}"
             raise ConfigError(
-                f"a group of settings must be set by its parts, {group}__…, alone. Received "
-                f"{group} as well from environment.",
-                hint=f"unset {group}",
+                f"setting {key!r} must be set by one variable, or a group by its parts. Received "
+                f"{names[key]} and {name}.",
+                hint=f"unset {names[key]} or {name}",
             )
+        names[key] = name
         if inner:
             values.setdefault(key, {})[inner] = value
         else:

@@ -40,7 +40,7 @@ def expanded(folder: str | Path, *, what: str) -> Path:
         raise ConfigError(
             f"a {what} folder that begins with ~ must name a user of this machine. "
             f"Received {folder}.",
-            hint=f"the whole path of the {what} folder; or ./ before it, if its name begins with ~",
+            hint=f"the whole path of the {what} folder",
         ) from error
 
 

@@ -140,20 +140,12 @@ def model_confidence_set(losses: pd.DataFrame, *, step: int, seed: int = SEED) -
     Returns:
         p-value, index = the columns; 1.0 where all models are the same, NaN if n < 10.
     """
-    twin = {
-        name: next(other for other in losses if losses[other].equals(losses[name]))
-        for name in losses
-    }
-    distinct = losses[sorted(set(twin.values()), key=list(losses).index)]
-    values: dict[Hashable, float]
     if len(losses) < FEWEST_ORIGINS:
-        values = dict.fromkeys(distinct, float("nan"))
-    else:
-        # Where nothing varies there is nothing to draw from.
-        beaten = _surely_beaten(distinct)
-        rest = distinct.drop(columns=beaten)
-        values = dict.fromkeys(beaten, 0.0) | _confidence_set(rest, step=step, seed=seed)
-    return pd.Series({name: float(values[twin[name]]) for name in losses}, name="mcs_p")
+        return pd.Series(float("nan"), index=losses.columns, name="mcs_p")
+    twin, beaten = _settled(losses)
+    rest = losses.drop(columns=[*twin, *beaten])
+    values = dict.fromkeys(beaten, 0.0) | _confidence_set(rest, step=step, seed=seed)
+    return pd.Series({name: float(values[twin.get(name, name)]) for name in losses}, name="mcs_p")
 
 
 def _confidence_set(losses: pd.DataFrame, *, step: int, seed: int) -> dict[Hashable, float]:
@@ -174,15 +166,30 @@ def _confidence_set(losses: pd.DataFrame, *, step: int, seed: int) -> dict[Hasha
     return values
 
 
-def _surely_beaten(losses: pd.DataFrame) -> list[Hashable]:
-    """Models that lose more than another by the same at every origin, but for rounding."""
-    order = losses.mean().sort_values().index
-    rounding = 1e-12 * float(losses.abs().to_numpy().max())
-    return [
-        name
-        for place, name in enumerate(order)
-        if any(np.ptp(losses[name] - losses[better]) <= rounding for better in order[:place])
-    ]
+def _settled(losses: pd.DataFrame) -> tuple[dict[Hashable, Hashable], list[Hashable]]:
+    """Models whose distance from a better one never varies: there is nothing to draw from.
+
+    Returns:
+        Model → the one whose losses are its own; and models that lose more than another by the same
+        at every origin. Both but for rounding.
+    """
+    apart: list[Hashable] = []
+    twin: dict[Hashable, Hashable] = {}
+    beaten: list[Hashable] = []
+    for name in losses.mean().sort_values(kind="stable").index:
+        for better in apart:
+            pair = losses[[name, better]].to_numpy()
+            further = pair[:, 0] - pair[:, 1]
+            rounding = 1e-12 * float(np.abs(pair).max())
+            if np.ptp(further) <= rounding:
+                if further.mean() > rounding:
+                    beaten.append(name)
+                else:
+                    twin[name] = better
+                break
+        else:
+            apart.append(name)
+    return twin, beaten
 
 
 def superior(

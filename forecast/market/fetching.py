@@ -27,7 +27,7 @@ from forecast.market.sessions import check_exchange, last_completed
 from forecast.market.snapshots import Manifest, decode, decode_sessions
 from forecast.market.sources import SOURCES, csv_files, sample, yahoo
 from forecast.market.store import Store
-from forecast.market.updating import update
+from forecast.market.updating import judged_now, update
 from forecast.market.workers import each
 
 
@@ -186,7 +186,9 @@ def fetch_one(
         exchange=exchange,
         thresholds=thresholds,
     )
-    return _fetch(check_ticker(ticker), wanted, as_of)
+    known = check_ticker(ticker)
+    # In a thread, so that an interrupt need not wait for a silent source.
+    return next(each([known], lambda one: _fetch(one, wanted, as_of), stop=wanted.store.stop))
 
 
 def fetch_many(
@@ -347,7 +349,8 @@ def _from_any(ticker: str, wanted: _Wanted) -> Served:
                 f"{ticker}: Yahoo cannot be reached, so the stored bars to "
                 f"{stored.manifest.last} are used. {error.message}"
             )
-            return replace(stored, notice=notice)
+            served = judged_now(stored, decode(stored.content), wanted.rules)
+            return replace(served, notice=notice)
         if ticker in sample.TICKERS:
             served = _from_files(ticker, wanted, "sample")
             notice = (

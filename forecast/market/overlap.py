@@ -19,6 +19,8 @@ OVERLAP = 20
 # Yahoo's prices have the precision of 32-bit floats, and its adjusted closes move by less than this
 # from one answer to the next.
 _ROUNDING = 1e-6
+# Of a dividend [quote currency per share].
+_SMALLEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, since: date | None) -
     differs = (old.to_numpy() != new.to_numpy()).any(axis=1)
     changed = pd.DatetimeIndex(common[differs])
     prices = _ratio(old["close"], new["close"])
-    events = _events(stored, answer, prices)
+    events = _events(stored, answer)
     compared = partial(Comparison, changed=changed, absent=absent, events=events)
     if len(absent):
         return compared("truncation")
@@ -119,21 +121,23 @@ def compare(stored: pd.DataFrame, answer: pd.DataFrame, *, since: date | None) -
     return compared(None)
 
 
-def _events(stored: pd.DataFrame, answer: pd.DataFrame, prices: float) -> tuple[Event, ...]:
+def _events(stored: pd.DataFrame, answer: pd.DataFrame) -> tuple[Event, ...]:
     """Those of sessions that both know, and of sessions that came since.
 
-    A dividend that moved as the prices did, after a split, is the one known before.
+    A dividend that moved as its session's price did, after a split, is the one known before; the
+    vendor rounds small ones.
     """
     told = answer[answer.index.isin(stored.index) | (answer.index > stored.index[-1])]
+    before = stored.reindex(told.index)
+    rescaled = before["dividends"] * told["close"] / before["close"]
     events = []
     for kind, column in (("split", "splits"), ("dividend", "dividends")):
-        after = told[column].to_numpy()
-        before = stored[column].reindex(told.index, fill_value=0.0).to_numpy()
-        new = after != before
+        after, known = told[column].to_numpy(), before[column].fillna(0.0).to_numpy()
+        new = after != known
         if kind == "dividend":
-            new &= (before == 0) | ~np.isclose(after, before * prices, rtol=1e-3)
+            new &= (known == 0) | ~np.isclose(after, rescaled, rtol=1e-3, atol=_SMALLEST)
         events += [
-            Event(kind, told.index[row], float(before[row]), float(after[row]))
+            Event(kind, told.index[row], float(known[row]), float(after[row]))
             for row in np.flatnonzero(new)
         ]
     return tuple(sorted(events, key=lambda event: event.session))

@@ -28,7 +28,7 @@ from forecast.files import locked
 from forecast.market.bars import History
 from forecast.market.sessions import WEEKDAYS
 from forecast.market.snapshots import Manifest, Marks, Newest, encode, libraries
-from forecast.market.storage import Storage
+from forecast.market.storage import LOCAL, Storage
 
 _LOCK_WAIT = 300.0
 _GLANCE = 0.2
@@ -62,9 +62,10 @@ class Store:
             ConfigError: if no file system answers to the address.
         """
         address = str(data)
-        if "://" in address and not address.startswith("file://"):
+        scheme, apart, path = address.partition("://")
+        if apart and scheme not in LOCAL:
             return cls(Storage.at(address), None)
-        folder = Path(address.removeprefix("file://"))
+        folder = Path(path if apart else address)
         return cls(Storage(str(folder / "bars"), None), folder / "cache" / "locks")
 
     @property
@@ -118,7 +119,9 @@ class Store:
         except (TypeError, KeyError):
             damage = self._damaged(ticker, name).message
         found = self.history(ticker, source)
-        return Newest(found[0], None, damage) if found else None
+        if not found:
+            return None
+        return Newest(found[0], None, damage or self.lost(ticker))
 
     def manifest(self, ticker: str, snapshot: str) -> Manifest:
         """The manifest of one snapshot.

@@ -12,7 +12,7 @@ import pandas as pd
 from forecast.errors import ArtifactError, MalformedData, SourceError
 from forecast.market.bars import QUOTE_COLUMNS, History
 from forecast.market.overlap import OVERLAP, Comparison, compare, confined, join, union
-from forecast.market.quality import Finding
+from forecast.market.quality import MOST_LISTED, Finding
 from forecast.market.rules import CHANGES, PASSING, Rules, says_as_much
 from forecast.market.serving import Served, readable, telling
 from forecast.market.sessions import calendar_name, last_completed
@@ -115,7 +115,7 @@ def _unless_new(
         return None
     if newest.marks is not None and newest.marks.fingerprint == rules.fingerprint:
         return served
-    return _judged_now(served, decode(served.content), rules)
+    return judged_now(served, decode(served.content), rules)
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _look_up(
     )
 
 
-def _judged_now(served: Served, quotes: pd.DataFrame, rules: Rules) -> Served:
+def judged_now(served: Served, quotes: pd.DataFrame, rules: Rules) -> Served:
     """What is stored by the rules of now, as bars grow stale and settings change.
 
     Told alone: another home with other settings may use the store. Repairs and changes stay on
@@ -214,7 +214,9 @@ def _way_out(history: History, finding: Finding) -> str:
     """What to do about a refused answer: a later start helps where enough bars follow."""
     again = f"forecast fetch {history.ticker}"
     sessions = pd.DatetimeIndex(finding.sessions)
-    if len(sessions) and (history.quotes.index > sessions[-1]).sum() >= OVERLAP:
+    # Of very many only the first are listed: nobody knows where they end.
+    listed = 0 < len(sessions) < MOST_LISTED
+    if listed and (history.quotes.index > sessions[-1]).sum() >= OVERLAP:
         start = f"{sessions[-1] + pd.Timedelta(days=1):%Y-%m-%d}"
         return (
             f"{again} later; or set start = {start} (forecast.toml, FORECAST_START), "
@@ -246,7 +248,7 @@ def _update_partly(
     # A few sessions are too few to infer an exchange from.
     answer = _ask(bring, first, rules, exchange=known.served.manifest.exchange)
     if answer is None:
-        return _judged_now(known.served, known.quotes, rules)
+        return judged_now(known.served, known.quotes, rules)
     history, findings = answer
     change = compare(known.quotes, history.quotes, since=first)
     if not confined(known.quotes, history.quotes, change):
@@ -288,7 +290,7 @@ def _update_whole(
     answer = _ask(bring, known.asked, rules)
     if answer is None:
         if known.served is not None:
-            return replace(_judged_now(known.served, known.quotes, rules), notice=known.damage)
+            return replace(judged_now(known.served, known.quotes, rules), notice=known.damage)
         raise MalformedData(
             f"{ticker}: there must be bars from {known.asked} on. The source has none.",
             hint="an earlier start",
@@ -311,7 +313,7 @@ def _update_whole(
         elif not refresh:
             absent = len(change.absent)
             what = (
-                f"left out {absent} stored sessions and changed others"
+                f"left out {absent} stored session{'s'[: absent != 1]} and changed others"
                 if len(change.changed)
                 else f"sent {common} of {common + absent} stored sessions, too few to go on from"
             )
@@ -321,7 +323,8 @@ def _update_whole(
             )
             if known.damage:
                 notice = f"{known.damage} {notice}"
-            return replace(known.served, change=change.change, notice=notice)
+            served = judged_now(known.served, known.quotes, rules)
+            return replace(served, change=change.change, notice=notice)
     # The overlap may have shown an event that the whole history no longer differs by.
     shown = change if change.change or seen is None else seen
     return keep(history, [*findings, *shown.findings(did)], shown.change)

@@ -202,7 +202,7 @@ def _seeds_text(
         (f"skill_{ruler.second}", ruler.price),
     ):
         if own[key].isna().any():
-            words.append(f"Skill of the {what}: there is nothing to compare it with.")
+            words.append(f"Skill of the {what}: none, for its reference never errs.")
             continue
         mean = f"{100 * own[key].mean():+.2f}".replace("-", "−")
         better = sum((fold[key] or 0.0) > 0 for fold in by_fold)

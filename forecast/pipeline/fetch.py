@@ -119,7 +119,7 @@ def as_document(result: Fetched | Failed) -> dict[str, Any]:
 def _prune(
     results: Sequence[Fetched | Failed], home: Path, settings: Settings, watch: Watch
 ) -> None:
-    if settings.store is not None:
+    if settings.store:
         return  # Other homes may use it, and what their runs name is not known here.
     updated = [one for one in results if isinstance(one, Fetched) and one.status == "updated"]
     if not updated:

@@ -187,7 +187,8 @@ def _interval(row: Mapping[str, Any], kind: str) -> tuple[float, float] | None:
 
 def _reach(skills: Sequence[float], intervals: Sequence[tuple[float, float] | None]) -> float:
     """How far an axis goes to both sides [%], so that most models and intervals are on it."""
-    ends = [max(abs(low), abs(high)) for low, high in filter(None, intervals)]
+    # Those of baselines that never differ from the reference are no interval at all.
+    ends = [max(abs(low), abs(high)) for low, high in filter(None, intervals) if low < high]
     sizes = [abs(skill) for skill in skills]
     middle = [2.5 * float(np.median(sizes))] if sizes else []
     return 100 * max([*middle, *([1.1 * float(np.median(ends))] if ends else []), 0.0002])

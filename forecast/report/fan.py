@@ -167,10 +167,11 @@ def _session_ticks(
             starts.append(at)
     places = [float(behind[at]) for at in starts]
     labels = [f"{past[at].day} {past[at]:%b}" for at in starts]
-    # From the last session back, each label with a twelfth of the width to itself.
+    # From the last session back, each label with a twelfth of the width to itself, that of the
+    # origin, which has a year, with more.
     picks: list[int] = []
     for at in range(len(before) - 1, -1, -max(1, len(before) // 4)):
-        if before[at] >= room and (not picks or before[picks[0]] - before[at] >= room):
+        if before[at] >= 1.35 * room and (not picks or before[picks[0]] - before[at] >= room):
             picks.insert(0, at)
     dates = pd.to_datetime(coming, errors="coerce")
     places += [0.0, *(float(before[at]) for at in picks)]

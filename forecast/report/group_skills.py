@@ -103,7 +103,8 @@ def group_skills(
     reading = (
         "One mark a ticker, the lowest skill left. Blue marks above the dashed line are better "
         "than the reference with p < 0.05, orange ones below worse; grey ones may be chance. "
-        "The label at the right is the skill over all tickers. Triangles lie beyond the panel."
+        "The label at the right is the skill over all tickers. Triangles lie beyond the panel; "
+        "where the reference never errs there is no skill, and no mark."
     )
     return Picture("group_skills", figure, title, alt, reading)
 
@@ -115,7 +116,8 @@ def _draw(axes: Axes, rows: Sequence[Mapping[str, Any]], kind: str, pooled: floa
     axes.axhline(0, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)))
     if known:
         middle = float(np.median(np.abs(skills)))
-        reach = max(_REACH * middle, 0.02)
+        # The line of all together is within, triangles at the edges.
+        reach = max(_REACH * middle, 0.02, 100 * abs(pooled or 0.0))
         at, shown = np.arange(len(known)), np.clip(skills, -reach, reach)
         standings = np.array([_standing(row, kind) for row in known])
         size = float(np.clip(420 / len(known), 3.0, 9.0))

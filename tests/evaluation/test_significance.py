@@ -110,6 +110,10 @@ def test_model_confidence_set_of_losses_that_stand_still():
     assert model_confidence_set(still, step=1).tolist() == [1.0, 0.0, 0.0]
     good, bad = (ACTUAL - GOOD) ** 2, (ACTUAL - BAD) ** 2
     moving = pd.DataFrame({"bad": bad, "good": good})
+    near = pd.DataFrame({"one": good, "two": good * (1 + 1e-15 * RNG.normal(size=300))})
+    assert model_confidence_set(near, step=1).tolist() == [1.0, 1.0]
+    wild = moving.assign(wild=1e12 * good)
+    assert model_confidence_set(wild, step=1)["bad"] == model_confidence_set(moving, step=1)["bad"]
     beside = moving.assign(worse=good + 0.1, worst=good + 0.3, behind_bad=bad + 0.01)
     p = model_confidence_set(beside, step=1)
     assert p[["worse", "worst", "behind_bad"]].tolist() == [0.0, 0.0, 0.0]

@@ -36,6 +36,13 @@ def test_an_address_that_leads_nowhere(address):
         Store.open(address)
 
 
+@pytest.mark.parametrize("scheme", ["file", "local"])
+def test_an_address_on_this_machine_is_a_folder_with_locks(scheme, tmp_path):
+    store = Store.open(f"{scheme}://{tmp_path}/data")
+    assert store == Store.open(tmp_path / "data")
+    assert store.locks == tmp_path / "data" / "cache" / "locks"
+
+
 def test_an_address_of_what_is_no_folder():
     with pytest.raises(ArtifactError, match="NotImplementedError"):
         Store.open("data://x").newest("AAPL", "yahoo")

@@ -149,7 +149,7 @@ def test_two_splits_that_cancel_are_both_told(store, vendor):
 
 
 def test_dividends_known_before_a_split_are_not_told_as_new(store, vendor):
-    vendor.dividends = {100: 0.75, 290: 0.5}
+    vendor.dividends = {100: 0.75, 150: 0.000714, 290: 0.5}
     bring(store, vendor)
     vendor.splits, vendor.known = {305: 4.0}, 310
     plain = vendor.quotes
@@ -341,7 +341,9 @@ def test_another_companys_bars_continue_no_stored_ones(store, vendor, common, ke
     vendor.known = 600
     vendor.change = lambda quotes: quotes.iloc[300 - common :]
     served = bring(store, vendor)
-    assert (served.status, served.manifest) == ("current", first.manifest)
+    assert (served.status, served.manifest.snapshot) == ("current", first.manifest.snapshot)
+    # A year has gone by.
+    assert kinds(served) == ["stale"]
     assert f"sent {common} of 300 stored sessions" in served.notice
     assert "forecast fetch AAPL --refresh" in served.notice
     taken = bring(store, vendor, refresh=True)
@@ -457,6 +459,15 @@ def test_a_later_start_is_advised_where_bars_are_left(store, vendor, row, start)
         assert f"set start = {day} " in caught.value.hint and "--refresh" in caught.value.hint
 
 
+def test_no_start_is_advised_where_not_all_odd_sessions_are_listed(store, vendor):
+    vendor.change = lambda quotes: quotes.assign(
+        high=quotes["high"].where(quotes.index >= SESSIONS[260])
+    )
+    with pytest.raises(MalformedData) as caught:
+        bring(store, vendor)
+    assert caught.value.hint == "forecast fetch AAPL, later: the source may have mended it"
+
+
 def test_of_an_answer_without_a_bar_no_session_is_named(store, vendor):
     vendor.change = lambda quotes: quotes * np.nan
     with pytest.raises(MalformedData, match="at least one bar") as caught:
@@ -566,6 +577,14 @@ def test_a_damaged_file_is_named_where_the_source_fails_too(local, vendor, kind)
     if kind == "pointer":
         served = bring(local, vendor, ask=lambda _: None)
         assert str(path) in served.notice
+
+
+def test_a_damaged_manifest_is_named_where_the_pointer_is_gone(local, vendor):
+    bring(local, vendor)
+    vendor.known = 303
+    path = _flip(local, bring(local, vendor), "json")
+    (path.parent / "yahoo.json").unlink()
+    assert str(path) in bring(local, vendor).notice
 
 
 def _flip(store, served, kind="parquet"):

@@ -19,7 +19,7 @@ from forecast.market.snapshots import Marks
 from forecast.market.sources import sample
 from forecast.market.store import Store
 from forecast.nightly.night import run_night
-from forecast.pipeline.doctor import FAIL, OK, WARN, Checkup, Finding, holdings, machine
+from forecast.pipeline.doctor import FAIL, OK, WARN, Checkup, Finding, doctor, holdings, machine
 
 NOBODY = "http://me:pa55@127.0.0.1:9"
 
@@ -66,6 +66,13 @@ def test_a_folder_that_cannot_be_read_is_one_tickers_finding(tmp_path):
     (odd, whole) = holdings.bars(store, ["LOOP", "AAPL"], stale=5)
     assert (odd.state, whole.state) == (WARN, OK)
     assert "LOOP must be listable" in odd.detail
+
+
+def test_a_store_that_cannot_be_opened_is_a_finding_among_the_others(tmp_path):
+    told = doctor([], home=tmp_path, settings=Settings(store="nowhere://x", source="sample"))
+    assert [one.state for one in told.findings if one.what == "bars"] == [FAIL]
+    assert {"disk", "clock", "source"} <= {one.what for one in told.findings}
+    assert not told.passed
 
 
 def test_the_exchange_of_the_settings_tells_what_is_behind(tmp_path):

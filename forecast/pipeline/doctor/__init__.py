@@ -97,12 +97,20 @@ def _findings(
     yield from machine.writing(home)
     yield machine.memory(settings.nightly.memory)
     watch.stage("checking what is kept")
-    store = Store.open(settings.data(home))
-    chosen = tickers or sorted({*settings.nightly.tickers, *store.tickers(), *tickers_of(home)})
-    yield machine.clock(_written(store, chosen))
-    yield from holdings.bars(
-        store, chosen, stale=settings.quality.stale_sessions, exchange=settings.exchange
-    )
+    kept: list[str] = []
+    store = None
+    try:
+        store = Store.open(settings.data(home))
+        kept = store.tickers()
+    except (ArtifactError, ConfigError) as error:
+        yield Finding("bars", FAIL, error.message, error.hint)
+        store = None
+    chosen = tickers or sorted({*settings.nightly.tickers, *kept, *tickers_of(home)})
+    yield machine.clock(None if store is None else _written(store, chosen))
+    if store is not None:
+        yield from holdings.bars(
+            store, chosen, stale=settings.quality.stale_sessions, exchange=settings.exchange
+        )
     yield from holdings.networks(home, chosen)
     yield from holdings.record(home)
     yield from holdings.nights(home, settings)
