@@ -241,7 +241,15 @@ class Work:
     ) -> None:
         late = outcome.ticker in self.late
         try:
-            done = commit(self.home, ledger, one.plan, outcome, clock=self.clock, begun=one.begun)
+            done = commit(
+                self.home,
+                ledger,
+                one.plan,
+                outcome,
+                clock=self.clock,
+                begun=one.begun,
+                against=one.champion.folder.name if one.champion else None,
+            )
             entry = summary.entry_of(
                 one.plan,
                 outcome,
