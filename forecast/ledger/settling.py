@@ -35,6 +35,11 @@ class Settlement:
     pending: int
     void: int = 0
 
+    @property
+    def news(self) -> bool:
+        """Whether anything was recorded."""
+        return self.settled + self.corrected + self.void > 0
+
 
 @dataclass(frozen=True)
 class Known:

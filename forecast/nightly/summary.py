@@ -26,18 +26,18 @@ from forecast.nightly.plan import Plan
 from forecast.nightly.work import Forecast, Outcome
 
 DONE, NOTHING, FAILED, LATE = "done", "nothing", "failed", "late"
-_ADDED = ("settled", "corrected", "void", "seconds")
-_TRAINING = ("trained", "promoted", "reason", "run", "why", "figures")
+_COUNTS = ("settled", "corrected", "void")
+_TRAINING = ("trained", "promoted", "reason", "run", "why", "figures", "seconds")
 _FORECAST = ("issued", "unissued", "forecast")
 
 
-def nothing(plan: Plan, *, settled: Settlement | None = None) -> dict[str, Any]:
-    """The entry of a ticker that has nothing to do."""
+def nothing(plan: Plan, *, reason: str | None, settled: Settlement | None = None) -> dict[str, Any]:
+    """The entry of a ticker for which nothing was done, but perhaps to settle; and why."""
     return _entry(
         plan.ticker,
         plan.key.session,
         NOTHING,
-        reason=plan.nothing,
+        reason=reason,
         **(_settled(settled) if settled else {}),
         notices=[plan.notice] if plan.notice else [],
     )
@@ -156,12 +156,12 @@ def alert_of(document: dict[str, Any]) -> str | None:
 def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) -> None:
     """Write the night's summary and page, with what earlier runs of the same date did.
 
-    Where a run did nothing and there is a page already, that one stays as it is.
+    Where a run changes nothing and there is a page already, that one stays as it is.
 
     Args:
         home: Where `reports/` is.
         document: The night.
-        done: Entries of the tickers that had nothing to do because their night was done.
+        done: Entries of the tickers' last nights that were done.
 
     Raises:
         ArtifactError: if they cannot be written.
@@ -170,24 +170,15 @@ def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) 
 
     folder = (home / document["page"]).parent
     earlier = _read(folder / "summary.json")
-    merged = {entry["ticker"]: entry for entry in earlier or []}
-    # What a run did that was killed before it could write the page.
-    untold = [
-        _entry(**entry)
-        for entry in done
-        if entry["session"] == document["night"]
-        and merged.get(entry["ticker"], {}).get("status") != DONE
-    ]
-    news = any(
-        entry["status"] != NOTHING
-        or any(entry[key] for key in ("settled", "corrected", "void", "notices"))
-        for entry in [*document["tickers"], *untold]
-    )
-    if earlier is not None and not news and (folder / "index.html").exists():
-        return
-    for entry in [*document["tickers"], *untold]:
+    merged = {entry["ticker"]: entry for entry in earlier["tickers"]}
+    # What a run did that was killed before it could write the page; told twice it changes nothing.
+    untold = [_entry(**entry) for entry in done if entry["session"] == document["night"]]
+    for entry in [*untold, *document["tickers"]]:
         merged[entry["ticker"]] = _added(merged.get(entry["ticker"]), entry)
     whole = {**document, "tickers": list(merged.values())}
+    same = all(earlier.get(name) == whole[name] for name in ("tickers", "stopped"))
+    if same and (folder / "index.html").exists():
+        return
     write_night(folder, whole)
     write_json(folder / "summary.json", whole)
 
@@ -196,36 +187,41 @@ def _added(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, An
     """What two runs did for a ticker's session, as one entry; a night that is done stays done.
 
     One run's training and one run's forecast are told, not parts of both: what was promoted, or
-    else trained; what was recorded.
+    else trained; what was recorded. Counts are the session's, not the run's. What was added before
+    changes nothing.
     """
     if before is None or len({before["session"], after["session"]} - {None}) > 1:
         return after
     done = before["status"] == DONE != after["status"]
     last, other = (before, after) if done else (after, before)
     trained = max((last, other), key=lambda entry: (entry["promoted"], entry["trained"]))
-    issued = max((last, other), key=lambda entry: (entry["issued"], bool(entry["forecast"])))
+    # A session has one forecast on record: the first.
+    first, second = (before, after) if before["issued"] else (last, other)
+    issued = max((first, second), key=lambda entry: (entry["issued"], bool(entry["forecast"])))
     said = {name: [*before[name], *after[name]] for name in ("notices", "alarms")}
     if done and after["error"]:
         said["notices"].append(
             f"a later run failed: {after['error']['type']}: {after['error']['message']}"
         )
+    if done and after["status"] == LATE:
+        said["notices"].append(f"a later run was late: {after['reason']}")
     return {
         **last,
         **{name: last[name] or other[name] for name in ("session", "champion", "live")},
-        **{name: before[name] + after[name] for name in _ADDED},
+        **{name: max(before[name], after[name]) for name in _COUNTS},
         **{name: trained[name] for name in _TRAINING},
         **{name: issued[name] for name in _FORECAST},
         **{name: list(dict.fromkeys(sentences)) for name, sentences in said.items()},
     }
 
 
-def _read(path: Path) -> list[dict[str, Any]] | None:
-    """The entries of an earlier run, an older version's too; None where they cannot be read."""
+def _read(path: Path) -> dict[str, Any]:
+    """An earlier run's document, an older version's too; no tickers where it cannot be read."""
     try:
-        entries = json.loads(path.read_bytes())["tickers"]
-        return [_entry(**entry) for entry in entries]
+        document: dict[str, Any] = json.loads(path.read_bytes())
+        return {**document, "tickers": [_entry(**entry) for entry in document["tickers"]]}
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        return {"tickers": []}
 
 
 def _entry(ticker: str, session: str | None, status: str, **known: Any) -> dict[str, Any]:

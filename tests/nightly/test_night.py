@@ -18,8 +18,9 @@ from homes import FIRST_NIGHT, TICKERS, Home, walk
 from forecast.config import Settings
 from forecast.errors import BusyError, ConfigError
 from forecast.ledger import open_ledger
-from forecast.nightly import engines
+from forecast.nightly import engines, steps
 from forecast.nightly.clock import clock_of
+from forecast.nightly.commit import mark_done
 from forecast.nightly.night import run_night
 from forecast.nightly.state import night_lock
 from forecast.pipeline.train import train
@@ -236,9 +237,23 @@ def test_a_stopped_night_is_gone_on_with(home):
     night = home.night("2012-07-03", watch=Watch(step=stop))
     assert signal.getsignal(signal.SIGTERM) is before
     assert (night.stopped, night.exit_code) == (True, 143)
-    assert statuses(night) == {"ACME": "done"}
+    assert statuses(night) == {"ACME": "done", "BETA": "nothing"}
+    left = night.document["tickers"][1]
+    assert left["reason"] == "the night was stopped before its turn came"
+    assert (left["settled"], left["issued"]) == (1, False)
     assert statuses(home.night("2012-07-03")) == {"ACME": "nothing", "BETA": "done"}
     assert len(record(home)) == 4
+
+
+def test_a_stop_after_the_last_ticker_stops_nothing(home, monkeypatch):
+    def stop(*arguments):
+        mark_done(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(steps, "mark_done", stop)
+    home.tickers = ("ACME",)
+    night = home.night("2012-07-03")
+    assert (night.stopped, night.exit_code, night.alert) == (False, 0, None)
 
 
 def test_while_challengers_are_trained_the_night_is_working(home, monkeypatch):
