@@ -74,7 +74,8 @@ class Ledger:
             now: tz-aware.
 
         Raises:
-            ValueError: if the bars are empty or not in order, or `now` has no time zone.
+            ValueError: if the bars are empty, not in order or of days after `now`, or `now` has no
+                time zone.
         """
         closes = Closes.of(bars)
         with self._recording():

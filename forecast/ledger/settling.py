@@ -115,8 +115,13 @@ def new_entries(
         closes: Of one snapshot.
         snapshot: Its name; None where there are no bars.
         now: tz-aware.
+
+    Raises:
+        ValueError: if there is a bar of a day that had not begun.
     """
     today = now.astimezone(UTC).date()
+    if closes.sessions and closes.sessions[-1] > f"{today}":
+        raise ValueError(f"bars must not be of after {today}. Received {closes.sessions[-1]}.")
     for number, issue in issues:
         for step in issue["steps"]:
             origin, session = issue["origin"], step["session"]

@@ -88,6 +88,7 @@ class Work:
         if plans or gone:
             with open_ledger(self.home) as ledger:
                 self._void(gone, ledger, entries)
+                self._void_others(tickers, ledger)
                 ready = self._make_ready(plans, ledger, entries)
                 self.heart.tell("working", len(entries), len(tickers))
                 for outcome in self._outcomes(ready, engine, address, workers):
@@ -164,6 +165,19 @@ class Work:
             except Exception as failure:
                 error = _known(ticker, failure)
                 entries[ticker]["notices"].append(f"nothing could be settled: {error.message}")
+
+    def _void_others(self, tickers: list[str], ledger: Ledger) -> None:
+        """Nor those of a ticker that was taken out of the list."""
+        now = self.clock.now().to_pydatetime()
+        for ticker in sorted(ledger.runs().keys() - set(tickers)):
+            try:
+                void = ledger.settle(ticker, None, snapshot=None, now=now).void
+            except Exception as failure:
+                told = _known(ticker, failure).message
+                self.watch.notice(f"{ticker}: nothing could be settled: {told}")
+                continue
+            if void:
+                self.log.fact("ticker of no night", ticker=ticker, void=void)
 
     def _plan(self, fetched: Fetched) -> Plan:
         return plan(

@@ -206,6 +206,16 @@ def test_a_ticker_that_is_gone_leaves_no_forecast_waiting(home):
     assert (noted["entries"], noted["head"]) == (head.entries, head.hash)
 
 
+def test_a_ticker_taken_out_of_the_list_leaves_no_forecast_waiting_either(home):
+    home.tickers, home.nightly = ("BETA",), {"retrain": "drift"}
+    for now, status in (("2012-07-27", "pending"), ("2012-08-15", "void")):
+        night = home.night(now)
+        assert statuses(night) == {"BETA": "done"}
+        assert record(home).set_index("ticker").loc["ACME", "status"] == status
+    log = (home.folder / "logs" / "nightly.jsonl").read_text()
+    assert '"ticker of no night"' in log
+
+
 def test_past_the_deadline_the_champion_forecasts_and_the_training_stays_due(home):
     home.nightly = {"retrain": "nightly", "deadline": 1e-9}
     night = home.night("2012-07-03")
