@@ -3,19 +3,22 @@
     reports/nightly/2026-11-20/index.html     the page
     reports/nightly/2026-11-20/summary.json   the same, unrounded
 
-The date is the newest session that was completed. Runs that come later for the same session add
-what they did; what an earlier one did stays.
+The date is the newest session that was completed of any ticker; where none could be looked at, the
+day in UTC. Runs that come later for the same session add what they did; what an earlier one did
+stays.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
 from forecast.errors import ForecastError
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
@@ -25,10 +28,44 @@ from forecast.nightly.commit import Committed
 from forecast.nightly.plan import Plan
 from forecast.nightly.work import Forecast, Outcome
 
-DONE, NOTHING, FAILED, LATE = "done", "nothing", "failed", "late"
+_Status = Literal["done", "nothing", "failed", "late"]
+DONE: Final = "done"
+NOTHING: Final = "nothing"
+FAILED: Final = "failed"
+LATE: Final = "late"
 _COUNTS = ("settled", "corrected", "void")
 _TRAINING = ("trained", "promoted", "reason", "run", "why", "figures", "seconds")
 _FORECAST = ("issued", "unissued", "forecast")
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A ticker's entry; what `figures`, `forecast` and `live` hold is their makers' affair."""
+
+    ticker: str
+    session: str | None
+    status: _Status
+    trained: bool = False
+    promoted: bool = False
+    reason: str | None = None
+    run: str | None = None
+    champion: str | None = None
+    issued: bool = False
+    settled: int = 0
+    corrected: int = 0
+    void: int = 0
+    error: dict[str, str | None] | None = None
+    why: str | None = None
+    unissued: str | None = None
+    figures: dict[str, Any] | None = None
+    forecast: dict[str, Any] | None = None
+    notices: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    live: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+
+_ENTRY = TypeAdapter(_Entry)
 
 
 def nothing(plan: Plan, *, reason: str | None, settled: Settlement | None = None) -> dict[str, Any]:
@@ -94,7 +131,7 @@ def entry_of(
         reason = decision.reason
     else:
         reason = None if outcome.error else "no training was due"
-    status = FAILED if outcome.error else LATE if late else DONE
+    status: _Status = FAILED if outcome.error else LATE if late else DONE
     return _entry(
         plan.ticker,
         plan.key.session,
@@ -172,7 +209,8 @@ def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) 
     earlier = _read(folder / "summary.json")
     merged = {entry["ticker"]: entry for entry in earlier["tickers"]}
     # What a run did that was killed before it could write the page; told twice it changes nothing.
-    untold = [_entry(**entry) for entry in done if entry["session"] == document["night"]]
+    untold = [entry for entry in map(_sound, done) if entry]
+    untold = [entry for entry in untold if entry["session"] == document["night"]]
     for entry in [*untold, *document["tickers"]]:
         merged[entry["ticker"]] = _added(merged.get(entry["ticker"]), entry)
     whole = {**document, "tickers": list(merged.values())}
@@ -216,39 +254,27 @@ def _added(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, An
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """An earlier run's document, an older version's too; no tickers where it cannot be read."""
+    """An earlier run's document, without tickers where it cannot be read."""
     try:
         document: dict[str, Any] = json.loads(path.read_bytes())
-        return {**document, "tickers": [_entry(**entry) for entry in document["tickers"]]}
+        entries = [entry for entry in map(_sound, document["tickers"]) if entry]
+        return {**document, "tickers": entries}
     except (OSError, ValueError, KeyError, TypeError):
         return {"tickers": []}
 
 
-def _entry(ticker: str, session: str | None, status: str, **known: Any) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "ticker": ticker,
-        "session": session,
-        "status": status,
-        "trained": False,
-        "promoted": False,
-        "reason": None,
-        "run": None,
-        "champion": None,
-        "issued": False,
-        "settled": 0,
-        "corrected": 0,
-        "void": 0,
-        "error": None,
-        "why": None,
-        "unissued": None,
-        "figures": None,
-        "forecast": None,
-        "notices": [],
-        "alarms": [],
-        "live": None,
-        "seconds": 0.0,
-    }
-    return {**entry, **known}
+def _sound(entry: Any) -> dict[str, Any] | None:
+    """An earlier run's entry, an older version's too; None where a value in it is odd."""
+    try:
+        whole = _entry(**entry)
+        _ENTRY.validate_json(json.dumps(whole), strict=True)
+    except (TypeError, ValueError):
+        return None
+    return whole
+
+
+def _entry(ticker: str, session: str | None, status: _Status, **known: Any) -> dict[str, Any]:
+    return {**asdict(_Entry(ticker, session, status)), **known}
 
 
 def _settled(settled: Settlement) -> dict[str, int]:

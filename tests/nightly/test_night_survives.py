@@ -171,6 +171,27 @@ def test_a_page_takes_in_entries_of_an_older_version(home):
     assert [entry["ticker"] for entry in written] == ["GONE", "ACME", "BETA"]
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"settled": None}, {"seconds": "x"}, {"notices": "abc"}, {"alarms": [["x"]]}),
+        *({"ticker": ["x"]}, {"live": 7}, {"status": None}, {"error": "x"}),
+    ],
+)
+def test_an_odd_value_in_an_earlier_entry_costs_that_entry_alone(home, odd):
+    home.tickers = ("ACME",)
+    home.night(NOW)
+    page = home.folder / "reports/nightly/2012-07-03/summary.json"
+    told = json.loads(page.read_bytes())
+    state = home.folder / "data/nightly/state/ACME.json"
+    known = json.loads(state.read_bytes())
+    state.write_text(json.dumps({**known, "entry": known["entry"] | odd}))
+    page.write_text(json.dumps({**told, "tickers": [told["tickers"][0] | odd]}))
+    assert home.night(NOW).document["page"] is not None
+    (entry,) = json.loads(page.read_bytes())["tickers"]
+    assert (entry["ticker"], entry["status"]) == ("ACME", "nothing")
+
+
 def test_a_page_that_cannot_be_made_ends_no_night(home):
     summary = home.folder / "reports/nightly/2012-07-03/summary.json"
     summary.parent.mkdir()
