@@ -75,7 +75,9 @@ def judge(
     - it is not significantly worse than `ewma`, unless it is better than the champion.
 
     A champion that has not learnt itself holds its place only if the challenger is significantly
-    worse, and so does `ewma` against a first network: two-sided Diebold-Mariano, p < 0.05.
+    worse, and so does `ewma` against a first network: two-sided Diebold-Mariano, p < 0.05. The
+    first one for its horizon beside a champion of another must have learnt and be within `band`,
+    too.
 
     Args:
         challenger: Forecast frame of one ticker; rows whose outcome is not known are left out.
@@ -85,7 +87,8 @@ def judge(
         level: Of the tests of non-inferiority, in (0, 1).
         band: Lowest and highest share that the 80 % interval may hold.
         fewest: Fewer common origins than this are no reason to replace a champion.
-        learnt: What both learnt from their training parts; None leaves that out.
+        learnt: What both learnt from their training parts; None leaves that out. Given without a
+            champion's frame: the champion is of another horizon.
 
     Raises:
         ValueError: if the frames do not share their origins, steps and outcomes.
@@ -109,8 +112,9 @@ def judge(
                 f"is not significantly worse"
             )
     else:
-        refusals = _against_ewma(figures)
-        grounds = "the first network, and not significantly worse than ewma"
+        refusals = _against_ewma(figures, learnt, band)
+        which = "" if learnt is None else " for its horizon"
+        grounds = f"the first network{which}, and not significantly worse than ewma"
     refusal = next(refusals, None)
     said = _said(figures["champion"], "the champion") if rivals else _said(figures["ewma"], "ewma")
     return Decision(
@@ -121,8 +125,12 @@ def judge(
     )
 
 
-def _against_ewma(figures: dict[str, Any]) -> Iterator[str]:
+def _against_ewma(
+    figures: dict[str, Any], learnt: Learnt | None, band: tuple[float, float]
+) -> Iterator[str]:
     """What speaks against a first network."""
+    if learnt is not None:
+        yield from _unfit(figures, learnt, band)
     if any(_is_worse(one) for one in figures["ewma"].values()):
         yield "a first network may not be significantly worse than ewma"
 
@@ -136,19 +144,10 @@ def _against_champion(
     fewest: int,
 ) -> Iterator[str]:
     """What speaks against replacing the champion, the weightiest first."""
-    origins, share, against = (figures[name] for name in ("origins", "coverage_80", "champion"))
-    if origins < fewest:
+    against = figures["champion"]
+    if figures["origins"] < fewest:
         yield f"a champion is only replaced on {fewest} common origins or more"
-    if learnt is not None and not learnt.challenger >= LEARNT:
-        yield (
-            f"what it has learnt from its training part cannot be told from chance "
-            f"({_too_small(learnt.challenger)})"
-        )
-    if not band[0] <= share <= band[1]:
-        yield (
-            f"its 80 % band held {share:.1%} of the outcomes ({band[0]:.0%} to {band[1]:.0%} are "
-            f"allowed)"
-        )
+    yield from _unfit(figures, learnt, band)
     if _held_by_chance(learnt) is not None:
         if any(_is_worse(one) for one in against.values()):
             yield "it is significantly worse than the champion"
@@ -161,6 +160,23 @@ def _against_champion(
             )
     if (against["pinball"]["difference"] or 0.0) > 0 and _is_worse(figures["ewma"]["pinball"]):
         yield "it is neither better than the champion nor as good as ewma"
+
+
+def _unfit(
+    figures: dict[str, Any], learnt: Learnt | None, band: tuple[float, float]
+) -> Iterator[str]:
+    """What speaks against the challenger by itself."""
+    share = figures["coverage_80"]
+    if learnt is not None and not learnt.challenger >= LEARNT:
+        yield (
+            f"what it has learnt from its training part cannot be told from chance "
+            f"({_too_small(learnt.challenger)})"
+        )
+    if not band[0] <= share <= band[1]:
+        yield (
+            f"its 80 % band held {share:.1%} of the outcomes ({band[0]:.0%} to {band[1]:.0%} are "
+            f"allowed)"
+        )
 
 
 def _held_by_chance(learnt: Learnt | None) -> float | None:

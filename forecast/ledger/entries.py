@@ -13,7 +13,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -105,7 +105,7 @@ def issue_document(issue: Issue, *, known_until: date) -> dict[str, Any]:
 
     Raises:
         ValueError: if a number is not finite, quantiles cross, a close is not positive, steps are
-            not 1, 2, … or sessions not in order.
+            not 1, 2, … or sessions not in order, or it was made after the first of them.
         UnknownTicker: if the ticker is none.
         ArtifactError: if a session forecast has already closed.
     """
@@ -128,11 +128,15 @@ def issue_document(issue: Issue, *, known_until: date) -> dict[str, Any]:
             f"of session {sessions[0]}; the session {known} has closed.",
             hint=f"forecast fetch {ticker}, so that the forecast starts at the newest close",
         )
+    issued_at = instant(issue.issued_at)
+    # Wherever the exchange is: no session closes later than the day after it begins.
+    if issued_at >= _day(issue.steps[0].session + timedelta(days=1)):
+        raise ValueError(f"issued at {issued_at}, after the session {sessions[0]} had closed.")
     return {
         "kind": "issue",
         "ticker": ticker,
         "origin": origin,
-        "issued_at": instant(issue.issued_at),
+        "issued_at": issued_at,
         "run": issue.run,
         "network": issue.network,
         "snapshot": issue.snapshot,

@@ -74,7 +74,8 @@ class Ledger:
             now: tz-aware.
 
         Raises:
-            ValueError: if the bars are empty or not in order, or `now` has no time zone.
+            ValueError: if the bars are empty, not in order or of days after `now`, or `now` has no
+                time zone.
         """
         closes = Closes.of(bars)
         with self._recording():
@@ -96,6 +97,23 @@ class Ledger:
         """The origins from which the ticker's forecasts were issued, the earliest first."""
         query = "SELECT origin FROM entries WHERE kind = 'issue' AND ticker = ? ORDER BY origin"
         return [date.fromisoformat(origin) for (origin,) in self._rows(query, (ticker,))]
+
+    def issuer(self, ticker: str, origin: str) -> str | None:
+        """The run that issued the ticker's forecast from an origin (ISO date), or None."""
+        query = (
+            "SELECT json_extract(body, '$.run') FROM entries "
+            "WHERE kind = 'issue' AND ticker = ? AND origin = ?"
+        )
+        return next((run for (run,) in self._rows(query, (ticker, origin))), None)
+
+    def told(self, ticker: str, *, since: str) -> list[tuple[str, str]]:
+        """Kind and moment in UTC of what was recorded of outcomes since a date (ISO, UTC)."""
+        moment = "json_extract(body, '$.settled_at')"
+        query = (
+            f"SELECT kind, {moment} FROM entries "
+            f"WHERE kind <> 'issue' AND ticker = ? AND {moment} >= ? ORDER BY number"
+        )
+        return self._rows(query, (ticker, since))
 
     def runs(self, ticker: str | None = None) -> dict[str, set[str]]:
         """For each ticker the runs that issued its forecasts: never to be removed."""

@@ -38,6 +38,15 @@ def outcomes_of(record: pd.DataFrame) -> pd.Series:
     return record["corrected"].where(record["corrected"].notna(), record["actual"])
 
 
+def last_step(record: pd.DataFrame) -> int:
+    """The last step of the newest issue; issues before it may have had a longer horizon.
+
+    Args:
+        record: Of one ticker, as from `Ledger.track_record`, with a row at least.
+    """
+    return int(record.loc[record["origin"] == record["origin"].max(), "step"].max())
+
+
 def live_forecasts(record: pd.DataFrame, *, relative: bool = False) -> pd.DataFrame:
     """A track record as a Forecast frame, with `last_close` and `ewma` beside what was issued.
 

@@ -35,6 +35,11 @@ class Settlement:
     pending: int
     void: int = 0
 
+    @property
+    def news(self) -> bool:
+        """Whether anything was recorded."""
+        return self.settled + self.corrected + self.void > 0
+
 
 @dataclass(frozen=True)
 class Known:
@@ -110,8 +115,13 @@ def new_entries(
         closes: Of one snapshot.
         snapshot: Its name; None where there are no bars.
         now: tz-aware.
+
+    Raises:
+        ValueError: if there is a bar of a day that had not begun.
     """
     today = now.astimezone(UTC).date()
+    if closes.sessions and closes.sessions[-1] > f"{today}":
+        raise ValueError(f"bars must not be of after {today}. Received {closes.sessions[-1]}.")
     for number, issue in issues:
         for step in issue["steps"]:
             origin, session = issue["origin"], step["session"]

@@ -46,7 +46,9 @@ def clock_of(text: str | None) -> Clock:
         raise _refused(text) from error
     day = f"{moment.date()}"
     # An ISO week is no date, though Python reads it as its Monday.
-    if not text.startswith(day) or (text != day and moment.tzinfo is None):
+    if not text.startswith(day) or text[len(day) : len(day) + 1] not in ("", "T", " "):
+        raise _refused(text)
+    if text != day and moment.tzinfo is None:
         raise _refused(text)
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise ConfigError(

@@ -48,24 +48,37 @@ class Committed:
     unissued: str | None
 
 
-def finish_begun(home: Path, plan: Plan, clock: Clock) -> Pending | None:
+def finish_begun(home: Path, plan: Plan, clock: Clock) -> tuple[Pending | None, str | None]:
     """The challenger that an interrupted try at this very night left, its promotion made up for.
 
-    None where there is none: then a challenger is trained if one is due. One that was promoted and
-    is champion no more stays what somebody made it since.
+    Where somebody has changed the champion since it was judged, that stays as it is. A challenger
+    that is damaged is given up.
+
+    Returns:
+        The challenger, None where there is none: then one is trained if one is due; and what was
+        wrong, a sentence or None.
 
     Raises:
         ArtifactError: if the champion cannot be read or changed.
     """
-    pending = read_state(home, plan.ticker).pending
-    if pending is None or pending.key != plan.key:
-        return None
-    champions = [change.run for change in history(home, plan.ticker)]
-    if pending.promote and pending.run in champions[:-1] and pending.run != champions[-1]:
-        reason = f"{pending.reason} Since then the champion was changed to {champions[-1]}."
-        pending = replace(pending, promote=False, reason=reason)
+    ticker, state = plan.ticker, read_state(home, plan.ticker)
+    pending = state.begun(plan.key)
+    if pending is None:
+        return None, None
+    champions = [change.run for change in history(home, ticker)]
+    serves = champions[-1] if champions else None
+    if pending.promote and serves != pending.run:
+        if pending.run in champions or serves != pending.against:
+            reason = f"{pending.reason} Since then the champion was changed to {serves}."
+            pending = replace(pending, promote=False, reason=reason)
+        else:
+            try:
+                load_run(home, ticker, pending.run)
+            except ArtifactError as damage:
+                write_state(home, ticker, replace(state, pending=None))
+                return None, f"{damage.message} It was to become champion and is given up."
     _carry_out(home, plan, pending, clock)
-    return pending
+    return pending, None
 
 
 def commit(
@@ -76,6 +89,7 @@ def commit(
     *,
     clock: Clock,
     begun: Pending | None,
+    against: str | None,
 ) -> Committed:
     """Write what came of a ticker's job.
 
@@ -86,6 +100,7 @@ def commit(
         outcome: What came.
         clock: Read now: a night may take until after the next close.
         begun: From `finish_begun`.
+        against: The champion that a challenger was judged against, or None.
 
     Raises:
         ArtifactError: if something cannot be written; what was written before stays good.
@@ -94,7 +109,9 @@ def commit(
     if outcome.challenger is not None:
         files, judged = outcome.challenger.files, outcome.challenger.decision
         files.save(home, ticker)
-        decision = Pending(plan.key, files.run, judged.promote, judged.reason, judged.figures)
+        decision = Pending(
+            plan.key, files.run, judged.promote, judged.reason, judged.figures, against
+        )
         write_state(home, ticker, replace(read_state(home, ticker), pending=decision))
         _carry_out(home, plan, decision, clock)
     issued, unissued = False, None

@@ -9,12 +9,14 @@ import pandas as pd
 
 from forecast.evaluation.scores import as_rows
 from forecast.ledger.promise import PROMISED, promised_scores
-from forecast.ledger.scores import live_scores, outcomes_of
+from forecast.ledger.scores import last_step, live_scores, outcomes_of
 from forecast.registry import saved_document
 
 
 def live_record(home: Path, ticker: str, record: pd.DataFrame) -> dict[str, Any] | None:
-    """The live scores at the last step as JSON: `forecasts`, those of `PROMISED`, `promised`.
+    """The live scores at the newest issue's last step as JSON.
+
+    `step`, `forecasts`, those of `PROMISED`, `promised`.
 
     Args:
         home: Where `models/` is.
@@ -24,11 +26,14 @@ def live_record(home: Path, ticker: str, record: pd.DataFrame) -> dict[str, Any]
     Returns:
         None as long as no outcome of that step is known.
     """
-    last = record[record["step"] == record["step"].max()]
+    if record.empty:
+        return None
+    step = last_step(record)
+    last = record[record["step"] == step]
     if outcomes_of(last).isna().all():
         return None
     runs = {run: saved_document(home, ticker, run) for run in last["run"].unique()}
     live = live_scores(last)
     (row,) = as_rows(live[live["ticker"] == ticker][["forecasts", *PROMISED]])
     (promised,) = as_rows(promised_scores(last, runs)[[*PROMISED]])
-    return {**row, "promised": promised}
+    return {"step": step, **row, "promised": promised}

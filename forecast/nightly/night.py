@@ -106,10 +106,10 @@ def run_night(
             entries,
             now=clock.now(),
             seconds=time.monotonic() - work.begun,
-            stopped=stop.is_set(),
+            stopped=work.stopped,
         )
         work.close(document)
-        night = Night(document, stop.is_set())
+        night = Night(document, work.stopped)
         if night.alert is not None:
             refusal = _alert(webhook, night.alert, document, watch)
             if refusal is not None:

@@ -76,7 +76,7 @@ def plan(
         )
         notice = _too_old(fetched, completed, settings.quality.stale_sessions)
         return Plan(fetched, key, nothing=reason, stale=True, notice=notice)
-    if state.done == key and not force:
+    if state.is_done(key) and not force:
         return Plan(fetched, key, nothing=f"the night of {completed} is done already")
     return Plan(fetched, key)
 

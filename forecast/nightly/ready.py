@@ -81,11 +81,11 @@ def ready_of(
         ArtifactError: if the champion cannot be read or changed.
     """
     ticker = plan.ticker
-    begun = None if force else finish_begun(home, plan, clock)
+    begun, given_up = (None, None) if force else finish_begun(home, plan, clock)
     champion, notice = serving(home, ticker, clock)
     if champion is not None:
         _require_fit(champion, plan)
-    notices = [notice] if notice else []
+    notices = [said for said in (given_up, notice) if said]
     alarms: list[str] | None = None
     if champion is not None:
         drifted = partial(alarms_of, champion, plan.fetched, record)

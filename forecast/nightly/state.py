@@ -152,6 +152,7 @@ class Pending:
         promote: Whether it was to become champion.
         reason: Why, or why not.
         figures: What it was decided by, as JSON.
+        against: The champion that it was judged against, None where there was none.
     """
 
     key: Key
@@ -159,6 +160,7 @@ class Pending:
     promote: bool
     reason: str
     figures: dict[str, Any]
+    against: str | None = None
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,17 @@ class TickerState:
     entry: dict[str, Any] | None = None
     trained: Trained | None = None
     pending: Pending | None = None
+
+    def begun(self, key: Key) -> Pending | None:
+        """The challenger that a try at this night left behind, or None."""
+        return self.pending if self.pending is not None and self.pending.key == key else None
+
+    def is_done(self, key: Key) -> bool:
+        """Whether nothing is left to do for this night.
+
+        One that was done may have been begun again, by force.
+        """
+        return self.done == key and self.begun(key) is None
 
 
 _STATE = TypeAdapter(TickerState)

@@ -21,6 +21,7 @@ from forecast.nightly.logs import NightLog
 from forecast.nightly.plan import Plan, plan
 from forecast.nightly.ray_cluster import ray_cluster
 from forecast.nightly.ready import Ready, ready_of
+from forecast.nightly.recorded import recorded
 from forecast.nightly.state import Heartbeat, fresh_scratch, read_state
 from forecast.nightly.work import Outcome
 from forecast.pipeline.fetch import fetch
@@ -49,6 +50,8 @@ class Work:
         begun: When, on the monotonic clock.
         late: Tickers that the deadline left without a challenger.
         earlier: Entries of nights that were done before.
+        whole: Entries with what killed runs of the same session recorded, for the page.
+        stopped: SIGTERM came before all tickers were done.
     """
 
     home: Path
@@ -61,6 +64,8 @@ class Work:
     begun: float = field(default_factory=time.monotonic)
     late: set[str] = field(default_factory=set)
     earlier: list[dict[str, Any] | None] = field(default_factory=list)
+    whole: dict[str, dict[str, Any]] = field(default_factory=dict)
+    stopped: bool = False
 
     def __post_init__(self) -> None:
         self.heart = Heartbeat(self.home, self.clock)
@@ -68,17 +73,22 @@ class Work:
     def do(
         self, tickers: list[str], engine: str, address: str | None, workers: int | None
     ) -> list[dict[str, Any]]:
-        """An entry a ticker, in the order given; none for those that SIGTERM came before."""
+        """An entry a ticker, in the order given.
+
+        Of those that SIGTERM came before there is one where something was settled.
+        """
         entries: dict[str, dict[str, Any]] = {}
         committed: set[str] = set()
         try:
             plans = self._plans(tickers, entries)
         except _Stopped:
+            self.stopped = True
             return []
         gone = [ticker for ticker, entry in entries.items() if entry["status"] == "failed"]
-        if (plans or gone) and not self.stop.is_set():
+        if plans or gone:
             with open_ledger(self.home) as ledger:
                 self._void(gone, ledger, entries)
+                self._void_others(tickers, ledger)
                 ready = self._make_ready(plans, ledger, entries)
                 self.heart.tell("working", len(entries), len(tickers))
                 for outcome in self._outcomes(ready, engine, address, workers):
@@ -86,6 +96,11 @@ class Work:
                     self._commit(ready[outcome.ticker], outcome, ledger, entries)
                     self._tell("working", len(entries), len(tickers), outcome.ticker)
                 self._prune(committed, ledger)
+                self.stopped = self.stop.is_set() and len(entries) < len(tickers)
+                self._left(ready, entries)
+                for one in plans:
+                    if one.ticker in entries and one.ticker not in self.whole:
+                        self._recorded(one, entries[one.ticker], ledger)
                 head = ledger.head()
             # Noted outside the ledger too, so that one written anew from its beginning is seen.
             self.log.fact("ledger", entries=head.entries, head=head.hash)
@@ -97,15 +112,17 @@ class Work:
     def close(self, document: dict[str, Any]) -> None:
         """Write the summary; where that fails the night's work stands all the same."""
         try:
-            summary.write(self.home, document, [entry for entry in self.earlier if entry])
+            tickers = [self.whole.get(one["ticker"], one) for one in document["tickers"]]
+            whole = {**document, "tickers": tickers}
+            summary.write(self.home, whole, [entry for entry in self.earlier if entry])
         except Exception as failure:  # whatever it stumbles over in an earlier run's entries
             error = _known(document["page"], failure)
             document["page"] = None
             self.watch.notice(f"the night's page could not be written: {error}")
         failed = sum(entry["status"] == summary.FAILED for entry in document["tickers"])
-        self.heart.tell("stopped" if self.stop.is_set() else "ended", failed=failed)
+        self.heart.tell("stopped" if self.stopped else "ended", failed=failed)
         facts = {name: document[name] for name in ("night", "seconds", "page")}
-        self.log.fact("night stopped" if self.stop.is_set() else "night ended", **facts)
+        self.log.fact("night stopped" if self.stopped else "night ended", **facts)
 
     def _plans(self, tickers: list[str], entries: dict[str, dict[str, Any]]) -> list[Plan]:
         """The nights that have something to do; of the others the entry is made."""
@@ -128,11 +145,11 @@ class Work:
                 error = _known(result.ticker, failure)
                 entries[result.ticker] = summary.failed(result.ticker, None, error)
                 continue
+            self.earlier.append(read_state(self.home, one.ticker).entry)
             if one.error is not None:
                 entries[one.ticker] = summary.failed(one.ticker, one.key.session, one.error)
             elif one.nothing is not None and not one.stale:
-                entries[one.ticker] = summary.nothing(one)
-                self.earlier.append(read_state(self.home, one.ticker).entry)
+                entries[one.ticker] = summary.nothing(one, reason=one.nothing)
             else:
                 plans.append(one)
         return plans
@@ -148,6 +165,19 @@ class Work:
             except Exception as failure:
                 error = _known(ticker, failure)
                 entries[ticker]["notices"].append(f"nothing could be settled: {error.message}")
+
+    def _void_others(self, tickers: list[str], ledger: Ledger) -> None:
+        """Nor those of a ticker that was taken out of the list."""
+        now = self.clock.now().to_pydatetime()
+        for ticker in sorted(ledger.runs().keys() - set(tickers)):
+            try:
+                void = ledger.settle(ticker, None, snapshot=None, now=now).void
+            except Exception as failure:
+                told = _known(ticker, failure).message
+                self.watch.notice(f"{ticker}: nothing could be settled: {told}")
+                continue
+            if void:
+                self.log.fact("ticker of no night", ticker=ticker, void=void)
 
     def _plan(self, fetched: Fetched) -> Plan:
         return plan(
@@ -180,7 +210,7 @@ class Work:
                     now=self.clock.now().to_pydatetime(),
                 )
                 if one.stale:
-                    entries[one.ticker] = summary.nothing(one, settled=settled)
+                    entries[one.ticker] = summary.nothing(one, reason=one.nothing, settled=settled)
                 else:
                     ready[one.ticker] = ready_of(
                         one,
@@ -241,7 +271,15 @@ class Work:
     ) -> None:
         late = outcome.ticker in self.late
         try:
-            done = commit(self.home, ledger, one.plan, outcome, clock=self.clock, begun=one.begun)
+            done = commit(
+                self.home,
+                ledger,
+                one.plan,
+                outcome,
+                clock=self.clock,
+                begun=one.begun,
+                against=one.champion.folder.name if one.champion else None,
+            )
             entry = summary.entry_of(
                 one.plan,
                 outcome,
@@ -255,12 +293,33 @@ class Work:
                 live=one.live,
             )
             if entry["status"] == summary.DONE:
-                mark_done(self.home, one.plan, entry)
+                mark_done(self.home, one.plan, self._recorded(one.plan, entry, ledger))
         except Exception as failure:
             error = _known(outcome.ticker, failure)
             entry = summary.failed(outcome.ticker, one.plan.key.session, error, settled=one.settled)
         entries[outcome.ticker] = entry
         self._log(entry)
+
+    @staticmethod
+    def _left(ready: dict[str, Ready], entries: dict[str, dict[str, Any]]) -> None:
+        """Entries of what SIGTERM came before, where something was settled."""
+        for ticker, one in ready.items():
+            if ticker not in entries and one.settled.news:
+                entries[ticker] = summary.nothing(
+                    one.plan,
+                    reason="the night was stopped before its turn came",
+                    settled=one.settled,
+                )
+
+    def _recorded(self, one: Plan, entry: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
+        """The entry for the page; a fault in what is only told costs no forecast."""
+        try:
+            self.whole[one.ticker] = recorded(ledger, one, entry)
+        except Exception as failure:
+            error = _known(one.ticker, failure)
+            entry["notices"].append(f"what was recorded could not be told: {error.message}")
+            self.whole[one.ticker] = entry
+        return self.whole[one.ticker]
 
     def _log(self, entry: dict[str, Any]) -> None:
         """The entry's facts, without the forecast, which the ledger holds."""

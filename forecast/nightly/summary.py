@@ -3,19 +3,22 @@
     reports/nightly/2026-11-20/index.html     the page
     reports/nightly/2026-11-20/summary.json   the same, unrounded
 
-The date is the newest session that was completed. Runs that come later for the same session add
-what they did; what an earlier one did stays.
+The date is the newest session that was completed of any ticker; where none could be looked at, the
+day in UTC. Runs that come later for the same session add what they did; what an earlier one did
+stays.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
+from pydantic import TypeAdapter
 
 from forecast.errors import ForecastError
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
@@ -25,19 +28,53 @@ from forecast.nightly.commit import Committed
 from forecast.nightly.plan import Plan
 from forecast.nightly.work import Forecast, Outcome
 
-DONE, NOTHING, FAILED, LATE = "done", "nothing", "failed", "late"
-_ADDED = ("settled", "corrected", "void", "seconds")
-_TRAINING = ("trained", "promoted", "reason", "run", "why", "figures")
+_Status = Literal["done", "nothing", "failed", "late"]
+DONE: Final = "done"
+NOTHING: Final = "nothing"
+FAILED: Final = "failed"
+LATE: Final = "late"
+_COUNTS = ("settled", "corrected", "void")
+_TRAINING = ("trained", "promoted", "reason", "run", "why", "figures", "seconds")
 _FORECAST = ("issued", "unissued", "forecast")
 
 
-def nothing(plan: Plan, *, settled: Settlement | None = None) -> dict[str, Any]:
-    """The entry of a ticker that has nothing to do."""
+@dataclass(frozen=True)
+class _Entry:
+    """A ticker's entry; what `figures`, `forecast` and `live` hold is their makers' affair."""
+
+    ticker: str
+    session: str | None
+    status: _Status
+    trained: bool = False
+    promoted: bool = False
+    reason: str | None = None
+    run: str | None = None
+    champion: str | None = None
+    issued: bool = False
+    settled: int = 0
+    corrected: int = 0
+    void: int = 0
+    error: dict[str, str | None] | None = None
+    why: str | None = None
+    unissued: str | None = None
+    figures: dict[str, Any] | None = None
+    forecast: dict[str, Any] | None = None
+    notices: list[str] = field(default_factory=list)
+    alarms: list[str] = field(default_factory=list)
+    live: dict[str, Any] | None = None
+    seconds: float = 0.0
+
+
+_ENTRY = TypeAdapter(_Entry)
+
+
+def nothing(plan: Plan, *, reason: str | None, settled: Settlement | None = None) -> dict[str, Any]:
+    """The entry of a ticker for which nothing was done, but perhaps to settle; and why."""
     return _entry(
         plan.ticker,
         plan.key.session,
         NOTHING,
-        reason=plan.nothing,
+        reason=reason,
         **(_settled(settled) if settled else {}),
         notices=[plan.notice] if plan.notice else [],
     )
@@ -94,7 +131,7 @@ def entry_of(
         reason = decision.reason
     else:
         reason = None if outcome.error else "no training was due"
-    status = FAILED if outcome.error else LATE if late else DONE
+    status: _Status = FAILED if outcome.error else LATE if late else DONE
     return _entry(
         plan.ticker,
         plan.key.session,
@@ -156,12 +193,12 @@ def alert_of(document: dict[str, Any]) -> str | None:
 def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) -> None:
     """Write the night's summary and page, with what earlier runs of the same date did.
 
-    Where a run did nothing and there is a page already, that one stays as it is.
+    Where a run changes nothing and there is a page already, that one stays as it is.
 
     Args:
         home: Where `reports/` is.
         document: The night.
-        done: Entries of the tickers that had nothing to do because their night was done.
+        done: Entries of the tickers' last nights that were done.
 
     Raises:
         ArtifactError: if they cannot be written.
@@ -170,24 +207,16 @@ def write(home: Path, document: dict[str, Any], done: Sequence[dict[str, Any]]) 
 
     folder = (home / document["page"]).parent
     earlier = _read(folder / "summary.json")
-    merged = {entry["ticker"]: entry for entry in earlier or []}
-    # What a run did that was killed before it could write the page.
-    untold = [
-        _entry(**entry)
-        for entry in done
-        if entry["session"] == document["night"]
-        and merged.get(entry["ticker"], {}).get("status") != DONE
-    ]
-    news = any(
-        entry["status"] != NOTHING
-        or any(entry[key] for key in ("settled", "corrected", "void", "notices"))
-        for entry in [*document["tickers"], *untold]
-    )
-    if earlier is not None and not news and (folder / "index.html").exists():
-        return
-    for entry in [*document["tickers"], *untold]:
+    merged = {entry["ticker"]: entry for entry in earlier["tickers"]}
+    # What a run did that was killed before it could write the page; told twice it changes nothing.
+    untold = [entry for entry in map(_sound, done) if entry]
+    untold = [entry for entry in untold if entry["session"] == document["night"]]
+    for entry in [*untold, *document["tickers"]]:
         merged[entry["ticker"]] = _added(merged.get(entry["ticker"]), entry)
     whole = {**document, "tickers": list(merged.values())}
+    same = all(earlier.get(name) == whole[name] for name in ("tickers", "stopped"))
+    if same and (folder / "index.html").exists():
+        return
     write_night(folder, whole)
     write_json(folder / "summary.json", whole)
 
@@ -196,63 +225,56 @@ def _added(before: dict[str, Any] | None, after: dict[str, Any]) -> dict[str, An
     """What two runs did for a ticker's session, as one entry; a night that is done stays done.
 
     One run's training and one run's forecast are told, not parts of both: what was promoted, or
-    else trained; what was recorded.
+    else trained; what was recorded. Counts are the session's, not the run's. What was added before
+    changes nothing.
     """
     if before is None or len({before["session"], after["session"]} - {None}) > 1:
         return after
     done = before["status"] == DONE != after["status"]
     last, other = (before, after) if done else (after, before)
     trained = max((last, other), key=lambda entry: (entry["promoted"], entry["trained"]))
-    issued = max((last, other), key=lambda entry: (entry["issued"], bool(entry["forecast"])))
+    # A session has one forecast on record: the first.
+    first, second = (before, after) if before["issued"] else (last, other)
+    issued = max((first, second), key=lambda entry: (entry["issued"], bool(entry["forecast"])))
     said = {name: [*before[name], *after[name]] for name in ("notices", "alarms")}
     if done and after["error"]:
         said["notices"].append(
             f"a later run failed: {after['error']['type']}: {after['error']['message']}"
         )
+    if done and after["status"] == LATE:
+        said["notices"].append(f"a later run was late: {after['reason']}")
     return {
         **last,
         **{name: last[name] or other[name] for name in ("session", "champion", "live")},
-        **{name: before[name] + after[name] for name in _ADDED},
+        **{name: max(before[name], after[name]) for name in _COUNTS},
         **{name: trained[name] for name in _TRAINING},
         **{name: issued[name] for name in _FORECAST},
         **{name: list(dict.fromkeys(sentences)) for name, sentences in said.items()},
     }
 
 
-def _read(path: Path) -> list[dict[str, Any]] | None:
-    """The entries of an earlier run, an older version's too; None where they cannot be read."""
+def _read(path: Path) -> dict[str, Any]:
+    """An earlier run's document, without tickers where it cannot be read."""
     try:
-        entries = json.loads(path.read_bytes())["tickers"]
-        return [_entry(**entry) for entry in entries]
+        document: dict[str, Any] = json.loads(path.read_bytes())
+        entries = [entry for entry in map(_sound, document["tickers"]) if entry]
+        return {**document, "tickers": entries}
     except (OSError, ValueError, KeyError, TypeError):
+        return {"tickers": []}
+
+
+def _sound(entry: Any) -> dict[str, Any] | None:
+    """An earlier run's entry, an older version's too; None where a value in it is odd."""
+    try:
+        whole = _entry(**entry)
+        _ENTRY.validate_json(json.dumps(whole), strict=True)
+    except (TypeError, ValueError):
         return None
+    return whole
 
 
-def _entry(ticker: str, session: str | None, status: str, **known: Any) -> dict[str, Any]:
-    entry: dict[str, Any] = {
-        "ticker": ticker,
-        "session": session,
-        "status": status,
-        "trained": False,
-        "promoted": False,
-        "reason": None,
-        "run": None,
-        "champion": None,
-        "issued": False,
-        "settled": 0,
-        "corrected": 0,
-        "void": 0,
-        "error": None,
-        "why": None,
-        "unissued": None,
-        "figures": None,
-        "forecast": None,
-        "notices": [],
-        "alarms": [],
-        "live": None,
-        "seconds": 0.0,
-    }
-    return {**entry, **known}
+def _entry(ticker: str, session: str | None, status: _Status, **known: Any) -> dict[str, Any]:
+    return {**asdict(_Entry(ticker, session, status)), **known}
 
 
 def _settled(settled: Settlement) -> dict[str, int]:

@@ -71,7 +71,8 @@ def challenge(
         return judge(own, None, ewma, **limits)
     inputs = _inputs(champion, one.ticker)
     if inputs.horizon != one.inputs.horizon:
-        decision = judge(own, None, ewma, **limits)
+        learnt = Learnt(_learnt(fitted.model, true.take(one.split.train), fitted.head), None)
+        decision = judge(own, None, ewma, learnt=learnt, **limits)
         apart = (
             f" The champion forecasts {_sessions(inputs.horizon)} ahead, this one "
             f"{_sessions(one.inputs.horizon)}: they cannot be compared."

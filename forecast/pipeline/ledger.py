@@ -17,7 +17,7 @@ from forecast.files import inside, write_atomically
 from forecast.ledger import examine, write_record
 from forecast.ledger.database import ledger_path
 from forecast.ledger.promise import PROMISED, promised_scores
-from forecast.ledger.scores import ALL, live_scores, outcomes_of, rolling_scores
+from forecast.ledger.scores import ALL, last_step, live_scores, outcomes_of, rolling_scores
 from forecast.market.bars import check_ticker
 from forecast.market.store import Store
 from forecast.pipeline.watch import Watch
@@ -133,6 +133,7 @@ def _entry(ticker: Any, own: pd.DataFrame, scores: pd.DataFrame, home: Path) -> 
         "last": f"{own['origin'].max():%Y-%m-%d}",
         "networks": sorted(own["network"].unique()),
         "runs": len(runs),
+        "step": last_step(own),
         **{name: int(statuses.get(name, 0)) for name in ("settled", "pending", "void")},
         "corrected": int(own["corrected"].notna().sum()),
         "scores": rows,
@@ -149,7 +150,7 @@ def _one(
     """What is told of a ticker that was asked for by name: newest forecasts, and the picture."""
     from forecast.report.track_record import track_record
 
-    ticker, step = str(record["ticker"].iloc[0]), int(record["step"].max())
+    ticker, step = str(record["ticker"].iloc[0]), last_step(record)
     promises = {row["step"]: row["promised"]["skill_pinball"] for row in scores}
     picture = track_record(
         record.assign(outcome=outcomes_of(record)),
@@ -168,7 +169,7 @@ def _one(
         # The record is read all the same by who may not write.
         watch.notice(f"there is no picture: {error.message}")
         plot = None
-    return {"step": step, "newest": _newest(record[record["step"] == step]), "plot": plot}
+    return {"newest": _newest(record[record["step"] == step]), "plot": plot}
 
 
 def _newest(own: pd.DataFrame) -> list[dict[str, Any]]:

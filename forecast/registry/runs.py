@@ -176,7 +176,7 @@ def saved_document(home: Path, ticker: str, run: str) -> dict[str, Any] | None:
         _verify(folder, METRICS, _verified_manifest(folder, retrain=retrain), retrain=retrain)
         documents: list[dict[str, Any]] = read_json(folder / METRICS)["runs"]
         return next((one for one in documents if one["ticker"] == ticker), None)
-    except (ArtifactError, KeyError, TypeError):
+    except (ArtifactError, OSError, KeyError, TypeError):
         return None
 
 

@@ -240,7 +240,9 @@ def _live(entries: Sequence[Mapping[str, Any]]) -> Table | None:
                 )
             ),
         ]
-        rows.append(Row(entry["ticker"], "", False, cells))
+        step = live.get("step", 1)
+        note = "" if step == 1 else wording.ahead(step)
+        rows.append(Row(entry["ticker"], note, False, cells))
     if not rows:
         return None
     columns = [

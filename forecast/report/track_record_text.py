@@ -28,7 +28,7 @@ _NONE_OF_IT = "No forecast of this ticker is recorded; `forecast ledger` lists t
 
 
 def ledger_lines(document: dict[str, Any]) -> list[str]:
-    """The scores of every ticker at its last step, or one ticker in full.
+    """The scores of every ticker at its newest forecast's last step, or one ticker in full.
 
     Args:
         document: As `ledger --json` prints it.
@@ -64,7 +64,8 @@ def check_lines(document: dict[str, Any]) -> list[str]:
 def _table(entries: list[dict[str, Any]], pooled: list[dict[str, Any]]) -> list[str]:
     rows = []
     for entry in entries:
-        scores = entry["scores"][-1] if entry["scores"] else {}
+        known = [row for row in entry["scores"] if row["step"] <= entry["step"]]
+        scores = known[-1] if known else {}
         promised = scores.get("promised", {})
         rows.append(
             [

@@ -176,6 +176,18 @@ def test_a_first_network_must_not_be_significantly_worse_than_ewma():
     assert judge(frame("lstm", **few), None, frame("ewma", **few), **LIMITS).promote
 
 
+def test_the_first_network_for_its_horizon_must_have_learnt_and_be_within_the_band():
+    found = judge(frame("lstm"), None, EWMA, **LIMITS, learnt=Learnt(4.0, None))
+    assert found.reason.startswith("Promoted: the first network for its horizon, and not signif")
+    for limits, t, told in (
+        (LIMITS, 3.0, "told from chance (t = 3.0, 3.5 is needed)"),
+        (LIMITS | {"band": (0.97, 0.99)}, 4.0, "of the outcomes (97% to 99% are allowed)"),
+    ):
+        found = judge(frame("lstm"), None, EWMA, **limits, learnt=Learnt(t, None))
+        assert not found.promote
+        assert told in found.reason
+
+
 def test_a_bad_champion_is_no_excuse_for_being_worse_than_ewma():
     ewma = frame("ewma")
     champion = frame("champion", spread=0.026)

@@ -218,6 +218,20 @@ def test_bars_that_are_none_settle_nothing(tmp_path):
         assert set(ledger.track_record()["status"]) == {"pending"}
 
 
+def test_bars_of_days_to_come_settle_nothing(tmp_path):
+    with open_ledger(tmp_path) as ledger:
+        fill(ledger, BARS, [4])
+        eve = BARS.index[5].tz_localize("UTC") - pd.Timedelta(seconds=1)
+        with pytest.raises(ValueError, match="bars must not be of after"):
+            ledger.settle("AAPL", BARS.iloc[:6], snapshot="s", now=eve)
+        assert (
+            ledger.settle(
+                "AAPL", BARS.iloc[:6], snapshot="s", now=BARS.index[6].tz_localize("UTC")
+            ).settled
+            == 1
+        )
+
+
 def test_where_nothing_was_recorded_reading_creates_nothing(tmp_path):
     with open_ledger(tmp_path, read_only=True) as ledger:
         assert ledger.track_record().empty

@@ -10,9 +10,19 @@ import pandas as pd
 import pytest
 from ledger.issues import bars_of, fill
 
+from forecast.config import Settings
 from forecast.ledger import open_ledger
 from forecast.ledger.promise import promised_scores
-from forecast.ledger.scores import live_forecasts, live_scores, outcomes_of, rolling_scores
+from forecast.ledger.scores import (
+    last_step,
+    live_forecasts,
+    live_scores,
+    outcomes_of,
+    rolling_scores,
+)
+from forecast.nightly.live import live_record
+from forecast.pipeline.ledger import ledger as read_ledger
+from forecast.report.track_record_text import ledger_lines
 
 LEVELS = np.array([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
 QUANTILES = ["p05", "p10", "p25", "p50", "p75", "p90", "p95"]
@@ -121,6 +131,22 @@ def test_prices_are_in_the_money_of_the_day_of_issue(record):
     assert first["predicted"] == pytest.approx(close * math.exp(0.002))
     assert first["actual"] == pytest.approx(AAPL["close"].iloc[6])
     assert set(frame.loc[frame["model"] == "last_close", "p50"]) == set(record["last_close"])
+
+
+def test_the_record_is_of_the_newest_forecasts_last_step(tmp_path):
+    with open_ledger(tmp_path) as ledger:
+        fill(ledger, AAPL, range(5, 20), horizon=3)
+        fill(ledger, AAPL, range(20, 30), horizon=1)
+        record = ledger.track_record("AAPL")
+    assert last_step(record) == 1
+    live = live_record(tmp_path, "AAPL", record)
+    assert live is not None
+    assert (live["step"], live["forecasts"]) == (1, 24)
+    told = read_ledger(None, home=tmp_path, settings=Settings()).document
+    assert told["tickers"][0]["step"] == 1
+    line = next(line for line in ledger_lines(told) if line.startswith("AAPL"))
+    assert line.split()[:3] == ["AAPL", "1", "24"]
+    assert live_record(tmp_path, "AAPL", record.iloc[:0]) is None
 
 
 def test_without_an_outcome_there_is_no_score(record):

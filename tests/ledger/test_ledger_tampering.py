@@ -16,8 +16,10 @@ from ledger.issues import bars_of, chain, fill
 
 from forecast.errors import ArtifactError
 from forecast.ledger import examine, open_ledger, write_record
+from forecast.ledger.entries import canonical
 
 BARS = bars_of(20)
+EXACT = "00:00:00.000000"
 TRIGGERS = ("no_update", "no_delete", "only_at_the_end")
 
 
@@ -29,7 +31,7 @@ def whole(tmp_path_factory) -> tuple[bytes, bytes]:
     with open_ledger(home) as ledger:
         for ticker in ("AAPL", "IBM"):
             fill(ledger, BARS, range(4, 10), ticker=ticker)
-        done = ledger.settle("IBM", other, snapshot="late", now=BARS.index[9].tz_localize("UTC"))
+        done = ledger.settle("IBM", other, snapshot="late", now=BARS.index[-1].tz_localize("UTC"))
         assert done.corrected == 2
         assert ledger.verify() == []
     data = home / "data"
@@ -136,15 +138,20 @@ def test_a_forged_hash_shows_at_the_next_entry(tmp_path, whole):
         ("issue", {"run": 5}, "run: "),
         ("issue", {"origin": "2016-01-04"}, "sessions must follow 2016-01-04"),
         ("issue", {"issued_at": "2012-01-06T23:00Z"}, "not as the ledger writes issued_at"),
+        ("issue", {"issued_at": f"2012-01-10T{EXACT}+00:00"}, "issued at 2012-01-10T"),
+        ("issue", {"issued_at": f"0001-01-01T{EXACT}+12:00"}, "date value out of range"),
         ("foo", {}, "kind 'foo' is none"),
         ("correction", {"outcome": "x"}, "outcome: "),
         ("correction", {"outcome": None}, "outcome: "),
         ("correction", {"outcome": 12345.5}, "outcome: "),
         ("correction", {"settled_at": "2012-01-06"}, "settled_at: "),
+        ("correction", {"settled_at": f"2012-01-08T{EXACT}+00:00"}, "of 2012-01-09 nothing was"),
+        ("correction", {"reason": "x"}, "such an entry holds no reason"),
         ("settlement", {"step": 7}, "entry 1 issued no such step"),
         ("settlement", {"issue": 2, "step": 1}, "entry 2 issued no such step"),
         ("settlement", {"issue": 99}, "entry 99 comes later"),
         ("void", {"step": 7}, "reason: "),
+        ("void", {"step": 7, "reason": "x"}, "such an entry holds no outcome"),
     ],
 )
 def test_an_entry_in_the_chain_that_does_not_say_what_it_must_is_named(
@@ -162,6 +169,38 @@ def test_an_entry_in_the_chain_that_does_not_say_what_it_must_is_named(
     assert [f"does not say what it must: {told}" in one for one in named] == [True], named
     pd.testing.assert_frame_equal(examined.record, before)
     write_record(tmp_path / "rest.csv", examined.record)
+
+
+@pytest.mark.parametrize("text", ['{"kind":"issue",', "{ "])
+def test_an_entry_in_another_text_is_named(tmp_path, whole, text):
+    """A name that is there twice, or a space: it reads the same."""
+    path = lay(tmp_path, whole)
+    document = {**json.loads(entries(path)[0][1]), "ticker": "MSFT"}
+    number = chain(path, canonical(document).replace("{", text, 1))
+    (problem,) = examine(tmp_path).problems
+    assert problem == (
+        f"entry {number} (issue of MSFT, origin 2012-01-06) does not say what it must: not in the "
+        "ledger's one way of writing"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "rest", "named"),
+    [
+        ('"issue"', f',"x":{"[" * 995}{"]" * 995}', "no readable entry"),
+        (r'"\ud800"', "", r"\ud800 of MSFT, origin 2012-01-06"),
+        (r'"\u001b[31m"', "", r"\x1b[31m of MSFT, origin 2012-01-06"),
+    ],
+)
+def test_an_entry_that_no_program_can_read_is_named_in_words_that_print(
+    tmp_path, whole, kind, rest, named
+):
+    path = lay(tmp_path, whole)
+    body = f'{{"kind":{kind},"ticker":"MSFT","origin":"2012-01-06"{rest}}}'
+    number = chain(path, body)
+    (problem,) = examine(tmp_path).problems
+    assert problem.startswith(f"entry {number} ({named}) does not say what it must: ")
+    assert problem.encode().isascii() and problem.isprintable()
 
 
 def test_removed_reordered_and_inserted_entries_are_found(tmp_path, whole):

@@ -18,8 +18,9 @@ from homes import FIRST_NIGHT, TICKERS, Home, walk
 from forecast.config import Settings
 from forecast.errors import BusyError, ConfigError
 from forecast.ledger import open_ledger
-from forecast.nightly import engines
+from forecast.nightly import engines, steps
 from forecast.nightly.clock import clock_of
+from forecast.nightly.commit import mark_done
 from forecast.nightly.night import run_night
 from forecast.nightly.state import night_lock
 from forecast.pipeline.train import train
@@ -205,6 +206,16 @@ def test_a_ticker_that_is_gone_leaves_no_forecast_waiting(home):
     assert (noted["entries"], noted["head"]) == (head.entries, head.hash)
 
 
+def test_a_ticker_taken_out_of_the_list_leaves_no_forecast_waiting_either(home):
+    home.tickers, home.nightly = ("BETA",), {"retrain": "drift"}
+    for now, status in (("2012-07-27", "pending"), ("2012-08-15", "void")):
+        night = home.night(now)
+        assert statuses(night) == {"BETA": "done"}
+        assert record(home).set_index("ticker").loc["ACME", "status"] == status
+    log = (home.folder / "logs" / "nightly.jsonl").read_text()
+    assert '"ticker of no night"' in log
+
+
 def test_past_the_deadline_the_champion_forecasts_and_the_training_stays_due(home):
     home.nightly = {"retrain": "nightly", "deadline": 1e-9}
     night = home.night("2012-07-03")
@@ -236,9 +247,23 @@ def test_a_stopped_night_is_gone_on_with(home):
     night = home.night("2012-07-03", watch=Watch(step=stop))
     assert signal.getsignal(signal.SIGTERM) is before
     assert (night.stopped, night.exit_code) == (True, 143)
-    assert statuses(night) == {"ACME": "done"}
+    assert statuses(night) == {"ACME": "done", "BETA": "nothing"}
+    left = night.document["tickers"][1]
+    assert left["reason"] == "the night was stopped before its turn came"
+    assert (left["settled"], left["issued"]) == (1, False)
     assert statuses(home.night("2012-07-03")) == {"ACME": "nothing", "BETA": "done"}
     assert len(record(home)) == 4
+
+
+def test_a_stop_after_the_last_ticker_stops_nothing(home, monkeypatch):
+    def stop(*arguments):
+        mark_done(*arguments)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(steps, "mark_done", stop)
+    home.tickers = ("ACME",)
+    night = home.night("2012-07-03")
+    assert (night.stopped, night.exit_code, night.alert) == (False, 0, None)
 
 
 def test_while_challengers_are_trained_the_night_is_working(home, monkeypatch):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 from homes import Home
 
+from forecast.evaluation import promotion
 from forecast.ledger import open_ledger
 from forecast.nightly import engines, ready
 
@@ -29,11 +32,15 @@ def test_every_night_forecasts_before_and_after_the_last_steps_first_outcome(tmp
     # The third session ahead has closed for the first time in the fourth night.
     told = [entry["live"] and entry["live"]["forecasts"] for entry in entries]
     assert told == [None, None, None, 1, 2]
+    page = home.folder / "reports" / "nightly" / NIGHTS[-1] / "index.html"
+    assert page.read_text().count("3 sessions ahead") == 1
     assert record(home)["origin"].dt.strftime("%Y-%m-%d").unique().tolist() == NIGHTS
 
 
 def test_a_change_of_horizon_costs_no_forecast(home, monkeypatch):
     monkeypatch.setattr(engines, "pool", lambda jobs, **_: map(engines.work, jobs))
+    # Bars at random teach nothing.
+    monkeypatch.setattr(promotion, "LEARNT", -math.inf)
     home.tickers = ("ACME",)
     home.night(NIGHTS[0])
     home.others = {"horizon": 2}

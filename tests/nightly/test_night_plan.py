@@ -58,6 +58,7 @@ def test_the_hash_is_of_what_decides_the_outcome():
 def test_the_clock():
     assert clock_of("2012-07-03").now() == pd.Timestamp("2012-07-03T23:59:59Z")
     assert clock_of("2012-07-03T18:30-04:00").now() == pd.Timestamp("2012-07-03T22:30Z")
+    assert clock_of("2012-07-03 18:30-04:00").now() == pd.Timestamp("2012-07-03T22:30Z")
     real = clock_of(None)
     assert real == Clock()
     assert abs(real.now() - pd.Timestamp.now("UTC")) < pd.Timedelta(minutes=1)
@@ -68,6 +69,7 @@ def test_the_clock():
     [
         *("yesterday", "", "2012-07-03T18:30", "2012-13-01", "now", "today", "18:30", "23:30Z"),
         *("2016", "2016-12", "2016Q4", "Dec 2016", "30-12-2016", "2016-W50", "2016-W50T18:30Z"),
+        *("2016-12-30x18:30Z", "2016-12-30_18:30Z"),
     ],
 )
 def test_a_clock_that_is_none(text):

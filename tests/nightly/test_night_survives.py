@@ -1,173 +1,36 @@
-"""What a kill leaves between two steps of a commit, and what damage leaves, is made good."""
+"""What damage leaves is made good; what goes wrong with one ticker is that ticker's alone."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 
 import pandas as pd
 import pytest
-from homes import Home
 from ledger.issues import chain
+from made_challengers import RUN, files_of, issued, work_of
 
 from forecast.errors import ForecastError
 from forecast.evaluation.promotion import Decision
 from forecast.ledger import open_ledger
-from forecast.nightly import commit as commits
 from forecast.nightly import engines, ready, steps
 from forecast.nightly import night as nights
-from forecast.nightly.challenger import Challenger
 from forecast.nightly.clock import Clock, clock_of
-from forecast.nightly.commit import Pending, commit
+from forecast.nightly.commit import commit
 from forecast.nightly.jobs import RunFiles
 from forecast.nightly.state import TickerState, read_state
-from forecast.nightly.work import Outcome
 from forecast.pipeline.watch import Watch
 from forecast.registry import (
     champion,
     history,
     load_run,
     promote,
-    rollback,
     run_folder,
     runs_of,
     save_run,
 )
 
 NOW = "2012-07-03"
-RUN = "20120703T235959Z-beef"
-
-
-def files_of(home: Home) -> RunFiles:
-    """A challenger that is the champion under another name."""
-    saved = RunFiles.of(load_run(home.folder, "ACME"))
-    return replace(saved, run=RUN, manifest={**saved.manifest, "run": RUN})
-
-
-def issued(home: Home, ticker: str = "ACME") -> list[tuple[str, str]]:
-    with open_ledger(home.folder, read_only=True) as ledger:
-        assert ledger.verify() == []
-        record = ledger.track_record(ticker)
-    return [
-        (f"{origin:%m-%d}", run)
-        for origin, run in zip(record["origin"], record["run"], strict=True)
-    ]
-
-
-def work_of(home: Home, decision: Decision):
-    """A job that trained in no time: the challenger is there, the forecast is the real one."""
-
-    def work(job):
-        serving = files_of(home) if decision.promote else job.champion
-        forecast = engines.work(replace(job, champion=serving, challenger=None)).forecast
-        return Outcome(job.ticker, Challenger(files_of(home), decision), forecast, None, 1.0)
-
-    return work
-
-
-class _Killed(BaseException):
-    """Nothing catches it."""
-
-
-@pytest.mark.parametrize("step", ["saved", "named", "promoted", "issued"])
-def test_killed_after_any_step_the_next_run_ends_what_was_begun(home, monkeypatch, step):
-    home.tickers = ("ACME",)
-    before = champion(home.folder, "ACME")
-    work = work_of(home, Decision(True, "Promoted: it is better.", {"origins": 99}))
-
-    def kill(*_, **__):
-        raise _Killed
-
-    def trained(jobs, **_):
-        yield from map(work, jobs)
-
-    with monkeypatch.context() as patch:
-        # Where the challenger is due the pool would train one.
-        home.nightly = {"retrain": "nightly"}
-        patch.setattr(engines, "pool", trained)
-        if step == "saved":
-            patch.setattr(commits, "write_state", kill)
-        elif step == "named":
-            patch.setattr(commits, "promote", kill)
-        elif step == "promoted":
-            patch.setattr(commits, "_issue", kill)
-        else:
-            patch.setattr(steps, "mark_done", kill)
-        with pytest.raises(_Killed):
-            home.night(NOW)
-
-    assert champion(home.folder, "ACME") == (RUN if step in ("promoted", "issued") else before)
-    assert len(issued(home)) == (2 if step == "issued" else 1)
-    assert {one.damaged for one in runs_of(home.folder, "ACME")} == {None}
-
-    if step == "saved":
-        # Nobody knows of the run: it is trained anew, under another name.
-        assert read_state(home.folder, "ACME").pending is None
-        return
-    pending = read_state(home.folder, "ACME").pending
-    assert isinstance(pending, Pending)
-    assert (pending.run, pending.promote) == (RUN, True)
-    night = home.night(NOW)
-    (entry,) = night.document["tickers"]
-    assert (entry["status"], entry["run"], entry["promoted"]) == ("done", RUN, True)
-    assert entry["reason"] == "Promoted: it is better."
-    assert champion(home.folder, "ACME") == RUN
-    assert [change.run for change in history(home.folder, "ACME")] == [before, RUN]
-    assert issued(home) == [("07-02", before), ("07-03", RUN)]
-    assert read_state(home.folder, "ACME").trained.session == NOW
-    assert home.night(NOW).document["tickers"][0]["status"] == "nothing"
-
-
-@pytest.mark.parametrize("fate", ["killed", "refused"])
-def test_a_promotion_that_never_came_leaves_the_training_due(home, monkeypatch, fate):
-    """The next run is another night's: the challenger of this one is no longer gone on with."""
-    home.tickers, home.nightly = ("ACME",), {"retrain": "weekly"}
-    # On the first session of a week; the next night is of the same.
-    monday, tuesday = "2012-07-09", "2012-07-10"
-    work = work_of(home, Decision(True, "Promoted: it is better.", {"origins": 99}))
-
-    def never(*_, **__):
-        raise _Killed if fate == "killed" else ForecastError("the disk is full")
-
-    monkeypatch.setattr(engines, "pool", lambda jobs, **_: map(work, jobs))
-    with monkeypatch.context() as patch:
-        patch.setattr(commits, "promote", never)
-        if fate == "killed":
-            with pytest.raises(_Killed):
-                home.night(monday)
-        else:
-            assert home.night(monday).exit_code == 1
-    assert read_state(home.folder, "ACME").pending is not None
-    shutil.rmtree(home.folder / "models" / "ACME" / RUN)
-    (entry,) = home.night(tuesday).document["tickers"]
-    assert (entry["why"], entry["promoted"]) == (
-        "first session of the week since the last training",
-        True,
-    )
-    assert champion(home.folder, "ACME") == RUN
-    assert read_state(home.folder, "ACME").trained.session == tuesday
-
-
-def test_a_rollback_after_a_kill_is_not_undone_by_the_next_run(home, monkeypatch):
-    home.tickers, home.nightly = ("ACME",), {"retrain": "nightly"}
-    before = champion(home.folder, "ACME")
-    work = work_of(home, Decision(True, "Promoted: it is better.", {"origins": 99}))
-
-    def kill(*_, **__):
-        raise _Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(engines, "pool", lambda jobs, **_: map(work, jobs))
-        patch.setattr(commits, "_issue", kill)
-        with pytest.raises(_Killed):
-            home.night(NOW)
-    assert rollback(home.folder, "ACME") == before
-    (entry,) = home.night(NOW).document["tickers"]
-    assert (entry["status"], entry["promoted"], entry["champion"]) == ("done", False, before)
-    assert entry["reason"].endswith(f"Since then the champion was changed to {before}.")
-    assert champion(home.folder, "ACME") == before
-    assert issued(home)[-1] == ("07-03", before)
 
 
 def test_a_challenger_that_is_no_better_leaves_the_champion(home, monkeypatch):
@@ -306,6 +169,27 @@ def test_a_page_takes_in_entries_of_an_older_version(home):
     assert home.night(NOW).document["page"] is not None
     written = json.loads(summary.read_bytes())["tickers"]
     assert [entry["ticker"] for entry in written] == ["GONE", "ACME", "BETA"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *({"settled": None}, {"seconds": "x"}, {"notices": "abc"}, {"alarms": [["x"]]}),
+        *({"ticker": ["x"]}, {"live": 7}, {"status": None}, {"error": "x"}),
+    ],
+)
+def test_an_odd_value_in_an_earlier_entry_costs_that_entry_alone(home, odd):
+    home.tickers = ("ACME",)
+    home.night(NOW)
+    page = home.folder / "reports/nightly/2012-07-03/summary.json"
+    told = json.loads(page.read_bytes())
+    state = home.folder / "data/nightly/state/ACME.json"
+    known = json.loads(state.read_bytes())
+    state.write_text(json.dumps({**known, "entry": known["entry"] | odd}))
+    page.write_text(json.dumps({**told, "tickers": [told["tickers"][0] | odd]}))
+    assert home.night(NOW).document["page"] is not None
+    (entry,) = json.loads(page.read_bytes())["tickers"]
+    assert (entry["ticker"], entry["status"]) == ("ACME", "nothing")
 
 
 def test_a_page_that_cannot_be_made_ends_no_night(home):

@@ -153,6 +153,8 @@ def test_a_champion_of_another_horizon_is_not_compared(today, champion):
     other = replace(champion, inputs={"XYZ": champion.inputs["XYZ"] | {"inputs": inputs}})
     found = today.against(other)
     assert found.figures["champion"] is None
+    assert found.figures["learnt"]["challenger"] > 0
+    assert found.figures["learnt"]["champion"] is None
     assert found.reason.endswith(
         " The champion forecasts 5 sessions ahead, this one 1 session: they cannot be compared."
     )

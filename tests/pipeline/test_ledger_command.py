@@ -28,7 +28,7 @@ def written(tmp_path_factory):
         fill(ledger, BARS, range(55, 80))
         fill(ledger, BARS, range(5, 30), ticker="IBM", horizon=2, run="run-2")
         gone = BARS.drop(BARS.index[30]).iloc[:60]
-        ledger.settle("IBM", gone, snapshot="s", now=datetime(2012, 3, 1, tzinfo=UTC))
+        ledger.settle("IBM", gone, snapshot="s", now=datetime(2012, 4, 1, tzinfo=UTC))
     return home
 
 

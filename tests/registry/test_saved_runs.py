@@ -74,6 +74,8 @@ def test_what_a_run_printed_is_read_without_its_network(tmp_path, save, damage):
     assert saved_document(tmp_path, "IBM", "run")["ticker"] == "IBM"
     assert saved_document(tmp_path, "MSFT", "run") is None
     assert saved_document(tmp_path, "IBM", "removed") is None
+    # No file system takes such a name; a ledger may hold it.
+    assert saved_document(tmp_path, "IBM", "x" * 1000) is None
     damage(folder / "metrics.json")
     assert saved_document(tmp_path, "IBM", "run") is None
     damage(save("other") / MANIFEST)
