@@ -158,7 +158,7 @@ def _against_champion(
                 f"it could not be shown that its {_WORDS[name]} is less than {one['margin']:.2%} "
                 f"above the champion's (p = {one['p_not_worse']:.3f}, below {level:g} is needed)"
             )
-    if (against["pinball"]["difference"] or 0.0) > 0 and _is_worse(figures["ewma"]["pinball"]):
+    if _is_above(against["pinball"]) and _is_worse(figures["ewma"]["pinball"]):
         yield "it is neither better than the champion nor as good as ewma"
 
 
@@ -279,8 +279,13 @@ def _one_sided(losses: np.ndarray, reference: np.ndarray, step: int) -> float:
 
 
 def _is_worse(one: dict[str, Any]) -> bool:
-    difference, p = one["difference"], one["p_different"]
-    return difference is not None and p is not None and difference > 0 and p < _WORSE
+    p = one["p_different"]
+    return p is not None and p < _WORSE and _is_above(one)
+
+
+def _is_above(one: dict[str, Any]) -> bool:
+    """A rival that never errs has no relative difference, and nobody is below it."""
+    return one["difference"] is None or one["difference"] > 0
 
 
 def _number(value: float) -> float | None:

@@ -6,7 +6,7 @@ import pytest
 import scoringrules
 from scipy.stats import ttest_1samp
 
-from forecast.evaluation.forecasts import forecast_frame
+from forecast.evaluation.forecasts import QUANTILE_COLUMNS, forecast_frame
 from forecast.evaluation.promotion import Learnt, judge
 from forecast.features.targets import LEVELS, Prediction
 from forecast.networks.heads import NORMAL
@@ -230,3 +230,13 @@ def test_prices_that_stand_still_are_no_division_by_zero():
     found = judge(still, still, still, **LIMITS | {"band": (0.7, 1.0)})
     assert found.promote
     assert "no smaller than the zero of the champion" in found.reason
+
+
+def test_who_errs_where_ewma_never_does_is_no_first_network():
+    """A price that stands still, which ewma forecasts to the last digit."""
+    prices = ["predicted", *QUANTILE_COLUMNS, "actual"]
+    still = EWMA.assign(**dict.fromkeys(prices, 5.0))
+    errs = still.assign(model="lstm", predicted=5.001, p05=4.99, p95=5.01)
+    found = judge(errs, None, still, **LIMITS)
+    assert found.reason.startswith("Not promoted: a first network may not be significantly worse")
+    assert judge(still.assign(model="lstm"), None, still, **LIMITS).promote
