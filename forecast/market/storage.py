@@ -16,13 +16,11 @@ from typing import TYPE_CHECKING
 from forecast.errors import ArtifactError, ConfigError
 from forecast.files import write_atomically
 
-LOCAL = ("file", "local")
-"""Schemes of addresses that are folders of this machine."""
-
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
-
+LOCAL = ("file", "local")
+"""Schemes of addresses that are folders of this machine."""
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 
 
