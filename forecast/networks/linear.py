@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -57,14 +57,31 @@ def fit_linear(train: Windows, validation: Windows, *, first: int = 0) -> np.nda
     return slopes * np.clip(agreement / np.maximum(size, 1e-12), 0.0, 1.0) * _SHARE
 
 
-def without(windows: Windows, slopes: np.ndarray) -> Windows:
+def without(parts: Sequence[Windows], slopes: np.ndarray) -> list[Windows]:
     """The same windows with targets less the linear part: what is left for a network to learn.
 
     A target beyond ±15 counts as that, in units of the volatility; NaN stays NaN. For training and
     validation only: scored are the outcomes as they are.
+
+    Args:
+        parts: Of the same rows, as training and validation part mostly are, or not.
+        slopes: As `fit_linear` gives them.
     """
-    left = windows.targets - windows.features.astype("float64") @ slopes
-    return replace(windows, targets=np.clip(left, -_LARGEST, _LARGEST).astype("float32"))
+    left: dict[tuple[int, int], np.ndarray] = {}
+    for part in parts:
+        rows = id(part.features), id(part.targets)
+        if rows not in left:
+            left[rows] = _left(part, slopes)
+    return [replace(part, targets=left[id(part.features), id(part.targets)]) for part in parts]
+
+
+def _left(windows: Windows, slopes: np.ndarray) -> np.ndarray:
+    left = np.empty_like(windows.targets, dtype="float32")
+    for first in range(0, len(left), _ROWS):
+        some = slice(first, first + _ROWS)
+        linear = windows.features[some].astype("float64") @ slopes
+        left[some] = np.clip(windows.targets[some] - linear, -_LARGEST, _LARGEST)
+    return left
 
 
 def _centred_products(windows: Windows) -> np.ndarray:

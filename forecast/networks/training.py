@@ -160,7 +160,7 @@ def fit(
     targets = targets_hash(train)
     linear = fit_linear(train, validation, first=int(embedding > 0)) if centred else None
     if linear is not None:
-        train, validation = without(train, linear), without(validation, linear)
+        train, validation = without([train, validation], linear)
     shape: dict[str, Any] = {
         "n_features": train.features.shape[1],
         "horizon": train.horizon,

@@ -49,13 +49,13 @@ def test_an_autoregression_is_found_before_any_training():
 def test_what_is_left_has_no_slope():
     train, validation = windows_of(4000, 0.3, seed=1), windows_of(1000, 0.3, seed=2)
     slopes = np.array([[0.3], [0.0]])
-    assert abs(fit_linear(without(train, slopes), validation)[0, 0]) < 0.02
+    assert abs(fit_linear(without([train], slopes)[0], validation)[0, 0]) < 0.02
 
 
 def test_what_is_left_is_bounded_and_what_is_usual_is_left_alone():
     windows = windows_of(100, 0.0, seed=1)
     windows.targets[[50, 51]] = [[1e5], [-1e5]]
-    left = without(windows, np.zeros((2, 1))).targets
+    left = without([windows], np.zeros((2, 1)))[0].targets
     np.testing.assert_array_equal(left[[50, 51]], [[15], [-15]])
     usual = np.abs(windows.targets) < 9
     np.testing.assert_array_equal(left[usual], windows.targets[usual])

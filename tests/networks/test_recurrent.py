@@ -184,7 +184,7 @@ def test_the_best_epoch_is_kept_and_training_stops_early(parts):
     for layer in model.layers:
         layer.set_weights(fitted.model.get_layer(layer.name).get_weights())
     starts = slice_starts(validation, scored=60, rng=None)
-    features, targets = gather_slices(without(validation, linear), starts, scored=60)
+    features, targets = gather_slices(without([validation], linear)[0], starts, scored=60)
     loss = point_and_quantile_loss()(targets, model.predict_on_batch(features))
     assert float(np.mean(loss)) == pytest.approx(min(fitted.validation_loss), rel=1e-5)
 
