@@ -1,4 +1,4 @@
-# Everything a user or a contributor does, one verb a line. `make` alone lists them.
+# What a user or a contributor does most, one verb a line. `make` alone lists them.
 TICKER ?= AAPL
 SOURCE ?= auto
 ARGS   ?=
@@ -20,7 +20,7 @@ BENCH      := $(BENCH_VENV)/.bench
 
 .PHONY: help
 help:  ## List the verbs
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 	@echo
 	@echo "Settings: TICKER=$(TICKER) (several: TICKER=\"AAPL IBM\")  SOURCE=$(SOURCE)  ARGS=\"--network gru …\""
 

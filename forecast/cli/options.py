@@ -76,7 +76,7 @@ def shared_options(command: Command) -> Command:
 SOURCE = click.option(
     "--source",
     metavar="SOURCE",
-    help="auto (store, Yahoo, else the sample), yahoo, sample or csv:DIR.",
+    help="auto (Yahoo; unreachable: stored bars, else the sample), yahoo, sample or csv:DIR.",
 )
 AS_OF = click.option(
     "--as-of",

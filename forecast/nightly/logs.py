@@ -1,6 +1,6 @@
 """The nights' log: one line of JSON a fact, rotated, without secrets.
 
-{"at": "2026-11-20T23:31:07.412Z", "fact": "promoted", "ticker": "AAPL", "run": "2026…-3f2a"}
+{"at": "2026-11-20T23:31:07.412Z", "fact": "ticker done", "ticker": "AAPL", "promoted": true, …}
 """
 
 from __future__ import annotations
