@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.abc import MetaPathFinder
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from threading import get_ident
@@ -33,13 +33,15 @@ def importing_keras() -> Iterator[None]:
     Raises:
         ConfigError: if the backend asked for cannot be imported.
     """
-    with _silence(), _as_if_missing(*_NEEDLESS), _uncollected("keras"):
+    backend, place = _backend_asked_for()
+    # Its seeds are set wherever it can be imported, which takes longer than all the rest.
+    needless = _NEEDLESS if backend == "tensorflow" else (*_NEEDLESS, "tensorflow")
+    with _silence(), _as_if_missing(*needless), _uncollected("keras"):
         try:
             yield
         except (ImportError, ValueError) as error:
             if "keras" in sys.modules:
                 raise
-            backend, place = _backend_asked_for()
             raise ConfigError(
                 f"Keras's backend must be one that can be imported. Received {backend!r} from "
                 f"{place}: {str(error).strip().splitlines()[0]}.",
@@ -65,8 +67,11 @@ def _instead_of(backend: str) -> str:
     return f"{other}, or pip install -e '.[{backend}]'" if backend in ("jax", "torch") else other
 
 
-class _Missing(MetaPathFinder):
-    """Packages that one thread does not find; other threads may be importing them."""
+class _Missing(MetaPathFinder, Loader):
+    """Packages that one thread cannot import; other threads may be importing them.
+
+    Who only looks whether they are there, as torch does, is told of them.
+    """
 
     def __init__(self, packages: Sequence[str]) -> None:
         self._packages, self._thread = packages, get_ident()
@@ -74,9 +79,14 @@ class _Missing(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname in self._packages and get_ident() == self._thread:
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        return None
+        hidden = fullname in self._packages and get_ident() == self._thread
+        return ModuleSpec(fullname, self) if hidden else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Never reached: no module is made."""
 
 
 @contextmanager

@@ -86,7 +86,7 @@ def prepare_backend(seed: int, *, network: str = "lstm") -> None:
 
         if keras.backend.backend() == "tensorflow":
             prepare_tensorflow(compiled=NETWORKS[network].compiled)
-    keras.utils.set_random_seed(seed)
+        keras.utils.set_random_seed(seed)
 
 
 @_alone()

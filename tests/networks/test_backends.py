@@ -61,6 +61,29 @@ def test_another_backend_trains_the_same_networks(backend, expected):
     assert _losses(KERAS_BACKEND=backend) == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_the_command_line_runs_on_another_backend_without_loading_tensorflow(backend, tmp_path):
+    if find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed: pip install -e '.[{backend}]'")
+    script = """
+import sys
+from forecast.cli import main
+try:
+    main()
+finally:
+    print("tensorflow" in sys.modules, file=sys.stderr)
+"""
+    asked = ["train", "AAPL", "--source=sample", "--epochs=1", f"--home={tmp_path}", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *asked],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.strip()) == (0, "False")
+
+
 def test_two_devices_share_a_batch(expected):
     two = """
 import tensorflow as tf

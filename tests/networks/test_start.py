@@ -22,6 +22,19 @@ assert sys.modules["sklearn"] is sklearn
 """
 
 
+LOOKED_FOR = """
+import importlib.util
+from forecast.networks.importing import importing_keras
+with importing_keras():
+    assert importlib.util.find_spec("sklearn") is not None
+    try:
+        import sklearn
+    except ModuleNotFoundError:
+        print("hidden")
+import sklearn
+"""
+
+
 THREADS = """
 import sys, threading, time
 from forecast.networks.training import prepare_backend
@@ -103,3 +116,9 @@ except ConfigError as error:
 def test_keras_starts_without_what_it_needs_for_nothing():
     result = python(START)
     assert result.returncode == 0, result.stderr[-2000:]
+
+
+def test_who_looks_whether_a_hidden_package_is_there_gets_an_answer():
+    # As torch's compiler does for a list of packages; an exception instead ends its import.
+    result = python(LOOKED_FOR)
+    assert (result.stdout, result.returncode) == ("hidden\n", 0), result.stderr[-2000:]
