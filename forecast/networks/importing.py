@@ -18,6 +18,7 @@ from types import ModuleType
 
 from forecast.errors import ConfigError
 
+DEFAULT_BACKEND = "tensorflow"
 # Keras imports these two where it finds them, for parts of it that nothing here uses: a second
 # and 85 MB.
 _NEEDLESS = ("sklearn", "matplotlib")
@@ -33,9 +34,9 @@ def importing_keras() -> Iterator[None]:
     Raises:
         ConfigError: if the backend asked for cannot be imported.
     """
-    backend, place = _backend_asked_for()
+    backend, place = backend_asked_for()
     # Its seeds are set wherever it can be imported, which takes longer than all the rest.
-    needless = _NEEDLESS if backend == "tensorflow" else (*_NEEDLESS, "tensorflow")
+    needless = _NEEDLESS if backend == DEFAULT_BACKEND else (*_NEEDLESS, "tensorflow")
     with _silence(), _as_if_missing(*needless), _uncollected("keras"):
         try:
             yield
@@ -49,21 +50,21 @@ def importing_keras() -> Iterator[None]:
             ) from error
 
 
-def _backend_asked_for() -> tuple[str, str]:
-    """Keras's backend, and where it was chosen."""
-    if "KERAS_BACKEND" in os.environ:
-        return os.environ["KERAS_BACKEND"], "KERAS_BACKEND"
+def backend_asked_for() -> tuple[str, str]:
+    """Keras's backend, and where it was chosen; without importing Keras."""
+    if chosen := os.environ.get("KERAS_BACKEND"):
+        return chosen, "KERAS_BACKEND"
     file = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "keras.json"
     try:
         return str(json.loads(file.read_bytes())["backend"]), str(file)
     except (OSError, ValueError, KeyError, TypeError):
-        return "tensorflow", "KERAS_BACKEND"
+        return DEFAULT_BACKEND, "KERAS_BACKEND"
 
 
 def _instead_of(backend: str) -> str:
-    if backend == "tensorflow":
+    if backend == DEFAULT_BACKEND:
         return "make install"
-    other = "KERAS_BACKEND=tensorflow"  # which wins over Keras's file
+    other = f"KERAS_BACKEND={DEFAULT_BACKEND}"  # which wins over Keras's file
     return f"{other}, or pip install -e '.[{backend}]'" if backend in ("jax", "torch") else other
 
 

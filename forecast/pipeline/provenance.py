@@ -6,7 +6,7 @@ import hashlib
 import shlex
 import subprocess
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pandas as pd
 
 from forecast.config import PREFIX, Settings
 from forecast.features.inputs import DEFAULT_FEATURES
+from forecast.networks.importing import DEFAULT_BACKEND, backend_asked_for
 
 _LIBRARIES = (
     "forecast",
@@ -56,7 +57,16 @@ _VERBS: dict[str, set[str]] = {
 
 def versions() -> dict[str, str]:
     """Versions of this program and of the libraries that decide its figures."""
-    return {name: version(name) for name in _LIBRARIES}
+    backend, _ = backend_asked_for()
+    others = () if backend == DEFAULT_BACKEND else (backend,)
+    return {name: _version(name) for name in (*_LIBRARIES, *others)}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def git_commit() -> str | None:
@@ -119,7 +129,9 @@ def command(verb: str, tickers: list[str], settings: Settings, *extra: str) -> s
         and (value != defaults[name] if name in _BARS else verb in _VERBS.get(name, {verb}))
     }
     odd = {f"quality__{name}": value for name, value in quality.items() if value != usual[name]}
-    variables = [
+    backend, _ = backend_asked_for()
+    variables = [f"KERAS_BACKEND={shlex.quote(backend)}"] if backend != DEFAULT_BACKEND else []
+    variables += [
         f"{PREFIX}{name.upper()}={shlex.quote(_text(value))}"
         for name, value in {**named, **odd}.items()
         if name not in _FLAGS

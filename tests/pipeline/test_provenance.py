@@ -79,3 +79,13 @@ def test_the_hash_is_of_sessions_and_values(aapl):
 def test_versions_and_commit_are_those_of_this_code():
     assert versions()["keras"].startswith("3.")
     assert git_commit() is None or len(git_commit()) == 40
+
+
+def test_another_backend_of_keras_is_part_of_versions_and_command(monkeypatch):
+    # An empty variable is none, to Keras too.
+    monkeypatch.setenv("KERAS_BACKEND", "")
+    usual = versions()
+    assert "KERAS_BACKEND" not in command("train", ["AAPL"], Settings())
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert set(versions()) - set(usual) == {"jax"}
+    assert command("train", ["AAPL"], Settings()).startswith("KERAS_BACKEND=jax FORECAST_")

@@ -116,7 +116,7 @@ def _findings(
     yield from holdings.nights(home, settings)
     watch.stage("reaching for the source")
     yield holdings.source(settings)
-    watch.stage("starting TensorFlow")
+    watch.stage("starting Keras")
     yield from backend.backend(settings)
 
 
