@@ -76,7 +76,7 @@ def died(ticker: str, how: str) -> ForecastError:
 def _until_one_dies(
     jobs: Iterator[Job], *, workers: int, scratch: Path, pause: Pause
 ) -> Generator[Outcome, None, list[Job]]:
-    """Outcomes until there are no more jobs; if a worker dies, returns the jobs at work then."""
+    """Outcomes until there are no more jobs; if a worker dies, returns the jobs taken by then."""
     # A folder to each round of workers: one that is ended leaves its files behind.
     with (
         TemporaryDirectory(dir=scratch) as folder,
@@ -99,7 +99,11 @@ def _round(
     try:
         while not pause():
             while len(running) < workers and (job := next(jobs, None)) is not None:
-                running[executor.submit(work, job)] = job
+                try:
+                    running[executor.submit(work, job)] = job
+                except BrokenProcessPool:
+                    # A worker died with nothing to do: this job is taken, and in no future yet.
+                    return [] if pause() else [*running.values(), job]
             if not running:
                 break
             done, _ = wait(running, timeout=POLL, return_when=FIRST_COMPLETED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -91,7 +91,7 @@ class Work:
                 self._void_others(tickers, ledger)
                 ready = self._make_ready(plans, ledger, entries)
                 self.heart.tell("working", len(entries), len(tickers))
-                for outcome in self._outcomes(ready, engine, address, workers):
+                for outcome in self._outcomes(ready, entries, engine, address, workers):
                     committed.add(outcome.ticker)
                     self._commit(ready[outcome.ticker], outcome, ledger, entries)
                     self._tell("working", len(entries), len(tickers), outcome.ticker)
@@ -229,16 +229,21 @@ class Work:
         return ready
 
     def _outcomes(
-        self, ready: dict[str, Ready], engine: str, address: str | None, workers: int | None
+        self,
+        ready: dict[str, Ready],
+        entries: dict[str, dict[str, Any]],
+        engine: str,
+        address: str | None,
+        workers: int | None,
     ) -> Iterator[Outcome]:
         """Forecasts that need no training first; then the longest untrained."""
         quick = [one for one in ready.values() if one.why is None]
         due = sorted((one for one in ready.values() if one.why), key=lambda one: one.last)
         pause = self._pause
-        yield from engines.here(map(self._job, quick), pause=pause)
+        yield from engines.here(self._jobs(quick, entries), pause=pause)
         if not due or self.stop.is_set():
             return
-        jobs, nightly = map(self._job, due), self.settings.nightly
+        jobs, nightly = self._jobs(due, entries), self.settings.nightly
         if engine == "ray":
             yield from ray_cluster(
                 jobs,
@@ -252,6 +257,16 @@ class Work:
         count = workers or room_for(len(due), memory=nightly.memory)
         scratch = fresh_scratch(self.home)
         yield from engines.pool(jobs, workers=count, scratch=scratch, pause=pause)
+
+    def _jobs(self, ready: Iterable[Ready], entries: dict[str, dict[str, Any]]) -> Iterator[Job]:
+        """The jobs as they are asked for; where one cannot be made, the entry says so."""
+        for one in ready:
+            try:
+                job = self._job(one)
+            except Exception as failure:
+                entries[one.plan.ticker] = _failed(one, _known(one.plan.ticker, failure))
+            else:
+                yield job
 
     def _job(self, one: Ready) -> Job:
         """The ticker's job as it is now: past the deadline nothing is trained any more."""
@@ -295,16 +310,24 @@ class Work:
             if entry["status"] == summary.DONE:
                 mark_done(self.home, one.plan, self._recorded(one.plan, entry, ledger))
         except Exception as failure:
-            error = _known(outcome.ticker, failure)
-            entry = summary.failed(outcome.ticker, one.plan.key.session, error, settled=one.settled)
+            entry = _failed(one, _known(outcome.ticker, failure))
         entries[outcome.ticker] = entry
         self._log(entry)
 
-    @staticmethod
-    def _left(ready: dict[str, Ready], entries: dict[str, dict[str, Any]]) -> None:
-        """Entries of what SIGTERM came before, where something was settled."""
+    def _left(self, ready: dict[str, Ready], entries: dict[str, dict[str, Any]]) -> None:
+        """Entries of what SIGTERM came before, where something was settled, and of lost jobs."""
         for ticker, one in ready.items():
-            if ticker not in entries and one.settled.news:
+            if ticker in entries:
+                continue
+            if not self.stop.is_set():
+                entries[ticker] = _failed(
+                    one,
+                    ForecastError(
+                        f"{ticker}: a job must come to an outcome. None came of this one.",
+                        hint="forecast nightly again",
+                    ),
+                )
+            elif one.settled.news:
                 entries[ticker] = summary.nothing(
                     one.plan,
                     reason="the night was stopped before its turn came",
@@ -353,6 +376,10 @@ class Work:
     def _pause(self) -> bool:
         self.heart.beat()
         return self.stop.is_set()
+
+
+def _failed(one: Ready, error: ForecastError) -> dict[str, Any]:
+    return summary.failed(one.plan.ticker, one.plan.key.session, error, settled=one.settled)
 
 
 def _known(what: str, failure: Exception) -> ForecastError:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import tempfile
+import threading
+from concurrent.futures.process import _ExecutorManagerThread
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -61,6 +64,32 @@ def test_a_worker_that_dies_fails_its_ticker_alone(home, tmp_path):
         assert here.error is None
         assert outcomes[job.ticker].forecast == here.forecast
     assert not list((tmp_path / "scratch").iterdir())
+
+
+def _kill_the_workers():
+    for child in multiprocessing.active_children():
+        child.kill()
+    for thread in threading.enumerate():
+        if isinstance(thread, _ExecutorManagerThread):
+            thread.join()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_worker_that_dies_between_two_jobs_costs_no_ticker(home, tmp_path, workers):
+    jobs = [job_of(home, ticker) for ticker in home.tickers]
+    done = []
+
+    def one_by_one():
+        yield jobs[0]
+        if workers == 1:
+            assert done == ["ACME"]
+        _kill_the_workers()
+        yield jobs[1]
+
+    for outcome in engines.pool(one_by_one(), workers=workers, scratch=tmp_path, pause=never):
+        assert outcome.error is None
+        done.append(outcome.ticker)
+    assert sorted(done) == ["ACME", "BETA"]
 
 
 def test_variables_of_the_workers_are_theirs_alone(monkeypatch, tmp_path):

@@ -161,6 +161,30 @@ def test_a_fault_that_nobody_foresaw_is_one_tickers_alone(home, monkeypatch, whe
     assert entry["error"]["hint"].startswith("forecast doctor")
 
 
+def test_a_job_that_cannot_be_made_is_one_tickers_failure(home, monkeypatch):
+    """A search ends badly while the night is at work."""
+    before = steps.ready_of
+
+    def spoilt_meanwhile(plan, *arguments, **known):
+        if plan.ticker == "ACME":
+            (home.folder / "models" / "ACME" / "tuned.toml").write_text("study =")
+        return before(plan, *arguments, **known)
+
+    monkeypatch.setattr(steps, "ready_of", spoilt_meanwhile)
+    first, second = home.night(NOW).document["tickers"]
+    assert (first["status"], first["settled"], second["status"]) == ("failed", 1, "done")
+    assert "tuned.toml must hold" in first["error"]["message"]
+
+
+def test_a_job_without_an_outcome_is_a_failure_and_not_left_out(home, monkeypatch):
+    before = engines.here
+    monkeypatch.setattr(engines, "here", lambda jobs, pause: before([*jobs][1:], pause=pause))
+    night = home.night(NOW)
+    first, second = night.document["tickers"]
+    assert (first["status"], second["status"], night.exit_code) == ("failed", "done", 1)
+    assert first["error"]["message"].startswith("ACME: a job must come to an outcome")
+
+
 def test_a_page_takes_in_entries_of_an_older_version(home):
     summary = home.folder / "reports/nightly/2012-07-03/summary.json"
     summary.parent.mkdir()
