@@ -138,7 +138,7 @@ def _told(fault: Exception) -> str:
         return "nested too deeply"
     if isinstance(fault, ValidationError):
         first = fault.errors()[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+        return ": ".join(filter(None, [".".join(map(str, first["loc"])), first["msg"]]))
     if isinstance(fault, KeyError):
         return f"no {fault.args[0]}"
     return _plain(fault.message if isinstance(fault, ForecastError) else str(fault))

@@ -88,9 +88,19 @@ def connect(path: Path, *, read_only: bool, wait: float = WAIT) -> sqlite3.Conne
         f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=wait, isolation_level=None
     )
     if not read_only:
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
+        with _closed_by_a_fault(connection):
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+@contextmanager
+def _closed_by_a_fault(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _stands_still(path: Path) -> bool:
@@ -108,12 +118,9 @@ def reading(path: Path, wait: float = WAIT) -> sqlite3.Connection:
     with answering(path):
         if path.exists():
             connection = connect(path, read_only=True, wait=wait)
-            try:
+            with _closed_by_a_fault(connection):
                 if format_of(connection, path) == FORMAT:
                     return connection
-            except BaseException:
-                connection.close()
-                raise
             connection.close()
         empty = sqlite3.connect(":memory:", isolation_level=None)
         for statement in SCHEMA.values():
@@ -137,11 +144,8 @@ def writing(path: Path, wait: float = WAIT) -> sqlite3.Connection:
         raise unwritable(path, error) from error
     with answering(path):
         connection = connect(path, read_only=False, wait=wait)
-        try:
+        with _closed_by_a_fault(connection):
             _set_up(connection, path)
-        except BaseException:
-            connection.close()
-            raise
     return connection
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -187,9 +188,10 @@ def test_an_entry_in_another_text_is_named(tmp_path, whole, text):
 @pytest.mark.parametrize(
     ("kind", "rest", "named"),
     [
-        ('"issue"', f',"x":{"[" * 995}{"]" * 995}', "no readable entry"),
-        (r'"\ud800"', "", r"\ud800 of MSFT, origin 2012-01-06"),
-        (r'"\u001b[31m"', "", r"\x1b[31m of MSFT, origin 2012-01-06"),
+        # Too deep for one parser, which one depends on Python's version.
+        ('"issue"', f',"x":{"[" * 995}{"]" * 995}', "no readable entry|issue of MSFT"),
+        (r'"\ud800"', "", r"\\ud800 of MSFT"),
+        (r'"\u001b[31m"', "", r"\\x1b\[31m of MSFT"),
     ],
 )
 def test_an_entry_that_no_program_can_read_is_named_in_words_that_print(
@@ -199,7 +201,10 @@ def test_an_entry_that_no_program_can_read_is_named_in_words_that_print(
     body = f'{{"kind":{kind},"ticker":"MSFT","origin":"2012-01-06"{rest}}}'
     number = chain(path, body)
     (problem,) = examine(tmp_path).problems
-    assert problem.startswith(f"entry {number} ({named}) does not say what it must: ")
+    assert re.match(
+        rf"entry {number} \(({named})(, origin 2012-01-06)?\) does not say what it must: \w",
+        problem,
+    )
     assert problem.encode().isascii() and problem.isprintable()
 
 

@@ -94,24 +94,25 @@ def fetch(
         MalformedData: if what it answers are not bars.
         KeyboardInterrupt: if `stop` is set.
     """
-    from forecast.market.sources.yahoo_setup import prepare, shared_session
+    from forecast.market.sources.yahoo_setup import prepared, shared_session
 
     ticker = check_ticker(ticker)
     last = end or datetime.now(UTC).date() + timedelta(days=1)
     if start is not None and start > last:
         return None
-    prepare(cache)
-    session = session or shared_session()
-    _admit(ticker, session, patience, gate)
-    try:
-        history = _fetch(ticker, start, last, session, patience, gate, stop or threading.Event())
-    except Fault as fault:
-        error = _as_error(ticker, fault)
-        if isinstance(error, (SourceUnavailable, RateLimited)):
-            gate.circuit.refused(error)
-        else:
-            gate.circuit.answered()
-        raise error from fault
+    with prepared(cache):
+        session = session or shared_session()
+        _admit(ticker, session, patience, gate)
+        stop = stop or threading.Event()
+        try:
+            history = _fetch(ticker, start, last, session, patience, gate, stop)
+        except Fault as fault:
+            error = _as_error(ticker, fault)
+            if isinstance(error, (SourceUnavailable, RateLimited)):
+                gate.circuit.refused(error)
+            else:
+                gate.circuit.answered()
+            raise error from fault
     gate.circuit.answered()
     return history
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache as once
 from pathlib import Path
 from typing import Any
@@ -31,8 +33,20 @@ def _session() -> YahooSession:
     return YahooSession()
 
 
-def prepare(folder: Path) -> None:
-    """Set yfinance up for this process, its time zones cached in `folder`."""
+@contextmanager
+def prepared(folder: Path) -> Iterator[None]:
+    """Within, yfinance is set up for this process, its time zones cached in `folder`."""
+    _prepare(folder)
+    try:
+        yield
+    finally:
+        # Each thread has a connection of its own, which nobody would close when the thread ends.
+        database = getattr(yf_cache._TzCacheManager._tz_cache, "db", None)
+        if database is not None:
+            database.close()
+
+
+def _prepare(folder: Path) -> None:
     global _folder  # noqa: PLW0603
     with _lock:
         yf.config.debug.hide_exceptions = False
