@@ -2,7 +2,9 @@
 TICKER ?= AAPL
 SOURCE ?= auto
 ARGS   ?=
-PYTHON ?= python3
+# TensorFlow has builds for these versions of Python; the newest python3 of a machine may be none.
+PYTHON ?= $(firstword $(shell for python in python3 python3.13 python3.12 python3.11; do \
+  $$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python; done; true))
 
 VENV     := .venv
 BIN      := $(VENV)/bin
@@ -100,7 +102,7 @@ clean:  ## Remove the environment and caches; data, models and reports stay
 	rm -rf $(VENV) $(BENCH_VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; make PYTHON=python3.11 …")'
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed (TensorFlow has no build for others). None was found. Try: make PYTHON=/path/to/python3.13 …" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
 # Rebuilt when the dependencies change.
