@@ -1,4 +1,4 @@
-"""The `fetch` verb: a ticker's bars, brought into the store and served from it."""
+"""A ticker's bars, or those of many: brought into the store and served from it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from forecast.errors import (
-    ConfigError,
-    ForecastError,
-    NotEnoughBars,
-    SourceUnavailable,
-    as_known,
-)
+from forecast.errors import ForecastError, NotEnoughBars, SourceUnavailable, as_known
 from forecast.market.bars import History, check_bars, check_ticker, derive_bars
 from forecast.market.quality import Finding, Thresholds
 from forecast.market.reading import read
@@ -25,7 +19,7 @@ from forecast.market.rules import Rules
 from forecast.market.serving import Served, readable
 from forecast.market.sessions import check_exchange, last_completed
 from forecast.market.snapshots import Manifest, decode, decode_sessions
-from forecast.market.sources import SOURCES, csv_files, sample, yahoo
+from forecast.market.sources import check_source, csv_files, sample, yahoo
 from forecast.market.store import Store
 from forecast.market.updating import judged_now, update
 from forecast.market.workers import each
@@ -268,15 +262,7 @@ def _wanted(
     exchange: str | None,
     thresholds: Thresholds | None,
 ) -> _Wanted:
-    kind, _, folder = source.partition(":")
-    if kind not in ("auto", *SOURCES) or (kind == "csv") != bool(folder) or source.endswith(":"):
-        choices = ["auto", *("csv:DIR" if name == "csv" else name for name in SOURCES)]
-        raise ConfigError(
-            f"the source must be one of {', '.join(choices)}. Received {source!r}.",
-            hint="--source csv:DIR, where DIR holds TICKER.csv"
-            if kind == "csv"
-            else "--source auto",
-        )
+    kind, _, folder = check_source(source).partition(":")
     if exchange is not None:
         check_exchange(exchange)
     clock = pd.Timestamp.now("UTC") if now is None else pd.Timestamp(now)

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import MalformedData, UnknownTicker
+from forecast.files import expanded
 from forecast.market.bars import PRICE_COLUMNS, QUOTE_COLUMNS, History, check_ticker
 
 _REQUIRED = ["date", *PRICE_COLUMNS, "volume"]
@@ -57,12 +58,12 @@ def fetch(
 
 
 def folder_of(source: str) -> Path:
-    """The folder that `csv:DIR` names; `~` is the user's own, as in a shell."""
-    folder = Path(source.removeprefix("csv:"))
-    try:
-        return folder.expanduser()
-    except RuntimeError:  # ~NAME, and nobody has that name
-        return folder
+    """The folder that `csv:DIR` names; `~` is the user's own, as in a shell.
+
+    Raises:
+        ConfigError: if it begins with a `~` and names a user that is not known here.
+    """
+    return expanded(source.removeprefix("csv:"), what="source")
 
 
 def find_file(folder: Path, ticker: str) -> Path:
