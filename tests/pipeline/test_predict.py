@@ -12,10 +12,10 @@ import simulated
 
 import forecast
 from forecast.config import Settings
-from forecast.errors import ArtifactError
+from forecast.errors import ArtifactError, NotEnoughBars
 from forecast.evaluation import intervals
 from forecast.evaluation.intervals import Calibration
-from forecast.features.inputs import fit_inputs
+from forecast.features.inputs import Inputs, fit_inputs
 from forecast.features.targets import LEVELS
 from forecast.networks.architectures import build
 from forecast.networks.training import infer, load_model, prepare_backend
@@ -245,3 +245,12 @@ def test_an_unseen_ticker_learns_from_no_outcome_but_those_after_its_training_pa
     assert learnt.known_until == bars.index[-1]
     # Bands of ±1, 2 and 3 units are too wide, and outcomes have narrowed them.
     assert (learnt.logs < intervals.start(HORIZON).logs + 0.1).all()
+
+
+def test_of_a_run_no_setting_is_advised_where_the_history_is_too_short(home):
+    saved = load_run(home, STRANGER, "20260101T000000Z-0001")
+    like = Inputs.from_document(saved.inputs["AAA"]["inputs"])
+    bars = fetch_for(STRANGER, home=home, settings=settings_of(home)).bars.iloc[:200]
+    with pytest.raises(NotEnoughBars, match=r"must have at least 2[0-9]{2} sessions") as caught:
+        unseen.fit_unseen(bars, ticker=STRANGER, like=like)
+    assert caught.value.hint == "a longer history"
