@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import zlib
 from datetime import date
@@ -83,7 +84,7 @@ def find_file(folder: Path, ticker: str) -> Path:
 
 
 def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
-    """Quotes from one file; numbers and dates are checked, prices are left to `check_quotes`.
+    """Quotes from one file; dates and numbers are checked, what they say is for `quality.inspect`.
 
     Raises:
         MalformedData: if the file is empty, lacks a column, or holds text where a number belongs.
@@ -141,11 +142,20 @@ def _name(column: str) -> str:
 def _refuse(ticker: str, path: Path, column: pd.Series, bad: pd.Series, what: str) -> None:
     if bad.any():
         row = int(np.asarray(bad).argmax())
+        # The first row is the header.
+        line = _filled_lines(path)[row + 1]
         raise MalformedData(
             f"{ticker}: '{column.name}' must be {what}. Received {int(bad.sum())} that are not, "
-            f"first {column.iloc[row]!r} in line {row + 2} of {path}.",
-            hint=f"correct line {row + 2} of the file",
+            f"first {column.iloc[row]!r} in line {line} of {path}.",
+            hint=f"correct line {line} of the file",
         )
+
+
+def _filled_lines(path: Path) -> list[int]:
+    """The numbers of the lines that pandas made rows of: not the blank ones."""
+    content = path.read_bytes()
+    lines = (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()
+    return [number for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _stamp(day: date | None) -> pd.Timestamp | None:

@@ -79,6 +79,20 @@ def test_what_is_no_full_date_is_refused(tmp_path, stamp):
         written(tmp_path, table(rows=[ROWS[0], f"{stamp},10,12,9,11,100"]))
 
 
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+@pytest.mark.parametrize("column", [0, 4])
+def test_the_line_to_correct_is_that_of_the_file_with_its_blank_ones(tmp_path, ending, column):
+    wrong = ROWS[1].split(",")
+    wrong[column] = "?"
+    lines = ["", HEADER, ROWS[0], "", "  ", ",".join(wrong), ""]
+    text = "\n".join(lines).encode()
+    content = gzip.compress(text) if ending.endswith("gz") else text
+    (tmp_path / f"ACME{ending}").write_bytes(content)
+    with pytest.raises(MalformedData, match=r"first '[?]' in line 6 of") as caught:
+        fetch("ACME", folder=tmp_path)
+    assert caught.value.hint == "correct line 6 of the file"
+
+
 def test_no_cut_or_changed_archive_gives_anything_but_an_error_that_names_it(tmp_path):
     whole = gzip.compress(table(rows=ROWS[:1] * 40).encode())
     for place in range(len(whole)):
