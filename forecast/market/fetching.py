@@ -231,17 +231,22 @@ def fetch_many(
         thresholds=thresholds,
     )
     snapshots = as_of or {}
-    distinct = list(dict.fromkeys(ticker.strip().upper() for ticker in tickers))
+    names = distinct(tickers)
     results: dict[str, Fetched | Failed] = {}
 
     def attempt(ticker: str) -> Fetched | Failed:
         return _attempt(ticker, wanted, snapshots.get(ticker))
 
-    for result in each(distinct, attempt, stop=wanted.store.stop):
+    for result in each(names, attempt, stop=wanted.store.stop):
         results[result.ticker] = result
         if on_done is not None:
             on_done(result)
-    return [results[ticker] for ticker in distinct]
+    return [results[ticker] for ticker in names]
+
+
+def distinct(tickers: Iterable[str]) -> list[str]:
+    """The tickers as they are fetched: in upper case, each once."""
+    return list(dict.fromkeys(ticker.strip().upper() for ticker in tickers))
 
 
 def _attempt(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched | Failed:
