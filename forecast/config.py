@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -23,11 +23,14 @@ from pydantic import (
     field_validator,
 )
 
-from forecast.errors import ConfigError
+from forecast.errors import ConfigError, UnknownTicker
 from forecast.evaluation.backtest import TRADES
 from forecast.evaluation.walk_forward import SCHEMES
 from forecast.features.targets import CLASSES, TARGETS
 from forecast.files import expanded
+from forecast.market.bars import check_ticker
+from forecast.market.sessions import check_exchange
+from forecast.market.sources import check_source
 from forecast.market.storage import LOCAL
 from forecast.networks.architectures import NETWORKS, OUTPUT_STEPS
 from forecast.networks.devices import PRECISIONS
@@ -65,6 +68,26 @@ def _one_of(value: str, choices: Iterable[str]) -> str:
 
 def _known(choices: Iterable[str]) -> AfterValidator:
     return AfterValidator(partial(_one_of, choices=choices))
+
+
+def _checked(check: Callable[[str], str]) -> AfterValidator:
+    """As `check` judges, whose own message and hint are told."""
+
+    def judged(value: str) -> str:
+        try:
+            return check(value)
+        except ConfigError as error:
+            raise ValueError(error.message) from error
+
+    return AfterValidator(judged)
+
+
+def _ticker(value: str) -> str:
+    try:
+        return check_ticker(value)
+    except UnknownTicker as error:
+        hint = 'tickers = ["AAPL", "MSFT"] in forecast.toml, or FORECAST_NIGHTLY__TICKERS=AAPL,MSFT'
+        raise ConfigError(error.message, hint=hint) from error
 
 
 class _Table(BaseModel):
@@ -106,7 +129,7 @@ class Nightly(_Table):
     Minutes, runs, processes, gigabytes, GPUs, and shares of a loss.
     """
 
-    tickers: Annotated[tuple[str, ...], BeforeValidator(_split)] = ()
+    tickers: Annotated[tuple[Annotated[str, _checked(_ticker)], ...], BeforeValidator(_split)] = ()
     at: str | None = Field(None, pattern=r"^([01]?\d|2[0-3]):[0-5]\d$")
     retrain: Annotated[str, _known(RETRAIN)] = "nightly"
     margin: float = Field(0.005, ge=0, lt=1)
@@ -174,9 +197,9 @@ class Settings(_Table):
     Sessions are trading days; rates are fractions.
     """
 
-    source: str = "auto"
+    source: Annotated[str, _checked(check_source)] = "auto"
     store: str | None = None
-    exchange: str | None = None
+    exchange: Annotated[str, _checked(check_exchange)] | None = None
     start: Annotated[date | None, BeforeValidator(_day)] = None
     keep_snapshots: int = Field(10, ge=1)
     quality: Quality = Quality()
@@ -262,17 +285,18 @@ class Settings(_Table):
         """The head asked for, or else the target's own."""
         return self.head or heads_for(self.target)[0]
 
-    def require_prices(self, verb: str) -> None:
-        """Refuse a target of classes where only forecasts of prices are known.
+    def require_prices(self) -> None:
+        """Refuse a target of classes for nights, which know forecasts of prices alone.
 
         Raises:
             ConfigError: saying what to do instead.
         """
         if self.target in CLASSES:
             raise ConfigError(
-                f"forecast {verb} needs forecasts of prices: setting 'target' must be return or "
+                f"forecast nightly needs forecasts of prices: setting 'target' must be return or "
                 f"price. Received {self.target!r}.",
-                hint=f"--target return; or forecast train, which scores a {self.target}",
+                hint='target = "return" in forecast.toml (or FORECAST_TARGET=return); or '
+                f"forecast train TICKER, which scores a {self.target}",
             )
 
 
@@ -369,9 +393,13 @@ def _explain(error: ValidationError, where: Mapping[str, str]) -> ConfigError:
             f"every setting must be a known one. Received {name!r} from {origin}.",
             hint=f"{near[0]!r}, if that was meant" if near else "remove it",
         )
+    refusal = getattr(first.get("ctx", {}).get("error"), "__cause__", None)
+    if isinstance(refusal, ConfigError):
+        told = refusal.message.removesuffix(".")
+        return ConfigError(f"setting {name!r}: {told} from {origin}.", hint=refusal.hint)
     message = first["msg"].removeprefix("Value error, ")
     received = "one that is not shown" if name in _SECRET else repr(first["input"])
     return ConfigError(
         f"setting {name!r}: {message[0].lower()}{message[1:]}. Received {received} from {origin}.",
-        hint=f"another value for {path[0]!r}",
+        hint=f"another value for {name!r}",
     )

@@ -81,9 +81,9 @@ def test_the_implied_odds_follow_the_width_of_the_flat_zone(walk):
     odds, _ = CLASS_BASELINES["move"]["ewma"](walk, origins, inputs=inputs, fitted_until=until)
     unit = inputs.unit.at(walk).loc[origins].to_numpy()
     # Where the unit is wide beside ewma's own spread, the flat zone is wide too.
-    from forecast.baselines.ewma import ewma_volatility
+    from forecast.baselines.ewma import coming_volatility
 
-    spread = ewma_volatility(walk, 400)[walk.index.get_indexer(origins)]
+    spread = coming_volatility(walk, 400)[walk.index.get_indexer(origins)]
     assert np.corrcoef(odds[:, 0, 1], unit / spread)[0, 1] > 0.9
 
 

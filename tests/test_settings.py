@@ -140,3 +140,43 @@ def test_a_night_that_could_not_be_is_refused(tmp_path, monkeypatch, name, text,
     monkeypatch.setenv(f"FORECAST_NIGHTLY__{name}", text)
     with pytest.raises(ConfigError, match=rf"nightly\.{name.lower()}.*{told}"):
         load_settings(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told", "hint"),
+    [
+        ("EXCHANGE", "NSYE", "'exchange': the exchange must be a known code. Received", "XNYS"),
+        ("SOURCE", "cvs:/data", "'source': the source must be one of auto, yahoo,", "auto"),
+        ("SOURCE", "csv:", "'source': the source must be one of auto, yahoo,", "csv:DIR"),
+        ("SOURCE", "csv:~nobody-of-this-name/x", "'source': a source folder", "whole path"),
+        ("NIGHTLY__TICKERS", "AAPL,B/D", r"'nightly\.tickers\.1': a ticker must be", "AAPL"),
+        ("NIGHTLY__TICKERS", "AAPL IBM", r"'nightly\.tickers\.0': a ticker must", "=AAPL,MSFT"),
+    ],
+)
+def test_what_no_fetch_could_use_is_refused_with_its_own_hint(
+    tmp_path, monkeypatch, name, text, told, hint
+):
+    monkeypatch.setenv(f"FORECAST_{name}", text)
+    with pytest.raises(ConfigError, match=told) as caught:
+        load_settings(tmp_path)
+    assert hint in str(caught.value.hint)
+    assert caught.value.message.count("Received") == 1
+    assert caught.value.message.endswith("from environment.")
+
+
+def test_sources_exchanges_and_tickers_that_are_known(tmp_path):
+    for source in ("auto", "yahoo", "sample", "csv:data", "csv:~/data"):
+        assert load_settings(tmp_path, source=source).source == source
+    for exchange in ("NMS", "xtks", "weekdays"):
+        assert load_settings(tmp_path, exchange=exchange).exchange == exchange
+    assert load_settings(tmp_path, nightly={"tickers": "brk-b, ^gspc"}).nightly.tickers == (
+        "BRK-B",
+        "^GSPC",
+    )
+
+
+def test_a_refused_value_of_a_group_is_named_whole(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORECAST_NIGHTLY__BAND", "0.9,0.7")
+    with pytest.raises(ConfigError) as caught:
+        load_settings(tmp_path)
+    assert caught.value.hint == "another value for 'nightly.band'"

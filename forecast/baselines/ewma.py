@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.baselines.training import (
-    SMALLEST_VOLATILITY,
+    STANDS_STILL,
     daily_returns,
     empirical_quantiles,
     next_variance,
@@ -52,7 +52,7 @@ def ewma(
         NotEnoughBars: if the training part has fewer than horizon + 2 sessions.
     """
     length = training_length(bars, fitted_until=fitted_until, horizon=horizon)
-    volatility = ewma_volatility(bars, length)
+    volatility = coming_volatility(bars, length)
     ahead = returns_ahead(bars, length, horizon)
     standard = empirical_quantiles(ahead / volatility[:length, None])
     at_origin = volatility[positions(bars, origins)]
@@ -60,7 +60,7 @@ def ewma(
     return Prediction(point, at_origin[:, None, None] * standard)
 
 
-def ewma_volatility(bars: pd.DataFrame, length: int) -> np.ndarray:
+def coming_volatility(bars: pd.DataFrame, length: int) -> np.ndarray:
     """Volatility of the coming session as known at each row.
 
     Args:
@@ -68,7 +68,7 @@ def ewma_volatility(bars: pd.DataFrame, length: int) -> np.ndarray:
         length: Rows of the training part, which give the first value.
 
     Returns:
-        Shape (n,) [log return per session], at least `SMALLEST_VOLATILITY`.
+        Shape (n,) [log return per session], at least `STANDS_STILL`.
     """
     squares = daily_returns(bars) ** 2
     variance = next_variance(
@@ -78,5 +78,5 @@ def ewma_volatility(bars: pd.DataFrame, length: int) -> np.ndarray:
         persistence=DECAY,
         start=float(squares[: length - 1].mean()),
     )
-    volatility: np.ndarray = np.maximum(np.sqrt(variance), SMALLEST_VOLATILITY)
+    volatility: np.ndarray = np.maximum(np.sqrt(variance), STANDS_STILL)
     return volatility

@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.baselines.ewma import ewma
 from forecast.baselines.training import (
-    SMALLEST_VOLATILITY,
+    STANDS_STILL,
     daily_returns,
     next_variance,
     positions,
@@ -106,7 +106,7 @@ def fit_garch(returns: np.ndarray) -> Parameters | None:
         returns: Log returns of the training part, shape (n,).
     """
     scale = float(returns.std())
-    if len(returns) < FEWEST_RETURNS or scale < SMALLEST_VOLATILITY:
+    if len(returns) < FEWEST_RETURNS or scale < STANDS_STILL:
         return None
     from arch.univariate import GARCH, ConstantMean, StudentsT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from forecast.baselines.ewma import ewma_volatility
+from forecast.baselines.ewma import coming_volatility
 from forecast.baselines.training import (
     empirical_quantiles,
     positions,
@@ -64,7 +64,7 @@ def ridge(
     centre, scale = inputs[train].mean(axis=0), inputs[train].std(axis=0)
     inputs = (inputs - centre) / np.where(scale > 0, scale, 1.0)
     point = _predict(inputs, train, ahead)
-    volatility = ewma_volatility(bars, length)
+    volatility = coming_volatility(bars, length)
     standard = empirical_quantiles((ahead - point[train]) / volatility[rows[train], None])
     at_origin = volatility[positions(bars, origins)]
     chosen = point[wanted]

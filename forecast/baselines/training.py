@@ -8,7 +8,7 @@ import pandas as pd
 from forecast.errors import NotEnoughBars
 from forecast.features.targets import LEVELS, log_returns_ahead
 
-SMALLEST_VOLATILITY = 1e-6
+STANDS_STILL = 1e-6
 """Volatility [log return per session] below which a series counts as standing still."""
 
 

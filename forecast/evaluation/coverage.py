@@ -11,7 +11,7 @@ from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.features.targets import LEVELS
 
 NOMINAL = 0.8
-SIGNIFICANT = 0.01
+UNLIKELY = 0.01
 WORST_WINDOW = 0.6
 """An 80 % band that holds less than this over a window is broken, however it does on the whole."""
 WINDOW = 60
@@ -75,7 +75,7 @@ def coverage_text(frame: pd.DataFrame, *, model: str, step: int) -> str:
     band = f"The 80 % band of {model} held"
     held = f"{band} {100 * share:.1f} % of {len(inside)} outcomes at step {step}"
     size = max(round(independent_outcomes(inside, step=step)), 1)
-    if binomtest(round(share * size), size, NOMINAL).pvalue < SIGNIFICANT:
+    if binomtest(round(share * size), size, NOMINAL).pvalue < UNLIKELY:
         return f"{held}: too {'few' if share < NOMINAL else 'many'} for chance."
     rolling = rolling_coverage(frame, model=model, step=step, window=window)
     if rolling.min() < WORST_WINDOW:
@@ -83,7 +83,7 @@ def coverage_text(frame: pd.DataFrame, *, model: str, step: int) -> str:
             f"{band} {100 * rolling.min():.1f} % of the {window} outcomes up to "
             f"{rolling.idxmin():%Y-%m-%d} at step {step}: it broke there."
         )
-    if binomtest(size, size, NOMINAL).pvalue >= SIGNIFICANT:
+    if binomtest(size, size, NOMINAL).pvalue >= UNLIKELY:
         return f"{held}: too few outcomes to tell whether it holds what it promises."
     along = ", which is too short to look along it" if len(inside) < window else " or along it"
     return f"{held}: no sign that it breaks its promise over the whole test part{along}."

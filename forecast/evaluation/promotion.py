@@ -14,9 +14,8 @@ from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.evaluation.learning import LEARNT
 from forecast.evaluation.metrics import Outcomes, coverage, mean_pinball_losses, squared_errors
 from forecast.evaluation.significance import diebold_mariano
-from forecast.evaluation.verdict import compared
+from forecast.evaluation.verdict import SIGNIFICANT, compared
 
-_WORSE = 0.05
 _TOLERANCE = 1e-9
 
 
@@ -280,7 +279,7 @@ def _one_sided(losses: np.ndarray, reference: np.ndarray, step: int) -> float:
 
 def _is_worse(one: dict[str, Any]) -> bool:
     p = one["p_different"]
-    return p is not None and p < _WORSE and _is_above(one)
+    return p is not None and p < SIGNIFICANT and _is_above(one)
 
 
 def _is_above(one: dict[str, Any]) -> bool:

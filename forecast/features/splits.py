@@ -147,7 +147,7 @@ def first_test_bar(sessions: int, *, before: int, horizon: int, ticker: str) -> 
 
 def what_helps(horizon: int) -> str:
     """The setting that asks for many sessions at this horizon, to be made smaller."""
-    return "a smaller --horizon" if 20 * horizon > MIN_ORIGINS else "a smaller --lookback"
+    return "a smaller 'horizon'" if 20 * horizon > MIN_ORIGINS else "a smaller 'lookback'"
 
 
 def require_sessions(

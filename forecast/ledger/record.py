@@ -115,15 +115,14 @@ class Ledger:
         )
         return self._rows(query, (ticker, since))
 
-    def runs(self, ticker: str | None = None) -> dict[str, set[str]]:
+    def runs(self) -> dict[str, set[str]]:
         """For each ticker the runs that issued its forecasts: never to be removed."""
         query = (
-            "SELECT DISTINCT ticker, json_extract(body, '$.run') FROM entries "
-            "WHERE kind = 'issue' AND (?1 IS NULL OR ticker = ?1)"
+            "SELECT DISTINCT ticker, json_extract(body, '$.run') FROM entries WHERE kind = 'issue'"
         )
         named: dict[str, set[str]] = {}
-        for owner, run in self._rows(query, (ticker,)):
-            named.setdefault(owner, set()).add(run)
+        for ticker, run in self._rows(query, ()):
+            named.setdefault(ticker, set()).add(run)
         return named
 
     def track_record(self, ticker: str | None = None) -> pd.DataFrame:

@@ -13,13 +13,13 @@ import pandas as pd
 from forecast.evaluation.coverage import WINDOW
 from forecast.evaluation.forecasts import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from forecast.evaluation.metrics import METRICS, mean_pinball_losses
-from forecast.evaluation.scores import Sample, samples_by_step
+from forecast.evaluation.scores import PRICE_REFERENCE, Sample, samples_by_step
 from forecast.evaluation.significance import diebold_mariano, skill
 from forecast.ledger.frame import REFERENCE_COLUMNS
 
 ALL = "all"
 """Stands for the ticker in scores over all tickers; a ticker is upper case."""
-ISSUED, PRICE_REFERENCE, SPREAD_REFERENCE = "issued", "last_close", "ewma"
+ISSUED, SPREAD_REFERENCE = "issued", "ewma"
 _PRICES = ("mse_price", "mae_price")
 _PLAIN = (
     *_PRICES,

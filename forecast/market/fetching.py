@@ -1,33 +1,22 @@
-"""The `fetch` verb: a ticker's bars, brought into the store and served from it."""
+"""A ticker's bars, or those of many: brought into the store and served from it."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
-from forecast.errors import (
-    ConfigError,
-    ForecastError,
-    NotEnoughBars,
-    SourceUnavailable,
-    as_known,
-)
+from forecast.errors import ForecastError, NotEnoughBars, as_known
+from forecast.market.asking import Wanted, ask
 from forecast.market.bars import History, check_bars, check_ticker, derive_bars
 from forecast.market.quality import Finding, Thresholds
-from forecast.market.reading import read
-from forecast.market.rules import Rules
-from forecast.market.serving import Served, readable
-from forecast.market.sessions import check_exchange, last_completed
+from forecast.market.serving import Served
+from forecast.market.sessions import last_completed
 from forecast.market.snapshots import Manifest, decode, decode_sessions
-from forecast.market.sources import SOURCES, csv_files, sample, yahoo
-from forecast.market.store import Store
-from forecast.market.updating import judged_now, update
 from forecast.market.workers import each
 
 
@@ -129,19 +118,6 @@ class Failed:
     error: ForecastError
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """What is the same for every ticker of one fetch."""
-
-    store: Store
-    kind: str
-    folder: Path | None
-    rules: Rules
-    start: date | None
-    end: date | None
-    refresh: bool
-
-
 def fetch_one(
     ticker: str,
     *,
@@ -176,7 +152,7 @@ def fetch_one(
         ArtifactError: if the store is damaged or cannot be written.
         BusyError: if another process holds the ticker for too long.
     """
-    wanted = _wanted(
+    wanted = Wanted.of(
         data,
         source,
         start=start,
@@ -226,7 +202,7 @@ def fetch_many(
     Raises:
         ConfigError: if `source` or `exchange` is not known.
     """
-    wanted = _wanted(
+    wanted = Wanted.of(
         data,
         source,
         start=start,
@@ -237,72 +213,37 @@ def fetch_many(
         thresholds=thresholds,
     )
     snapshots = as_of or {}
-    distinct = list(dict.fromkeys(ticker.strip().upper() for ticker in tickers))
+    names = distinct(tickers)
     results: dict[str, Fetched | Failed] = {}
 
     def attempt(ticker: str) -> Fetched | Failed:
         return _attempt(ticker, wanted, snapshots.get(ticker))
 
-    for result in each(distinct, attempt, stop=wanted.store.stop):
+    for result in each(names, attempt, stop=wanted.store.stop):
         results[result.ticker] = result
         if on_done is not None:
             on_done(result)
-    return [results[ticker] for ticker in distinct]
+    return [results[ticker] for ticker in names]
 
 
-def _attempt(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched | Failed:
+def distinct(tickers: Iterable[str]) -> list[str]:
+    """The tickers as they are fetched: in upper case, each once."""
+    return list(dict.fromkeys(ticker.strip().upper() for ticker in tickers))
+
+
+def _attempt(ticker: str, wanted: Wanted, as_of: str | None) -> Fetched | Failed:
     try:
         return _fetch(check_ticker(ticker), wanted, as_of)
     except (ForecastError, OSError) as error:
         return Failed(ticker, as_known(error, ticker=ticker, hint=f"forecast fetch {ticker}"))
 
 
-def _wanted(
-    data: str | Path,
-    source: str,
-    *,
-    start: date | None,
-    end: date | None,
-    refresh: bool,
-    now: datetime | None,
-    exchange: str | None,
-    thresholds: Thresholds | None,
-) -> _Wanted:
-    kind, _, folder = source.partition(":")
-    if kind not in ("auto", *SOURCES) or (kind == "csv") != bool(folder) or source.endswith(":"):
-        choices = ["auto", *("csv:DIR" if name == "csv" else name for name in SOURCES)]
-        raise ConfigError(
-            f"the source must be one of {', '.join(choices)}. Received {source!r}.",
-            hint="--source csv:DIR, where DIR holds TICKER.csv"
-            if kind == "csv"
-            else "--source auto",
-        )
-    if exchange is not None:
-        check_exchange(exchange)
-    clock = pd.Timestamp.now("UTC") if now is None else pd.Timestamp(now)
-    if clock.tz is None:
-        clock = clock.tz_localize("UTC")
-    return _Wanted(
-        store=Store.open(data),
-        kind=kind,
-        folder=csv_files.folder_of(source) if folder else None,
-        rules=Rules(clock, exchange, thresholds or Thresholds()),
-        start=start,
-        end=end,
-        refresh=refresh,
-    )
-
-
-def _fetch(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched:
+def _fetch(ticker: str, wanted: Wanted, as_of: str | None) -> Fetched:
     if as_of is not None:
         manifest = wanted.store.manifest(ticker, as_of)
         served = Served(manifest, wanted.store.payload(manifest))
-    elif wanted.kind in ("sample", "csv"):
-        served = _from_files(ticker, wanted, wanted.kind)
-    elif wanted.kind == "yahoo":
-        served = _from_yahoo(ticker, wanted)
     else:
-        served = _from_any(ticker, wanted)
+        served = ask(ticker, wanted)
     manifest = served.manifest
     if wanted.rules.exchange is not None:
         manifest = replace(manifest, exchange=wanted.rules.exchange)
@@ -326,7 +267,7 @@ def _fetch(ticker: str, wanted: _Wanted, as_of: str | None) -> Fetched:
     return fetched
 
 
-def _known_end(manifest: Manifest, wanted: _Wanted) -> date | None:
+def _known_end(manifest: Manifest, wanted: Wanted) -> date | None:
     """The last session to serve: a clock set back leaves out what the store learnt later."""
     now, last = wanted.rules.now, pd.Timestamp(manifest.last)
     # Every session is over two days after its date: spares the calendar of an old snapshot.
@@ -336,65 +277,3 @@ def _known_end(manifest: Manifest, wanted: _Wanted) -> date | None:
     if last <= completed or (wanted.end is not None and pd.Timestamp(wanted.end) <= completed):
         return wanted.end
     return completed.date()
-
-
-def _from_any(ticker: str, wanted: _Wanted) -> Served:
-    """Yahoo; where it cannot be reached its stored bars, else the sample, and say so."""
-    try:
-        return _from_yahoo(ticker, wanted)
-    except SourceUnavailable as error:
-        stored, _ = readable(wanted.store, ticker, "yahoo")
-        if stored is not None:
-            notice = (
-                f"{ticker}: Yahoo cannot be reached, so the stored bars to "
-                f"{stored.manifest.last} are used. {error.message}"
-            )
-            served = judged_now(stored, decode(stored.content), wanted.rules)
-            return replace(served, notice=notice)
-        if ticker in sample.TICKERS:
-            served = _from_files(ticker, wanted, "sample")
-            notice = (
-                f"{ticker}: Yahoo cannot be reached, so the committed SAMPLE is used: "
-                f"{served.manifest.first} to {served.manifest.last}, not today's prices. "
-                f"{error.message}"
-            )
-            return replace(served, notice=notice)
-        raise SourceUnavailable(
-            error.message,
-            hint=f"again later, --source csv:DIR with DIR/{ticker}.csv, "
-            f"or --source sample with one of {', '.join(sample.TICKERS)}",
-        ) from error
-
-
-def _from_yahoo(ticker: str, wanted: _Wanted) -> Served:
-    return update(
-        wanted.store,
-        ticker,
-        partial(_ask_yahoo, ticker, wanted.store),
-        source="yahoo",
-        rules=wanted.rules,
-        start=wanted.start,
-        end=wanted.end,
-        refresh=wanted.refresh,
-    )
-
-
-def _ask_yahoo(ticker: str, store: Store, first: date | None) -> History | None:
-    return yahoo.fetch(ticker, first, cache=_cache_folder(store), stop=store.stop)
-
-
-def _cache_folder(store: Store) -> Path:
-    if store.locks is not None:
-        return store.locks.parent / "yfinance"
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(home) / "forecast" / "yfinance"
-
-
-def _from_files(ticker: str, wanted: _Wanted, kind: str) -> Served:
-    return read(
-        wanted.store,
-        ticker,
-        wanted.folder if kind == "csv" else None,
-        rules=wanted.rules,
-        refresh=wanted.refresh,
-    )

@@ -16,7 +16,7 @@ import json
 import threading
 import time
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -178,22 +178,28 @@ class Store:
             raise self._damaged(manifest.ticker, name)
         return content
 
-    def damaged(self, ticker: str) -> list[str]:
-        """What is wrong with a ticker's files, one message a file; empty if all are whole.
+    def damaged(self, ticker: str) -> list[ArtifactError]:
+        """What is wrong with a ticker's files and what helps, one a file; none if all are whole.
 
         Raises:
             ArtifactError: if the ticker's folder cannot be read.
         """
-        messages = []
-        for name in sorted(self.files.names(ticker)):
+        found, pointed = [], self._pointed(ticker)
+        for snapshot in sorted(self._snapshots(ticker)):
             try:
-                if name.endswith(".json"):
-                    document = self._document(ticker, name)
-                    if document is not None and "sha256" in document:
-                        self.payload(Manifest(**document))
-            except (ArtifactError, TypeError) as error:
-                messages.append(str(error))
-        return messages
+                self.payload(self.manifest(ticker, snapshot))
+            except ArtifactError as error:
+                hint = error.hint
+                if snapshot not in pointed:
+                    path = self.files.path(ticker, snapshot)
+                    hint = f"bring it back from a backup, or rm {path}.*: no fetch needs it"
+                found.append(ArtifactError(error.message, hint=hint))
+        for name in self._pointers(ticker):
+            try:
+                self._document(ticker, name)
+            except ArtifactError as error:
+                found.append(error)
+        return found
 
     def add(
         self,
@@ -258,7 +264,9 @@ class Store:
     def prune(
         self, ticker: str, *, keep: int, now: pd.Timestamp, named: Collection[str] = ()
     ) -> list[str]:
-        """Remove old snapshots, and what a killed writer left. Takes the lock.
+        """Remove old snapshots, those of a damaged manifest, and what a killed writer left.
+
+        Takes the lock.
 
         Args:
             ticker: Such as `AAPL`.
@@ -278,7 +286,7 @@ class Store:
             raise ValueError(f"keep must be at least 1. Received {keep}.")
         removed = []
         with self.lock(ticker):
-            kept = set(named)
+            kept = {*named, *self._pointed(ticker)}
             for source in {one.source for one in self.history(ticker)}:
                 own = self.history(ticker, source)
                 newest = self.newest(ticker, source)
@@ -286,10 +294,12 @@ class Store:
                 for one, next_one in zip(own[keep:], own[keep - 1 :], strict=False):
                     in_use = now - pd.Timestamp(next_one.fetched_at) < _IN_USE
                     if one.snapshot not in kept and not in_use:
-                        # The manifest first: without it the rest is an orphan, never a snapshot.
-                        self.files.remove(ticker, f"{one.snapshot}.json")
-                        self.files.remove(ticker, f"{one.snapshot}.parquet")
                         removed.append(one.snapshot)
+            removed += [one for one in self._unreadable(ticker) if one not in kept]
+            for snapshot in removed:
+                # The manifest first: without it the rest is an orphan, never a snapshot.
+                self.files.remove(ticker, f"{snapshot}.json")
+                self.files.remove(ticker, f"{snapshot}.parquet")
             if self.files.remote is None:
                 names = self.files.names(ticker)
                 for name in names:
@@ -313,22 +323,43 @@ class Store:
             if name.endswith(".json") and "-" in name and not name.startswith(".")
         ]
 
+    def _pointers(self, ticker: str) -> list[str]:
+        return [
+            name
+            for name in self.files.names(ticker)
+            if name.endswith(".json") and "-" not in name and not name.startswith(".")
+        ]
+
+    def _pointed(self, ticker: str) -> set[str]:
+        """The snapshots that pointers name, as far as these are whole."""
+        found = set()
+        for name in self._pointers(ticker):
+            with suppress(ArtifactError):
+                found.add(str((self._document(ticker, name) or {}).get("snapshot")))
+        return found
+
+    def _unreadable(self, ticker: str) -> list[str]:
+        """The snapshots whose manifest is damaged, not merely kept from being read just now."""
+        contents = {one: self.files.read(ticker, f"{one}.json") for one in self._snapshots(ticker)}
+        return [
+            snapshot
+            for snapshot, content in contents.items()
+            if content is not None and _unsigned(content) is None
+        ]
+
     def _document(self, ticker: str, name: str) -> dict[str, Any] | None:
         content = self.files.read(ticker, name)
         if content is None:
             return None
-        try:
-            document: dict[str, Any] = json.loads(content)
-            if document.pop("digest") == _digest(document):
-                return document
-        except (ValueError, KeyError, TypeError, AttributeError):
-            pass
-        raise self._damaged(ticker, name)
+        document = _unsigned(content)
+        if document is None:
+            raise self._damaged(ticker, name)
+        return document
 
     def _absent(self, ticker: str, name: str) -> ArtifactError:
         return ArtifactError(
             f"{ticker}: the store must hold {name}. Not found in {self.root}/{ticker}.",
-            hint=f"forecast fetch {ticker}",
+            hint=f"forecast fetch {ticker}, or another snapshot of that folder",
         )
 
     def _damaged(self, ticker: str, name: str) -> ArtifactError:
@@ -341,6 +372,15 @@ class Store:
 def _signed(document: dict[str, Any]) -> bytes:
     signed = {**document, "digest": _digest(document)}
     return (json.dumps(signed, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
+
+
+def _unsigned(content: bytes) -> dict[str, Any] | None:
+    """What `_signed` was given; None where the digest does not hold."""
+    try:
+        document: dict[str, Any] = json.loads(content)
+        return document if document.pop("digest") == _digest(document) else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _digest(document: dict[str, Any]) -> str:

@@ -140,7 +140,7 @@ def fit(
         class_weight: One of `CLASS_WEIGHTS`: `balanced` makes each class count the same in all
             while training. The probabilities of the network given are those without weights.
         embedding: Width of what the network learns of each ticker, whose number is then the first
-            feature (`features.windows.numbered`); 0 for none.
+            feature (`Inputs.numbered`); 0 for none.
         balanced: Each ticker's rows count the same in training, however many they are.
         centred: The target is centred on zero: point and median are pulled there, and a linear part
             (`networks.linear`) is fitted first. Not so for a price.

@@ -90,7 +90,7 @@ def run_night(
             "a night needs tickers. There are none on the command line, nor in the settings.",
             hint='forecast nightly AAPL, or [nightly] tickers = ["AAPL"] in forecast.toml',
         )
-    settings.require_prices("nightly")
+    settings.require_prices()
     clock = clock or Clock()
     webhook, watch = settings.nightly.webhook, watch or Watch()
     with (

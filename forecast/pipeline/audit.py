@@ -13,7 +13,7 @@ import numpy as np
 
 from forecast.baselines import BASELINES
 from forecast.config import Settings
-from forecast.errors import ArtifactError, ForecastError
+from forecast.errors import ForecastError
 from forecast.evaluation.audit import as_document, as_rows, audit_bars
 from forecast.evaluation.audit.forecasts import baseline_checks, network_checks, scored_windows
 from forecast.evaluation.audit.group import Span, group_checks
@@ -33,7 +33,7 @@ from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import data_hash, git_commit, versions
 from forecast.pipeline.together import spans_of
 from forecast.pipeline.watch import Watch
-from forecast.registry import NETWORK, SavedRun, load_run
+from forecast.registry import NETWORK, SavedRun, champion, load_run
 
 _SAMPLE = "AAPL"
 # Log return. The saved forecasts may have been made on another machine, which rounds otherwise.
@@ -129,7 +129,8 @@ def _champions(home: Path) -> list[str]:
 
 
 def _audit(ticker: str, *, home: Path, settings: Settings, watch: Watch) -> Audit:
-    saved = load_run(home, ticker) if ticker in _champions(home) else None
+    run = champion(home, ticker)
+    saved = None if run is None else load_run(home, ticker, run)
     watch.stage(f"fetching {ticker}")
     as_of = {}
     if saved is not None:
@@ -181,12 +182,8 @@ def _trained_on(saved: SavedRun, ticker: str) -> dict[str, Any]:
     Raises:
         ArtifactError: if the run was not trained on it.
     """
+    saved.entry(ticker)
     known: dict[str, dict[str, Any]] = saved.manifest["tickers"]
-    if ticker not in known:
-        raise ArtifactError(
-            f"{saved.folder.name} must have been trained on {ticker}. It knows {', '.join(known)}.",
-            hint=f"forecast train {ticker}",
-        )
     return known[ticker]
 
 

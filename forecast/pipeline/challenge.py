@@ -69,7 +69,7 @@ def challenge(
     }
     if champion is None:
         return judge(own, None, ewma, **limits)
-    inputs = _inputs(champion, one.ticker)
+    inputs = Inputs.from_document(champion.entry(one.ticker)["inputs"])
     if inputs.horizon != one.inputs.horizon:
         learnt = Learnt(_learnt(fitted.model, true.take(one.split.train), fitted.head), None)
         decision = judge(own, None, ewma, learnt=learnt, **limits)
@@ -126,16 +126,6 @@ def verify_reload(
             f"saved. They differ by up to {apart:.2g}.",
             hint="forecast train TICKER",
         )
-
-
-def _inputs(champion: SavedRun, ticker: str) -> Inputs:
-    if ticker not in champion.inputs:
-        raise ArtifactError(
-            f"{champion.folder.name} must have been trained on {ticker}. It knows "
-            f"{', '.join(champion.inputs)}.",
-            hint=f"forecast train {ticker}",
-        )
-    return Inputs.from_document(champion.inputs[ticker]["inputs"])
 
 
 def _champion_frame(

@@ -11,7 +11,7 @@ import pandas as pd
 
 from forecast.config import Settings
 from forecast.errors import ArtifactError, BusyError
-from forecast.market.fetching import Failed, Fetched, fetch_many, fetch_one
+from forecast.market.fetching import Failed, Fetched, distinct, fetch_many, fetch_one
 from forecast.market.quality import Thresholds
 from forecast.market.store import Store
 from forecast.pipeline.watch import Watch
@@ -50,7 +50,7 @@ def fetch(
         ConfigError: if a setting is refused.
     """
     watch = watch or Watch()
-    count = len(set(tickers))
+    count = len(distinct(tickers))
     watch.stage(f"fetching {count} ticker{'s' if count > 1 else ''}")
     done = 0
 

@@ -14,7 +14,6 @@ import pandas as pd
 
 from forecast.config import Settings
 from forecast.errors import ArtifactError
-from forecast.evaluation.forecasts import read_forecasts, write_forecasts
 from forecast.pipeline.preparing import Prepared, features_of
 from forecast.pipeline.provenance import code_hash, data_hash, settings_document, versions
 
@@ -53,8 +52,8 @@ def kept(
     one: Prepared,
     make: Callable[[], pd.DataFrame],
     *,
-    read: Callable[[Path], pd.DataFrame] = read_forecasts,
-    write: Callable[[Path, pd.DataFrame], None] = write_forecasts,
+    read: Callable[[Path], pd.DataFrame],
+    write: Callable[[Path, pd.DataFrame], None],
 ) -> pd.DataFrame:
     """The forecasts of the test part in the file, or else made and written to it."""
     frame = kept_forecasts(path, one, read=read)
@@ -65,7 +64,7 @@ def kept(
 
 
 def kept_forecasts(
-    path: Path, one: Prepared, *, read: Callable[[Path], pd.DataFrame] = read_forecasts
+    path: Path, one: Prepared, *, read: Callable[[Path], pd.DataFrame]
 ) -> pd.DataFrame | None:
     """The forecasts in the file, if it is there and holds the test part, every number of it."""
     if not path.exists():

@@ -62,7 +62,7 @@ Answer = Coming | ComingClasses
 
 
 @dataclass(frozen=True)
-class Job:
+class Request:
     """One ticker to forecast, as another process can be sent it.
 
     Attributes:
@@ -87,8 +87,8 @@ class Job:
     in_training: bool
 
     @classmethod
-    def of(cls, saved: SavedRun, fetched: Fetched) -> Job:
-        """The job of forecasting a ticker with a saved run."""
+    def of(cls, saved: SavedRun, fetched: Fetched) -> Request:
+        """What asks for a ticker's forecast with a saved run."""
         ticker, manifest = fetched.ticker, saved.manifest
         known = ticker in saved.inputs
         entry = saved.inputs[ticker] if known else pooled(saved)
@@ -105,18 +105,18 @@ class Job:
 
 
 def forecast(
-    jobs: Sequence[Job], load: Callable[[Path], Network]
+    requests: Sequence[Request], load: Callable[[Path], Network]
 ) -> list[Answer | ForecastError | None]:
     """The coming sessions of many tickers: all that share a network in one batch.
 
     An error of one ticker is given in its place; None where `load` does not know the network.
     """
-    answers: list[Answer | ForecastError | None] = [None] * len(jobs)
+    answers: list[Answer | ForecastError | None] = [None] * len(requests)
     asked: dict[tuple[Path, str], dict[int, _Question | _ClassQuestion]] = {}
-    for number, job in enumerate(jobs):
+    for number, request in enumerate(requests):
         try:
-            question = (_ClassQuestion if job.target in CLASSES else _Question).of(job)
-            asked.setdefault((job.network, job.head), {})[number] = question
+            question = (_ClassQuestion if request.target in CLASSES else _Question).of(request)
+            asked.setdefault((request.network, request.head), {})[number] = question
         except ForecastError as error:
             answers[number] = error
     for (path, head), questions in asked.items():
@@ -153,16 +153,16 @@ class _Question:
     coming: pd.DatetimeIndex
 
     @classmethod
-    def of(cls, job: Job) -> _Question:
-        """The question for a job.
+    def of(cls, request: Request) -> _Question:
+        """The question for a request.
 
         Raises:
             ForecastError: if the bars are too few or damaged.
         """
-        ticker, bars = job.fetched.ticker, job.fetched.bars
-        inputs = Inputs.from_document(job.entry["inputs"])
-        state = from_document(job.entry["calibration"])
-        if job.in_training:
+        ticker, bars = request.fetched.ticker, request.fetched.bars
+        inputs = Inputs.from_document(request.entry["inputs"])
+        state = from_document(request.entry["calibration"])
+        if request.in_training:
             count = int((bars.index > state.known_until).sum()) + inputs.horizon
         else:
             inputs, count = fit_unseen(bars, ticker=ticker, like=inputs)
@@ -171,7 +171,7 @@ class _Question:
             inputs,
             state,
             inputs.newest(bars, ticker=ticker, count=count),
-            next_sessions(_exchange(job.fetched), bars.index[-1], inputs.horizon),
+            next_sessions(_exchange(request.fetched), bars.index[-1], inputs.horizon),
         )
 
     def answer(self, outputs: np.ndarray) -> Coming:
@@ -199,21 +199,21 @@ class _ClassQuestion:
     coming: pd.DatetimeIndex
 
     @classmethod
-    def of(cls, job: Job) -> _ClassQuestion:
-        """The question for a job.
+    def of(cls, request: Request) -> _ClassQuestion:
+        """The question for a request.
 
         Raises:
             ForecastError: if the bars are too few or damaged.
         """
-        ticker, bars = job.fetched.ticker, job.fetched.bars
-        inputs = Inputs.from_document(job.entry["inputs"])
-        if not job.in_training:
+        ticker, bars = request.fetched.ticker, request.fetched.bars
+        inputs = Inputs.from_document(request.entry["inputs"])
+        if not request.in_training:
             inputs, _ = fit_unseen(bars, ticker=ticker, like=inputs)
         return cls(
-            CLASSES[job.target],
-            class_calibration_from(job.entry["calibration"]),
+            CLASSES[request.target],
+            class_calibration_from(request.entry["calibration"]),
             inputs.newest(bars, ticker=ticker),
-            next_sessions(_exchange(job.fetched), bars.index[-1], inputs.horizon),
+            next_sessions(_exchange(request.fetched), bars.index[-1], inputs.horizon),
         )
 
     def answer(self, outputs: np.ndarray) -> ComingClasses:

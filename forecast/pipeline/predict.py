@@ -20,7 +20,7 @@ from forecast.market.fetching import Failed, Fetched
 from forecast.networks.forward import Network, load_network, read_forward
 from forecast.pipeline.every import FailedRun
 from forecast.pipeline.fetch import fetch
-from forecast.pipeline.newest import Coming, ComingClasses, Job, forecast
+from forecast.pipeline.newest import Coming, ComingClasses, Request, forecast
 from forecast.pipeline.processes import for_each
 from forecast.pipeline.unseen import newest_together
 from forecast.pipeline.watch import Watch
@@ -48,7 +48,8 @@ def predict(
     Args:
         tickers: Such as `AAPL`.
         home: Where `data/`, `models/` and `reports/` are.
-        settings: Only the source is read; all else is the saved run's.
+        settings: Where the bars come from and how they are judged (source, store, exchange, start,
+            quality); all else is the saved run's.
         run: Which run; None means each ticker's champion. One over several tickers forecasts
             others too.
         as_of: Ticker → snapshot to forecast from, instead of asking the source.
@@ -72,17 +73,17 @@ def predict(
             if len(names) == 1:
                 raise
             results[name] = error
-    jobs = []
+    requests = []
     for one in fetch(list(saved), home=home, settings=settings, as_of=as_of, watch=watch):
         if isinstance(one, Failed):
             results[one.ticker] = one.error
         else:
-            jobs.append(Job.of(saved[one.ticker], one))
+            requests.append(Request.of(saved[one.ticker], one))
     watch.stage("forecasting")
-    for job, answer in zip(jobs, _answers(jobs, watch), strict=True):
-        results[job.fetched.ticker] = answer
+    for request, answer in zip(requests, _answers(requests, watch), strict=True):
+        results[request.fetched.ticker] = answer
         if isinstance(answer, dict) and len(names) <= PICTURES:
-            answer["plot"] = _draw(job, answer, home)
+            answer["plot"] = _draw(request, answer, home)
     told: list[dict[str, Any] | FailedRun] = []
     for name in names:
         answer = results[name]
@@ -106,7 +107,7 @@ def newest_forecast(saved: SavedRun, fetched: Fetched) -> Coming:
         ForecastError: if the bars are too few, or an output is not a finite number.
         ValueError: if the run forecasts classes.
     """
-    (coming,) = forecast([Job.of(saved, fetched)], load_network)
+    (coming,) = forecast([Request.of(saved, fetched)], load_network)
     if isinstance(coming, ForecastError):
         raise coming
     if not isinstance(coming, Coming):
@@ -153,46 +154,46 @@ _Answer = dict[str, Any] | ForecastError | None
 """What `predict` prints for a ticker, what went wrong, or None: only Keras knows the network."""
 
 
-def _answers(jobs: Sequence[Job], watch: Watch) -> Iterator[_Answer]:
-    """One a job, in their order."""
-    if len(jobs) <= _FEW:
-        yield from _documents(jobs, load_network)
+def _answers(requests: Sequence[Request], watch: Watch) -> Iterator[_Answer]:
+    """One a request, in their order."""
+    if len(requests) <= _FEW:
+        yield from _documents(requests, load_network)
         return
-    chunks = [jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK)]
+    chunks = [requests[i : i + _CHUNK] for i in range(0, len(requests), _CHUNK)]
     done = 0
     for chunk, found in zip(chunks, for_each(_in_numpy, chunks, count=len(chunks)), strict=True):
         if isinstance(found, ForecastError):
             raise found
-        left = [job for job, answer in zip(chunk, found, strict=True) if answer is None]
+        left = [request for request, answer in zip(chunk, found, strict=True) if answer is None]
         rest = iter(_documents(left, load_network))
         yield from (next(rest) if answer is None else answer for answer in found)
         done += len(chunk)
-        watch.step(done, len(jobs), chunk[-1].fetched.ticker)
+        watch.step(done, len(requests), chunk[-1].fetched.ticker)
 
 
-def _in_numpy(jobs: Sequence[Job]) -> list[_Answer]:
+def _in_numpy(requests: Sequence[Request]) -> list[_Answer]:
     """Answers without Keras, for a worker process: each would start a TensorFlow of its own."""
-    return _documents(jobs, read_forward)
+    return _documents(requests, read_forward)
 
 
-def _documents(jobs: Sequence[Job], load: Callable[[Path], Network]) -> list[_Answer]:
+def _documents(requests: Sequence[Request], load: Callable[[Path], Network]) -> list[_Answer]:
     return [
-        _document(job, coming) if isinstance(coming, Coming | ComingClasses) else coming
-        for job, coming in zip(jobs, forecast(jobs, load), strict=True)
+        _document(request, coming) if isinstance(coming, Coming | ComingClasses) else coming
+        for request, coming in zip(requests, forecast(requests, load), strict=True)
     ]
 
 
-def _document(job: Job, coming: Coming | ComingClasses) -> dict[str, Any]:
-    fetched = job.fetched
+def _document(request: Request, coming: Coming | ComingClasses) -> dict[str, Any]:
+    fetched = request.fetched
     origin = fetched.bars.index[-1]
     # Today's money: what a person sees on a screen, not the dividend-adjusted close.
     last_close = float(fetched.history.quotes["close"].loc[origin])
     return {
         "ticker": fetched.ticker,
-        "run": job.run,
-        "network": job.kind,
-        "target": job.target,
-        "in_training": job.in_training,
+        "run": request.run,
+        "network": request.kind,
+        "target": request.target,
+        "in_training": request.in_training,
         "source": fetched.source,
         "notice": fetched.notice,
         "origin": f"{origin:%Y-%m-%d}",
@@ -241,13 +242,13 @@ def _odds(coming: ComingClasses) -> Iterator[dict[str, Any]]:
         }
 
 
-def _draw(job: Job, document: Mapping[str, Any], home: Path) -> str:
+def _draw(request: Request, document: Mapping[str, Any], home: Path) -> str:
     """The picture of a forecast as a file, a fan or odds; its path below the home folder."""
-    history, ticker = job.fetched.history, job.fetched.ticker
-    path = inside(home / "reports", ticker, "predict", f"{document['origin']}-{job.run}.png")
-    model = job.kind if job.in_training else f"{job.kind} that never saw {ticker}"
+    history, ticker = request.fetched.history, request.fetched.ticker
+    path = inside(home / "reports", ticker, "predict", f"{document['origin']}-{request.run}.png")
+    model = request.kind if request.in_training else f"{request.kind} that never saw {ticker}"
     steps = document["steps"]
-    if job.target in CLASSES:
+    if request.target in CLASSES:
         from forecast.report.coming_odds import draw_coming_odds
 
         draw_coming_odds(path, steps, ticker=ticker, model=model, origin=document["origin"])

@@ -11,7 +11,6 @@ from typing import Any
 
 from forecast.config import PREFIX, Settings
 from forecast.errors import ConfigError
-from forecast.market.bars import check_ticker
 from forecast.market.sources.yahoo import CA_BUNDLES, PROXIES
 from forecast.market.store import Store
 from forecast.scheduling import crontab, foreground, systemd
@@ -91,7 +90,7 @@ def schedule(
         install: Write it; else nothing is written.
 
     Raises:
-        ConfigError: if the time, the home's path or a ticker is refused; with `install` also if
+        ConfigError: if the time or the home's path is refused; with `install` also if
             there are no tickers, if the program does not start without a shell's variables, or if
             systemd or cron refuses.
     """
@@ -198,7 +197,7 @@ def _exchanges(home: Path, settings: Settings) -> tuple[set[str], list[str]]:
         return {settings.exchange}, []
     store = Store.open(settings.data(home))
     found, unknown = set(), []
-    for ticker in map(check_ticker, settings.nightly.tickers):
+    for ticker in settings.nightly.tickers:
         history = store.history(ticker)
         if history:
             found.add(history[0].exchange)

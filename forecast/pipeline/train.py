@@ -273,16 +273,14 @@ def _save(
     )
 
 
-def fit_network(
-    prepared: Sequence[Prepared], settings: Settings, *, logs: Path | None = None, watch: Watch
-) -> Fitted:
+def fit_network(prepared: Sequence[Prepared], settings: Settings, *, watch: Watch) -> Fitted:
     """One network trained on the training parts of these tickers.
 
     Raises:
         TrainingError: if the loss is no longer a finite number.
     """
     parts = _parts(concatenate([one.windows for one in prepared]), prepared)
-    return _fit(parts, prepared, settings, logs=logs, watch=watch)
+    return _fit(parts, prepared, settings, watch=watch)
 
 
 def _parts(whole: Windows, prepared: Sequence[Prepared | Ready]) -> tuple[Windows, Windows]:
@@ -299,7 +297,7 @@ def _fit(
     prepared: Sequence[Prepared | Ready],
     settings: Settings,
     *,
-    logs: Path | None,
+    logs: Path | None = None,
     watch: Watch,
 ) -> Fitted:
     return fit(

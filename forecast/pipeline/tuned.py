@@ -92,7 +92,7 @@ def read_tuned(home: Path, ticker: str) -> Tuned | None:
         raise ConfigError(
             f"{path} must hold what forecast tune wrote. Reading it failed: "
             f"{str(error).splitlines()[0]}.",
-            hint=f"forecast tune {ticker}, or remove {FILE}, or --untuned",
+            hint=f"forecast tune {ticker}, or rm {path}",
         ) from error
     return tuned
 
@@ -142,7 +142,8 @@ def tuned_for(
             f"{tuned.last}; the test part begins on {first}."
         )
         return settings, None
-    watch.notice(f"{ticker}: tuned settings, {_in_words(free)} ({tuned.study}); not with --untuned")
+    where = path_of(home, ticker).relative_to(home).as_posix()
+    watch.notice(f"{ticker}: tuned settings, {_in_words(free)} ({tuned.study}), from {where}")
     return chosen, Tuned(tuned.study, tuned.target, tuned.horizon, tuned.last, free)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.errors import NotEnoughBars
 from forecast.evaluation.class_calibration import class_calibration_from, pooled_calibration
 from forecast.evaluation.intervals import Calibration, from_document
 from forecast.features.inputs import STRANGER, Inputs, fit_inputs
@@ -58,15 +59,19 @@ def fit_unseen(bars: pd.DataFrame, *, ticker: str, like: Inputs) -> tuple[Inputs
     Raises:
         NotEnoughBars: saying how many sessions are needed.
     """
-    inputs, split = fit_inputs(
-        bars,
-        ticker=ticker,
-        feature_names=like.feature_names,
-        lookback=like.lookback,
-        horizon=like.horizon,
-        target=str(like.target.as_document()["kind"]),
-        ahead=like.week is not None,
-    )
+    try:
+        inputs, split = fit_inputs(
+            bars,
+            ticker=ticker,
+            feature_names=like.feature_names,
+            lookback=like.lookback,
+            horizon=like.horizon,
+            target=str(like.target.as_document()["kind"]),
+            ahead=like.week is not None,
+        )
+    except NotEnoughBars as error:
+        # Lookback and horizon are the run's: no setting makes them smaller.
+        raise NotEnoughBars(error.message, hint="a longer history") from error
     if like.number is not None:
         inputs = replace(inputs, number=STRANGER)
     held_out = split.test.stop - split.validation.start

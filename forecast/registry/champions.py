@@ -6,7 +6,7 @@ sees the champion before or after, with the history that belongs to it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -106,13 +106,10 @@ def promote_each(
 
     Args, Raises: as `promote`.
     """
-    known = load_run(home, tickers[0], run).inputs if tickers else {}
-    for ticker in tickers:
-        if ticker not in known:
-            raise ArtifactError(
-                f"{run} must have been trained on {ticker}. It knows {_some(known)}.",
-                hint=f"forecast models {ticker}, and one of its runs",
-            )
+    if tickers:
+        saved = load_run(home, tickers[0], run)
+        for ticker in tickers:
+            saved.entry(ticker)
     for ticker in tickers:
         _promote(home, ticker, run, reason=reason, now=now)
 
@@ -170,11 +167,6 @@ def rollback(
         f"{passed or '. It is the first.'}",
         hint=f"forecast models {ticker}, then forecast promote {ticker} RUN",
     )
-
-
-def _some(names: Collection[str]) -> str:
-    """The names, or how many they are where they are many."""
-    return ", ".join(names) if len(names) <= 20 else f"{len(names)} others"
 
 
 def _line(changes: list[Change]) -> list[str]:

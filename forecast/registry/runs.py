@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -60,6 +60,20 @@ class SavedRun:
     def head(self) -> str:
         """What the network answers with; the first runs knew quantiles alone."""
         return str(self.manifest.get("head", "quantiles"))
+
+    def entry(self, ticker: str) -> dict[str, Any]:
+        """`inputs` and `calibration` of a ticker.
+
+        Raises:
+            ArtifactError: if the run was not trained on it.
+        """
+        if ticker not in self.inputs:
+            raise ArtifactError(
+                f"{self.folder.name} must have been trained on {ticker}. It knows "
+                f"{_some(self.inputs)}.",
+                hint=f"forecast models {ticker}, or forecast train {ticker}",
+            )
+        return self.inputs[ticker]
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -281,6 +295,11 @@ def own_sha256(manifest: dict[str, Any]) -> str:
     """SHA-256 of a manifest's content, its own checksum left out."""
     content = json.loads(json.dumps({**manifest, "manifest_sha256": None}))
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _some(names: Collection[str]) -> str:
+    """The names, or how many they are where they are many."""
+    return ", ".join(names) if len(names) <= 20 else f"{len(names)} others"
 
 
 def _major(release: str) -> str:

@@ -62,7 +62,7 @@ def test_too_short_a_history_says_how_long_it_must_be():
     with pytest.raises(NotEnoughBars, match=r"XYZ: .* at least 540 sessions .*Received 539"):
         folds_of(399)
     assert len(folds_of(400)) == 5
-    with pytest.raises(NotEnoughBars, match="a smaller --horizon"):
+    with pytest.raises(NotEnoughBars, match="a smaller 'horizon'"):
         folds_of(400, horizon=60)
     with pytest.raises(NotEnoughBars, match=r"20 folds .* fewer --folds"):
         folds_of(799, folds=20)

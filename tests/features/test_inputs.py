@@ -41,11 +41,11 @@ def test_parts_are_in_order_and_purged_by_the_horizon(horizon):
 
 
 def test_too_short_a_history_says_how_many_sessions_it_needs():
-    with pytest.raises(NotEnoughBars, match=r"at least 320 .*Received 319.*--lookback"):
+    with pytest.raises(NotEnoughBars, match=r"at least 320 .*Received 319.*'lookback'"):
         chronological(MIN_ORIGINS - 1, horizon=1, sessions=319, ticker="T")
     chronological(MIN_ORIGINS, horizon=1, sessions=320, ticker="T")
     # What is asked for follows from the horizon: another window would not do.
-    with pytest.raises(NotEnoughBars, match=r"or a smaller --horizon$"):
+    with pytest.raises(NotEnoughBars, match=r"or a smaller 'horizon'$"):
         chronological(MIN_ORIGINS, horizon=60, sessions=379, ticker="T")
 
 

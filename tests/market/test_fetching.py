@@ -135,7 +135,7 @@ class TestFiles:
         monkeypatch.setenv("HOME", str(folder.parent))
         write(folder, made_up(300))
         assert fetch_one("ACME", data=data, source="csv:~/csv").sessions == 300
-        with pytest.raises(UnknownTicker, match="~nobody-of-this-name/csv must hold"):
+        with pytest.raises(ConfigError, match="a source folder that begins with ~ must name a"):
             fetch_one("ACME", data=data, source="csv:~nobody-of-this-name/csv")
 
     def test_a_files_ticker_tells_where_its_sessions_close(self, data, folder):

@@ -1,6 +1,7 @@
 import json
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -181,11 +182,47 @@ def test_every_damaged_file_is_listed(local):
     Path(local.root, "AAPL", f"{first.snapshot}.parquet").write_bytes(b"PAR1")
     Path(local.root, "AAPL", f"{second.snapshot}.json").write_text("{")
     Path(local.root, "AAPL", "yahoo.json").write_text("[]")
-    names = [message.split(" must be")[0].rsplit("/", 1)[1] for message in local.damaged("AAPL")]
+    names = [
+        error.message.split(" must be")[0].rsplit("/", 1)[1] for error in local.damaged("AAPL")
+    ]
     assert sorted(names) == sorted(
         [f"{first.snapshot}.parquet", f"{second.snapshot}.json", "yahoo.json"]
     )
     assert local.damaged("MSFT") == []
+
+
+def test_what_helps_against_damage_depends_on_whether_a_fetch_writes_the_file_again(local):
+    first = add(local, made_up(30))
+    second = add(local, made_up(31), hours=1)
+    for one in (first, second):
+        Path(local.root, "AAPL", f"{one.snapshot}.parquet").write_bytes(b"PAR1")
+    old, newest = local.damaged("AAPL")
+    assert newest.hint == "forecast fetch AAPL --refresh"
+    path = Path(local.root, "AAPL", first.snapshot)
+    assert f"rm {path}.*" in old.hint
+    # What it says helps.
+    for file in path.parent.glob(f"{path.name}.*"):
+        file.unlink()
+    assert len(local.damaged("AAPL")) == 1
+
+
+def test_pruning_takes_what_has_a_damaged_manifest_unless_a_run_or_a_pointer_names_it(local):
+    torn, named, old, newest = [add(local, made_up(30 + hour), hours=hour) for hour in range(4)]
+    other = add(local, made_up(20), source="csv")
+    for one in (torn, named, other):
+        Path(local.root, "AAPL", f"{one.snapshot}.json").write_text("")
+    assert local.prune("AAPL", keep=9, now=LATER, named={named.snapshot}) == [torn.snapshot]
+    left = {path.name.partition(".")[0] for path in files(local)}
+    assert left == {named.snapshot, old.snapshot, newest.snapshot, other.snapshot, "yahoo", "csv"}
+
+
+def test_pruning_leaves_a_manifest_that_a_newer_version_wrote(local):
+    first = add(local, made_up(30))
+    add(local, made_up(31), hours=1)
+    path = Path(local.root, "AAPL", f"{first.snapshot}.json")
+    path.write_bytes(store_module._signed(asdict(first) | {"of_a_later_version": 1}))
+    assert local.prune("AAPL", keep=9, now=LATER) == []
+    assert path.exists()
 
 
 def test_adding_the_same_quotes_again_heals_a_damaged_file(local):

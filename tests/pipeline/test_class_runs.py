@@ -219,7 +219,7 @@ def test_a_saved_run_remembers_its_head(home):
 def test_a_night_refuses_classes_before_any_work(tmp_path):
     with pytest.raises(ConfigError, match="forecast nightly needs forecasts of prices") as refused:
         run_night(["AAA"], home=tmp_path, settings=Settings(target="move"))
-    assert "--target return" in str(refused.value.hint)
+    assert refused.value.hint.startswith('target = "return" in forecast.toml')
     assert not list(tmp_path.iterdir())
 
 

@@ -104,6 +104,17 @@ def test_a_store_that_homes_share_is_not_pruned(tmp_path, grow):
     assert stored(shared) == {first, *later}
 
 
+def test_a_ticker_spelt_twice_is_one_to_the_progress_too(tmp_path):
+    write(tmp_path, made_up(300))
+    stages, steps = [], []
+    watch = Watch(stage=stages.append, step=lambda *step: steps.append(step))
+    (one,) = fetch(
+        ["acme", "ACME "], home=tmp_path, settings=Settings(source=f"csv:{tmp_path}"), watch=watch
+    )
+    assert one.ticker == "ACME"
+    assert (stages, steps) == (["fetching 1 ticker"], [(1, 1, "ACME")])
+
+
 def test_a_start_in_the_settings_is_every_verbs(tmp_path):
     (tmp_path / "forecast.toml").write_text("start = 2024-06-03\n")
     write(tmp_path, made_up(500))

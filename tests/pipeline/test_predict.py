@@ -12,10 +12,10 @@ import simulated
 
 import forecast
 from forecast.config import Settings
-from forecast.errors import ArtifactError
+from forecast.errors import ArtifactError, NotEnoughBars
 from forecast.evaluation import intervals
 from forecast.evaluation.intervals import Calibration
-from forecast.features.inputs import fit_inputs
+from forecast.features.inputs import Inputs, fit_inputs
 from forecast.features.targets import LEVELS
 from forecast.networks.architectures import build
 from forecast.networks.training import infer, load_model, prepare_backend
@@ -23,7 +23,7 @@ from forecast.pipeline import newest, unseen
 from forecast.pipeline import predict as verb
 from forecast.pipeline.every import FailedRun
 from forecast.pipeline.fetch import fetch_for
-from forecast.pipeline.newest import Job
+from forecast.pipeline.newest import Request
 from forecast.pipeline.scoring import adjust
 from forecast.registry import load_run, promote, run_folder, save_run
 from forecast.report.text import forecast_lines
@@ -110,7 +110,7 @@ def test_the_forecast_is_what_keras_gives_within_one_part_in_a_hundred_thousand(
     (document,) = predict(home, "AAA")
     saved = load_run(home, "AAA")
     fetched = fetch_for("AAA", home=home, settings=settings_of(home))
-    question = newest._Question.of(Job.of(saved, fetched))
+    question = newest._Question.of(Request.of(saved, fetched))
     outputs = infer(load_model(saved.network), question.windows)
     theirs = document["last_close"] * np.exp(question.answer(outputs).quantiles)
     ours = [[step[name] for name in QUANTILES] for step in document["steps"]]
@@ -167,7 +167,7 @@ def test_chunks_for_workers_give_the_same_and_leave_to_keras_what_only_it_knows(
     odd = save(home, "20260101T000000Z-0004", ["CCC"], keras.Model(inputs, outputs))
     saved = load_run(home, "CCC", odd)
     fetched = fetch_for("CCC", home=home, settings=settings_of(home))
-    assert verb._in_numpy([Job.of(saved, fetched)]) == [None]
+    assert verb._in_numpy([Request.of(saved, fetched)]) == [None]
     promote(home, "CCC", odd, reason="a test")
     mixed = predict(home, *SEEN)
     promote(home, "CCC", alone[2]["run"], reason="a test")
@@ -220,7 +220,7 @@ def test_bands_of_an_unseen_ticker_fit_its_own_history(home):
 def test_an_unseen_ticker_learns_from_no_outcome_but_those_after_its_training_part(home):
     saved = load_run(home, STRANGER, "20260101T000000Z-0001")
     fetched = fetch_for(STRANGER, home=home, settings=settings_of(home))
-    question = newest._Question.of(Job.of(saved, fetched))
+    question = newest._Question.of(Request.of(saved, fetched))
     bars = fetched.bars
     # As training fits them: the first 70 % of the history decides.
     own, split = fit_inputs(
@@ -245,3 +245,12 @@ def test_an_unseen_ticker_learns_from_no_outcome_but_those_after_its_training_pa
     assert learnt.known_until == bars.index[-1]
     # Bands of ±1, 2 and 3 units are too wide, and outcomes have narrowed them.
     assert (learnt.logs < intervals.start(HORIZON).logs + 0.1).all()
+
+
+def test_of_a_run_no_setting_is_advised_where_the_history_is_too_short(home):
+    saved = load_run(home, STRANGER, "20260101T000000Z-0001")
+    like = Inputs.from_document(saved.inputs["AAA"]["inputs"])
+    bars = fetch_for(STRANGER, home=home, settings=settings_of(home)).bars.iloc[:200]
+    with pytest.raises(NotEnoughBars, match=r"must have at least 2[0-9]{2} sessions") as caught:
+        unseen.fit_unseen(bars, ticker=STRANGER, like=like)
+    assert caught.value.hint == "a longer history"

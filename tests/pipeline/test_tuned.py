@@ -69,7 +69,7 @@ def test_they_fill_what_nobody_has_set(fetched, home):
     assert used.settings == FOUND
     assert len(notices) == 1
     assert "units 3, learning_rate 0.01" in notices[0]
-    assert "--untuned" in notices[0]
+    assert notices[0].endswith("(reports/XYZ/tune/0123), from models/XYZ/tuned.toml")
 
 
 def test_what_is_set_wins_even_where_it_is_the_default(fetched, home):
@@ -130,7 +130,7 @@ def test_those_that_have_seen_the_test_part_are_left_out(fetched, home, history)
 )
 def test_a_damaged_file_is_named(home, text):
     (home / "models" / "XYZ" / "tuned.toml").write_text(text)
-    with pytest.raises(ConfigError, match=r"tuned\.toml must hold.*--untuned"):
+    with pytest.raises(ConfigError, match=r"tuned\.toml must hold.*or rm .*/tuned\.toml$"):
         read_tuned(home, "XYZ")
 
 

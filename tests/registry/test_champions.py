@@ -11,6 +11,7 @@ from forecast.registry import (
     before_champion,
     champion,
     history,
+    load_run,
     promote,
     promote_each,
     rollback,
@@ -98,6 +99,15 @@ def test_only_a_whole_run_that_knows_the_ticker_is_promoted(three, save, damage)
         with pytest.raises(ArtifactError, match=says):
             promote(three, "AAPL", run, reason="x")
     assert champion(three, "AAPL") == "three"
+
+
+def test_of_a_run_over_many_tickers_their_number_is_told(tmp_path, save):
+    save("many", *(f"T{number}" for number in range(21)))
+    saved = load_run(tmp_path, "T0", "many")
+    assert saved.entry("T20") == saved.inputs["T20"]
+    with pytest.raises(ArtifactError, match=r"It knows 21 others\.") as caught:
+        saved.entry("AAPL")
+    assert caught.value.hint == "forecast models AAPL, or forecast train AAPL"
 
 
 def test_a_file_without_history_is_still_read(tmp_path, save):

@@ -117,3 +117,9 @@ def test_each_exchange_in_the_store_has_its_night(run, tmp_path):
         ("19:00", "Europe/London"),
     ]
     assert document["notices"] == []
+
+
+def test_an_exchange_that_is_none_is_told_in_one_message(run):
+    result = run(settings='exchange = "NSYE"\n[nightly]\ntickers = ["AAPL"]\n')
+    assert result.returncode == 1
+    assert "setting 'exchange': the exchange must be a known code" in result.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import zlib
 from datetime import date
@@ -11,11 +12,15 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import MalformedData, UnknownTicker
+from forecast.files import expanded
 from forecast.market.bars import PRICE_COLUMNS, QUOTE_COLUMNS, History, check_ticker
 
 _REQUIRED = ["date", *PRICE_COLUMNS, "volume"]
 # Spellings that downloads use, without their spaces, dots and underscores.
 _SPELLINGS = {"adjclose": "adj_close", "adjustedclose": "adj_close", "stocksplits": "splits"}
+_NO_NUMBER = ["", "null", "nan", "na", "n/a", "none", "-"]
+# The first column's header in what yfinance.download(…).to_csv() writes: three lines.
+_YFINANCE = ["Price", "Ticker", "Date"]
 # pandas takes 2024 and 2024-01 for dates too, and knows what day "today" is.
 _DAY = r"\d{4}(?:\d{4}|[-/.]\d{1,2}[-/.]\d{1,2})(?:[T ].*)?"
 _ZONE = re.compile(r"(?<=:\d\d)(\.\d+)?\s*(Z|[+-]\d\d:?\d\d)\s*$")
@@ -57,12 +62,12 @@ def fetch(
 
 
 def folder_of(source: str) -> Path:
-    """The folder that `csv:DIR` names; `~` is the user's own, as in a shell."""
-    folder = Path(source.removeprefix("csv:"))
-    try:
-        return folder.expanduser()
-    except RuntimeError:  # ~NAME, and nobody has that name
-        return folder
+    """The folder that `csv:DIR` names; `~` is the user's own, as in a shell.
+
+    Raises:
+        ConfigError: if it begins with a `~` and names a user that is not known here.
+    """
+    return expanded(source.removeprefix("csv:"), what="source")
 
 
 def find_file(folder: Path, ticker: str) -> Path:
@@ -82,7 +87,7 @@ def find_file(folder: Path, ticker: str) -> Path:
 
 
 def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
-    """Quotes from one file; numbers and dates are checked, prices are left to `check_quotes`.
+    """Quotes from one file; dates and numbers are checked, what they say is for `quality.inspect`.
 
     Raises:
         MalformedData: if the file is empty, lacks a column, or holds text where a number belongs.
@@ -96,8 +101,7 @@ def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
             f"{ticker}: {path} must be a CSV table. Reading it failed: {str(error).strip()}.",
             hint=f"head {path}",
         ) from error
-    header = [name.strip() for name in table.iloc[0]]
-    table = table.iloc[1:].reset_index(drop=True).set_axis([_name(one) for one in header], axis=1)
+    table, header = _under_header(table)
     missing = [name for name in _REQUIRED if name not in table.columns]
     if missing:
         raise MalformedData(
@@ -106,7 +110,8 @@ def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
             f"The first line: {', '.join(header)[:100]!r}.",
             hint="separate the columns by commas, and rename or add what is missing",
         )
-    repeated = sorted(set(table.columns[table.columns.duplicated()]))
+    read = {"date", *QUOTE_COLUMNS}
+    repeated = sorted(read.intersection(table.columns[table.columns.duplicated()]))
     if repeated:
         raise MalformedData(
             f"{ticker}: each column of {path} must appear once. Repeated: {', '.join(repeated)}.",
@@ -117,8 +122,9 @@ def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
     days = days.where(days.str.fullmatch(_DAY))
     sessions = pd.to_datetime(days, format="ISO8601", errors="coerce")
     _refuse(ticker, path, table["date"], sessions.isna(), "a date as YYYY-MM-DD")
-    # Yahoo's own downloads mark a day without trade so; the quality pass drops and reports it.
-    blank = table.drop(columns="date").isin(["", "null"]).all(axis=1)
+    # A day without trade, as downloads write it; the quality pass drops and reports it.
+    blank = table[PRICE_COLUMNS].apply(lambda prices: prices.str.lower().isin(_NO_NUMBER))
+    blank = blank.all(axis=1)
     quotes = pd.DataFrame(index=pd.DatetimeIndex(sessions.dt.normalize(), name="session"))
     for name in QUOTE_COLUMNS:
         if name in table.columns:
@@ -132,6 +138,17 @@ def read_quotes(path: Path, *, ticker: str) -> pd.DataFrame:
     return quotes
 
 
+def _under_header(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows under the header, named by it and numbered as before, and the header as written."""
+    header = [name.strip() for name in table.iloc[0]]
+    rows = table.iloc[1:]
+    if list(table.iloc[:3, 0]) == _YFINANCE:
+        header, rows = ["Date", *header[1:]], table.iloc[3:]
+    # Spreadsheets end a table with rows of nothing but commas.
+    rows = rows[(rows != "").any(axis=1)]
+    return rows.set_axis([_name(one) for one in header], axis=1), header
+
+
 def _name(column: str) -> str:
     """A column's name as this program spells it."""
     return _SPELLINGS.get(re.sub(r"[\s._]", "", column.lower()), column.lower())
@@ -140,11 +157,19 @@ def _name(column: str) -> str:
 def _refuse(ticker: str, path: Path, column: pd.Series, bad: pd.Series, what: str) -> None:
     if bad.any():
         row = int(np.asarray(bad).argmax())
+        line = _filled_lines(path)[int(column.index[row])]
         raise MalformedData(
             f"{ticker}: '{column.name}' must be {what}. Received {int(bad.sum())} that are not, "
-            f"first {column.iloc[row]!r} in line {row + 2} of {path}.",
-            hint=f"correct line {row + 2} of the file",
+            f"first {column.iloc[row]!r} in line {line} of {path}.",
+            hint=f"correct line {line} of the file",
         )
+
+
+def _filled_lines(path: Path) -> list[int]:
+    """The numbers of the lines that pandas made rows of: not the blank ones."""
+    content = path.read_bytes()
+    lines = (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines()
+    return [number for number, line in enumerate(lines, start=1) if line.strip()]
 
 
 def _stamp(day: date | None) -> pd.Timestamp | None:

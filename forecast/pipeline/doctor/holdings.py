@@ -33,13 +33,12 @@ def bars(
     whole, files = [], 0
     for ticker in tickers:
         try:
-            messages, history = store.damaged(ticker), store.history(ticker)
+            damaged, history = store.damaged(ticker), store.history(ticker)
         except ArtifactError as error:
             yield Finding("bars", WARN, error.message, error.hint)
             continue
-        for message in messages:
-            hint = f"forecast fetch {ticker} --refresh"
-            yield Finding("bars", WARN, message.partition(" Try: ")[0], hint)
+        for one in damaged:
+            yield Finding("bars", WARN, one.message, one.hint)
         if not history:
             hint = f"forecast fetch {ticker}"
             yield Finding("bars", OK, f"{ticker}: none yet; a night fetches them", hint)
@@ -55,7 +54,7 @@ def bars(
                 f"{ticker}: the newest bar is of {newest.last}, the newest session {due:%Y-%m-%d}"
             )
             yield Finding("bars", WARN, told, f"forecast fetch {ticker}")
-        elif not messages:
+        elif not damaged:
             whole.append(f"{ticker} to {newest.last}")
     if whole:
         told = f"{', '.join(whole[:5])}{' …' if len(whole) > 5 else ''}"

@@ -79,6 +79,56 @@ def test_what_is_no_full_date_is_refused(tmp_path, stamp):
         written(tmp_path, table(rows=[ROWS[0], f"{stamp},10,12,9,11,100"]))
 
 
+def test_what_yfinance_writes_of_a_download_is_read(tmp_path):
+    table = pd.DataFrame(
+        [[11.0, 12.0, 9.0, 10.0, 100], [12.0, 13.0, 10.0, 11.0, 200]],
+        index=pd.DatetimeIndex(["2024-01-02", "2024-01-03"], name="Date"),
+        columns=pd.MultiIndex.from_product(
+            [["Close", "High", "Low", "Open", "Volume"], ["ACME"]], names=["Price", "Ticker"]
+        ),
+    )
+    quotes = written(tmp_path, table.to_csv())
+    assert quotes[["open", "high", "low", "close", "volume"]].to_numpy().tolist() == [
+        [10, 12, 9, 11, 100],
+        [11, 13, 10, 12, 200],
+    ]
+    with pytest.raises(MalformedData, match=r"'low' .* first '\?' in line 4 of"):
+        written(tmp_path, table.to_csv().replace("9.0", "?"))
+    both = pd.concat([table, table.rename(columns={"ACME": "OTHER"})], axis=1)
+    with pytest.raises(MalformedData, match="Repeated: close, high, low, open, volume"):
+        written(tmp_path, both.to_csv())
+
+
+def test_a_spreadsheets_empty_rows_and_columns_say_nothing(tmp_path):
+    text = table(f"{HEADER},,", [f"{row},," for row in ROWS] + [",,,,,,,"] * 2)
+    assert list(written(tmp_path, text)["close"]) == [11, 12]
+
+
+@pytest.mark.parametrize("none", ["", "null", "NaN", "N/A", "-"])
+def test_a_row_without_prices_has_none_whatever_else_it_says(tmp_path, none):
+    empty = f"2024-01-03,{none},{none},{none},{none},0,ACME"
+    rows = [f"{ROWS[0]},ACME", empty, f"{ROWS[1]},ACME"]
+    quotes = written(tmp_path, table(f"{HEADER},Name", rows))
+    assert quotes["close"].isna().tolist() == [False, True, False]
+    partly = empty.replace(f",{none}", ",1", 1)
+    with pytest.raises(MalformedData, match="'high' must be a number"):
+        written(tmp_path, table(f"{HEADER},Name", [rows[0], partly]))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz"])
+@pytest.mark.parametrize("column", [0, 4])
+def test_the_line_to_correct_is_that_of_the_file_with_its_blank_ones(tmp_path, ending, column):
+    wrong = ROWS[1].split(",")
+    wrong[column] = "?"
+    lines = ["", HEADER, ROWS[0], "", "  ", ",".join(wrong), ""]
+    text = "\n".join(lines).encode()
+    content = gzip.compress(text) if ending.endswith("gz") else text
+    (tmp_path / f"ACME{ending}").write_bytes(content)
+    with pytest.raises(MalformedData, match=r"first '[?]' in line 6 of") as caught:
+        fetch("ACME", folder=tmp_path)
+    assert caught.value.hint == "correct line 6 of the file"
+
+
 def test_no_cut_or_changed_archive_gives_anything_but_an_error_that_names_it(tmp_path):
     whole = gzip.compress(table(rows=ROWS[:1] * 40).encode())
     for place in range(len(whole)):
