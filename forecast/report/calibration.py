@@ -67,7 +67,7 @@ def coverage_plot(
         wspace=0.2,
     )
     _draw_rolling(figure.add_subplot(grid[0, :]), own["session"], rolling, chance, window)
-    _draw_pit(figure.add_subplot(grid[1, 0]), own)
+    _draw_pit(figure.add_subplot(grid[1, 0]), own, step)
     _draw_bands(figure.add_subplot(grid[1, 1]), own, step)
     alt = (
         f"Three charts of how the intervals held. The 80 % band held {percent(overall)} of "
@@ -115,14 +115,14 @@ def _draw_rolling(
     )
 
 
-def _draw_pit(axes: Axes, own: pd.DataFrame) -> None:
+def _draw_pit(axes: Axes, own: pd.DataFrame, step: int) -> None:
     """Density of outcomes between the quantiles: 1 everywhere if they hold."""
     style.dress(axes, ylabel="density", heading="Where outcomes fell")
     edges = np.r_[0.0, list(_LEVELS.values()), 1.0]
     below = (own[list(_LEVELS)].to_numpy() < own[["actual"]].to_numpy()).sum(axis=1)
     shares = np.bincount(below, minlength=len(edges) - 1) / len(own)
     widths = np.diff(edges)
-    spread = _SURE * np.sqrt(widths * (1 - widths) / len(own)) / widths
+    spread = _SURE * np.sqrt(widths * (1 - widths) * step / len(own)) / widths
     axes.bar(
         edges[:-1],
         shares / widths,
@@ -144,7 +144,7 @@ def _draw_pit(axes: Axes, own: pd.DataFrame) -> None:
     )
     axes.axhline(1, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)), label="target")
     axes.set_xlim(0, 1)
-    axes.set_ylim(0, max(1.25 * float((shares / widths).max()), 1.6))
+    axes.set_ylim(0, max(1.25 * float((shares / widths).max()), 1.05 * (1 + spread.max()), 1.6))
     axes.set_xticks([0.05, 0.25, 0.5, 0.75, 0.95], ["5", "25", "50", "75", "95"])
     axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=4))
     axes.set_xlabel("quantile of the forecast [%]", size=style.SMALL, color=MUTED)
