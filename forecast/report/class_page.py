@@ -18,7 +18,7 @@ from forecast.report.class_pictures import (
     odds_picture,
     reliability_picture,
 )
-from forecast.report.html import Side, equals, render_page, write_pictures
+from forecast.report.html import Side, render_page, write_pictures
 from forecast.report.picture import Picture
 from forecast.report.training import training_curve
 
@@ -159,12 +159,12 @@ def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             "of calls right",
             "it always names the commonest class"
             if own.get("dm_p_error") is None
-            else f"against the commonest class p {equals(own['dm_p_error'])}",
+            else f"against the commonest class p {wording.equals(own['dm_p_error'])}",
         ),
         (
             wording.percent(own.get("skill_log_loss"), signed=True),
             "skill, odds",
-            f"log loss saved against the usual shares, p {equals(own.get('dm_p_log_loss'))}",
+            f"log loss saved against the usual shares, p {wording.equals(own.get('dm_p_log_loss'))}",
         ),
         (
             wording.percent(own.get("balanced_accuracy")),

@@ -284,12 +284,12 @@ def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (
             wording.percent(own["skill_mse"], signed=True),
             "skill, price",
-            f"squared error saved against last close, p {equals(own['dm_p_mse'])}",
+            f"squared error saved against last close, p {wording.equals(own['dm_p_mse'])}",
         ),
         (
             wording.percent(own["skill_pinball"], signed=True),
             "skill, spread",
-            f"pinball loss saved against {rival}, p {equals(own['dm_p_pinball'])}",
+            f"pinball loss saved against {rival}, p {wording.equals(own['dm_p_pinball'])}",
         ),
         (wording.percent(own["coverage_80"]), "of closes in the 80 % band", "80 % would be right"),
         (wording.percent(own["direction_accuracy"]), "of directions right", "a coin gets 50 %"),
@@ -324,12 +324,6 @@ PRICES = Side(
     ),
     by=("mae_price", "direction_accuracy", "skill_mse", "pinball", "coverage_80", "skill_pinball"),
 )
-
-
-def equals(p: Any) -> str:
-    """A p-value behind a "p": `= 0.03` or `< 0.001`."""
-    text = wording.p_value(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _breakdowns(

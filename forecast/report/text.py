@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from forecast.features.targets import CLASSES
-from forecast.report.wording import around, count, narrowest, p_value, price, wrapped
+from forecast.report.wording import ahead, around, count, narrowest, p_value, price, wrapped
 
 P_VALUE = "p"
 """In place of a form: `wording.p_value`."""
@@ -237,13 +237,8 @@ def _took(name: str, one: dict[str, Any], loss: str) -> list[str]:
 
 def _asked(document: dict[str, Any]) -> str:
     """What was forecast: a class by its name, and how far ahead."""
-    classes = document["target"] in CLASSES
-    return f"{document['target']} {_ahead(document)}" if classes else _ahead(document)
-
-
-def _ahead(document: dict[str, Any]) -> str:
-    step = document["horizon"]
-    return "one session ahead" if step == 1 else f"{step} sessions ahead"
+    far = ahead(document["horizon"])
+    return f"{document['target']} {far}" if document["target"] in CLASSES else far
 
 
 def _score_table(document: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from forecast.files import write_atomically
 from forecast.report import wording
 from forecast.report.html import render_page, write_pictures
 from forecast.report.searches import pictures_of
-from forecast.report.tuning_text import setting_text
+from forecast.report.tuning_text import setting_text, settings_text
 
 _SECTIONS = (
     ("ranking", "The best trials"),
@@ -99,11 +99,10 @@ def _trial(one: Mapping[str, Any], loss: str) -> dict[str, Any]:
 
 
 def _unfinished(one: Mapping[str, Any]) -> dict[str, Any]:
-    words = [f"{name} {setting_text(value)}" for name, value in one["settings"].items()]
     error = one["error"] or {}
     return {
         "trial": str(one["trial"]),
         "state": one["state"],
         "why": wording.shorten(error.get("message") or "above the median of the others", 100),
-        "settings": ", ".join(words),
+        "settings": settings_text(one["settings"]),
     }
