@@ -79,7 +79,7 @@ def coverage_plot(
     reading = (
         "Above, the line should stay in the grey zone, where chance alone would keep it nineteen "
         "times in twenty. Below, outcomes should fall on the dashed line between every pair of "
-        "quantiles, and each band should hold its share."
+        "quantiles, as near as the dark bars of chance, and each band should hold its share."
     )
     return Picture("coverage", figure, title, alt, reading)
 
@@ -122,7 +122,7 @@ def draw_coverage(
     )
     low = min(float(known.min()), NOMINAL - chance)
     axes.set_ylim(100 * max(low - 0.04, -0.02), 101)
-    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=4, integer=True))
+    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=5, steps=[1, 2, 10]))
     style.date_axis(axes, style.days_of((known if dates else rolling).index), labels=dates)
     style.label_ends(
         axes,
@@ -132,7 +132,7 @@ def draw_coverage(
 
 def _draw_pit(axes: Axes, bins: pd.DataFrame, outcomes: int, step: int) -> None:
     """Density of outcomes between the quantiles: 1 everywhere if they hold."""
-    style.dress(axes, ylabel="density", heading="Where outcomes fell")
+    style.dress(axes, ylabel="density", heading="Where outcomes fell (│ by chance)")
     left, widths = bins["above"].to_numpy(), bins["expected"].to_numpy()
     density = bins["observed"].to_numpy() / widths
     chance = by_chance(widths, outcomes, step=step) / widths
@@ -159,7 +159,7 @@ def _draw_pit(axes: Axes, bins: pd.DataFrame, outcomes: int, step: int) -> None:
     axes.set_xlim(0, 1)
     axes.set_ylim(0, max(1.25 * density.max(), 1.05 * (1 + chance.max()), 1.6))
     axes.set_xticks([0.05, 0.25, 0.5, 0.75, 0.95], ["5", "25", "50", "75", "95"])
-    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=4))
+    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     axes.set_xlabel("quantile of the forecast [%]", size=style.SMALL, color=MUTED)
 
 
