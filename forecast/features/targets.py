@@ -209,5 +209,19 @@ def load_target(document: dict[str, float | str]) -> Target:
     return DirectionTarget() if kind == "direction" else ReturnTarget()
 
 
+def class_shares(y: np.ndarray, n: int) -> np.ndarray:
+    """How often each class came at each step, as if each had come once more than it did.
+
+    Args:
+        y: Class numbers, shape (origins, horizon); NaN is none.
+        n: How many classes.
+
+    Returns:
+        Shape (horizon, n), > 0, each row adds up to 1.
+    """
+    counts = np.stack([(y == number).sum(axis=0) for number in range(n)], axis=1) + 1.0
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
+
+
 def _reach(unit: np.ndarray, horizon: int) -> np.ndarray:
     return unit[:, None] * np.sqrt(np.arange(1, horizon + 1))
