@@ -13,7 +13,8 @@ import pandas as pd
 from forecast.evaluation.coverage import WINDOW, rolling_coverage
 from forecast.evaluation.forecasts import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from forecast.evaluation.metrics import METRICS, mean_pinball_losses
-from forecast.evaluation.scores import Sample, samples_by_step
+from forecast.evaluation.samples import Sample
+from forecast.evaluation.scores import samples_by_step
 from forecast.evaluation.significance import diebold_mariano, skill
 from forecast.ledger.frame import REFERENCE_COLUMNS
 

@@ -164,7 +164,8 @@ def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         (
             wording.percent(own.get("skill_log_loss"), signed=True),
             "skill, odds",
-            f"log loss saved against the usual shares, p {wording.equals(own.get('dm_p_log_loss'))}",
+            "log loss saved against the usual shares, p "
+            + wording.equals(own.get("dm_p_log_loss")),
         ),
         (
             wording.percent(own.get("balanced_accuracy")),
