@@ -8,6 +8,7 @@ with probabilities.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # the command line reads TARGETS, and must start at once
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """Probabilities of the seven quantiles that a forecast of prices gives."""
+NORMAL = tuple(NormalDist().inv_cdf(level) for level in LEVELS)
+"""Quantiles of a standard normal at these levels."""
 CLASSES: dict[str, tuple[str, ...]] = {
     "direction": ("not_up", "up"),
     "move": ("down", "flat", "up"),
