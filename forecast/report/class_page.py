@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.files import write_atomically
 from forecast.report import tables, wording
 from forecast.report.charts import history_strip, indicator_chart
 from forecast.report.class_pictures import (
@@ -18,7 +17,7 @@ from forecast.report.class_pictures import (
     odds_picture,
     reliability_picture,
 )
-from forecast.report.html import Side, render_page, write_pictures
+from forecast.report.page import Side, render_page, write_page
 from forecast.report.picture import Picture
 from forecast.report.training import training_curve
 
@@ -42,7 +41,7 @@ def write_class_report(
         document: One entry of `train --json`.
         probabilities: Class forecasts of the test part, the network's and the baselines'.
         bars: Bars of the ticker.
-        history: As `html.write_report`.
+        history: As `run_page.write_report`.
         pictures: Draw them.
 
     Returns:
@@ -52,8 +51,6 @@ def write_class_report(
         ArtifactError: if the folder cannot be written.
     """
     drawn = _pictures(document, probabilities, bars, history) if pictures else []
-    paths = write_pictures(folder, drawn)
-    page = folder / "index.html"
     text = render_page(
         {**document, **shown(document), "asked": asked(document, [document])},
         drawn,
@@ -61,8 +58,7 @@ def write_class_report(
         sections=(*HELD, ("audit", "Does anything see the future?")),
         side=CLASSES,
     )
-    write_atomically(page, text.encode())
-    return [*paths, page]
+    return write_page(folder, text, drawn)
 
 
 def shown(document: Mapping[str, Any]) -> dict[str, Any]:

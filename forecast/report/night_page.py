@@ -9,7 +9,7 @@ from typing import Any
 
 from forecast.files import write_atomically
 from forecast.report import wording
-from forecast.report.html import page_environment
+from forecast.report.page import page_environment
 from forecast.report.style import PALETTE
 from forecast.report.tables import METRICS, Cell, Row, Table
 
