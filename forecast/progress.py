@@ -132,7 +132,7 @@ def _search_table(now: Standing) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    from forecast.report.tuning_text import setting_text
+    from forecast.report.tuning_text import settings_text
 
     table = Table(box=None, pad_edge=False, header_style="dim")
     done = sorted(
@@ -142,15 +142,11 @@ def _search_table(now: Standing) -> Table:
         table.add_column(heading, justify="right")
     table.add_column("settings")
     for place, one in enumerate(done[:_TOP]):
-        words = ", ".join(
-            f"{name.replace('_', ' ')} {setting_text(value)}"
-            for name, value in one["settings"].items()
-        )
         table.add_row(
             f"{one['trial']}",
             f"{one['value']:.6f}",
             f"{one['seconds']:.0f}",
-            escape(words),
+            escape(settings_text(one["settings"])),
             style="bold" if place == 0 else None,
         )
     if now.now is not None:

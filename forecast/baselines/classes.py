@@ -19,7 +19,7 @@ from forecast.baselines.garch import garch
 from forecast.baselines.training import positions, returns_ahead, training_length
 from forecast.features.inputs import Inputs
 from forecast.features.probability import probability_above
-from forecast.features.targets import ClassTarget, Prediction
+from forecast.features.targets import ClassTarget, Prediction, class_shares
 
 Answer = tuple[np.ndarray, np.ndarray]
 """Probabilities, and the class named."""
@@ -56,9 +56,7 @@ def training_shares(
         Shape (horizon, classes), > 0.
     """
     came = _training_classes(bars, inputs, fitted_until)
-    counts = [(came == number).sum(axis=0) + 1.0 for number in range(len(_target(inputs).classes))]
-    shares = np.stack(counts, axis=1)
-    return np.asarray(shares / shares.sum(axis=1, keepdims=True))
+    return class_shares(came, len(_target(inputs).classes))
 
 
 def momentum(

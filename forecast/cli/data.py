@@ -41,7 +41,7 @@ def fetch(
     """Bring bars into the store and say what is odd about them."""
     from forecast.market.fetching import Failed
     from forecast.pipeline import fetch as verb
-    from forecast.report import text
+    from forecast.report.fetch_text import fetch_lines
 
     home, settings = settings_for(shared, source=source)
     with watching_of(shared) as watch:
@@ -58,5 +58,5 @@ def fetch(
     if shared.json:
         print_json({"tickers": [verb.as_document(result) for result in results]})
     else:
-        print_lines(text.fetch_lines([verb.as_document(result) for result in results]))
+        print_lines(fetch_lines([verb.as_document(result) for result in results]))
     return EXIT_ERROR if any(isinstance(result, Failed) for result in results) else 0

@@ -48,7 +48,7 @@ def train(
     """Train a network, score it beside the baselines, write model and report."""
     from forecast.pipeline import train as verb
     from forecast.pipeline.every import FailedRun
-    from forecast.report import text
+    from forecast.report.run_text import group_lines
 
     home, settings = settings_for(shared, **flags)
     with watching_of(shared) as watch:
@@ -68,7 +68,7 @@ def train(
         group = {"pooled": pooled} if pooled else {}
         print_json({"runs": [run.document for run in runs], **group, **failures(failed)})
     elif pooled:
-        print_lines(text.group_lines(pooled, [run.document for run in runs]))
+        print_lines(group_lines(pooled, [run.document for run in runs]))
     else:
         print_lines("\n\n".join(str(run) for run in runs).splitlines())
     return EXIT_ERROR if failed else 0
@@ -91,7 +91,7 @@ def predict(
     """Forecast the next sessions from the newest completed bar."""
     from forecast.pipeline import predict as verb
     from forecast.pipeline.every import FailedRun
-    from forecast.report import text
+    from forecast.report.forecast_text import forecast_lines
 
     home, settings = settings_for(shared, source=source)
     with watching_of(shared) as watch:
@@ -108,5 +108,5 @@ def predict(
     if shared.json:
         print_json({"forecasts": documents, **failures(failed)})
     else:
-        print_lines([line for document in documents for line in text.forecast_lines(document)])
+        print_lines([line for document in documents for line in forecast_lines(document)])
     return EXIT_ERROR if failed else 0

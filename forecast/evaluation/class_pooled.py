@@ -9,7 +9,8 @@ import pandas as pd
 
 from forecast.evaluation.class_scores import CLASS_LOSSES, CLASS_REFERENCE, class_samples
 from forecast.evaluation.class_verdict import class_sentences
-from forecast.evaluation.pooled import COUNT, PooledScores, beside, means_by_day
+from forecast.evaluation.pooled import COUNT, PooledScores, means_by_day
+from forecast.evaluation.significance import skills_beside
 from forecast.evaluation.verdict import ahead_text, outcome
 
 
@@ -50,13 +51,21 @@ def pooled_class_scores(days: pd.DataFrame, *, model: str, step: int, tickers: i
         ValueError: if the model is not among those pooled.
     """
     names, forecasts, means = means_by_day(days, model=model)
+    beside = [
+        skills_beside(
+            pd.DataFrame({name: means[name, loss] for name in names}),
+            CLASS_REFERENCE,
+            loss,
+            step=step,
+        )
+        for loss in CLASS_LOSSES
+    ]
     rows: dict[str, dict[str, Any]] = {
         name: {
             "model": name,
             "accuracy": 1.0 - float(means[name, "error"].mean()),
             "log_loss": float(means[name, "log_loss"].mean()),
-            **beside(means[name, "log_loss"], means[CLASS_REFERENCE, "log_loss"], "log_loss", step),
-            **beside(means[name, "error"], means[CLASS_REFERENCE, "error"], "error", step),
+            **{key: value for table in beside for key, value in table[name].items()},
         }
         for name in names
     }

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
@@ -14,43 +12,19 @@ from forecast.evaluation.classification import (
     CLASS_METRICS,
     ClassOutcomes,
     confusion_matrix,
-    log_losses,
 )
+from forecast.evaluation.samples import ClassSample, losses_of
 from forecast.evaluation.significance import (
     diebold_mariano,
     model_confidence_set,
     pesaran_timmermann,
     skill,
-    skill_intervals,
+    skills_beside,
 )
 
 CLASS_REFERENCE = "majority"
 CLASS_LOSSES = ("log_loss", "error")
 """What `skill_…` and `dm_p_…` end in: the log loss, and the share of wrong calls."""
-
-
-@dataclass(frozen=True)
-class ClassSample:
-    """One model's class forecasts at one step, in the order of origin, then ticker."""
-
-    origins: np.ndarray
-    tickers: np.ndarray
-    outcomes: ClassOutcomes
-
-    @cached_property
-    def log_loss(self) -> np.ndarray:
-        """Log loss at each origin."""
-        return self._by_origin(log_losses(self.outcomes.probabilities, self.outcomes.came))
-
-    @cached_property
-    def error(self) -> np.ndarray:
-        """1 where the class named did not come, at each origin."""
-        return self._by_origin((self.outcomes.called != self.outcomes.came).astype("float64"))
-
-    def _by_origin(self, losses: np.ndarray) -> np.ndarray:
-        """Added up over the tickers of an origin, scaled so that the mean stays the same."""
-        _, starts = np.unique(self.origins, return_index=True)
-        return np.add.reduceat(losses, starts) * (len(starts) / len(losses))
 
 
 def class_score_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -71,10 +45,13 @@ def class_score_table(frame: pd.DataFrame) -> pd.DataFrame:
     """
     rows: list[dict[str, object]] = []
     for step, samples in class_samples(frame):
-        odds = pd.DataFrame({name: one.log_loss for name, one in samples.items()})
+        losses = {loss: losses_of(samples, loss) for loss in CLASS_LOSSES}
         # Not of wrong calls too: their means are often equal, which the test cannot rank.
-        plausible = model_confidence_set(odds, step=step)
-        beside = [_beside(samples, loss, step) for loss in CLASS_LOSSES]
+        plausible = model_confidence_set(losses["log_loss"], step=step)
+        beside = [
+            skills_beside(of_models, CLASS_REFERENCE, loss, step=step)
+            for loss, of_models in losses.items()
+        ]
         for name, sample in samples.items():
             rows.append(
                 {
@@ -192,24 +169,4 @@ def _of_direction(one: ClassOutcomes, step: int) -> dict[str, float]:
     return {
         "direction_accuracy": float((one.called == one.came).mean()),
         "pt_p": pesaran_timmermann(came, called) if step == 1 else np.nan,
-    }
-
-
-def _beside(
-    samples: Mapping[str, ClassSample], loss: str, step: int
-) -> dict[str, dict[str, float]]:
-    """Skill, its interval and the test of each model against `majority`."""
-    losses = pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()})
-    base = losses[CLASS_REFERENCE].to_numpy()
-    intervals = skill_intervals(
-        losses.to_numpy(), np.tile(base[:, None], losses.shape[1]), step=step
-    )
-    return {
-        name: {
-            f"skill_{loss}": skill(own := losses[name].to_numpy(), base),
-            f"dm_p_{loss}": diebold_mariano(own, base, step=step),
-            f"skill_{loss}_low": float(intervals[number, 0]),
-            f"skill_{loss}_high": float(intervals[number, 1]),
-        }
-        for number, name in enumerate(samples)
     }

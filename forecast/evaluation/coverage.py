@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ UNLIKELY = 0.01
 WORST_WINDOW = 0.6
 """An 80 % band that holds less than this over a window is broken, however it does on the whole."""
 WINDOW = 60
+_Share = TypeVar("_Share", float, np.ndarray)
 
 
 def pit_histogram(frame: pd.DataFrame, *, model: str, step: int) -> pd.DataFrame:
@@ -58,6 +60,20 @@ def rolling_coverage(
     rows = _known(frame, model, step)
     inside = pd.Series(_inside(rows), index=pd.DatetimeIndex(rows["session"], name="session"))
     return inside.rolling(window).mean().rename("coverage_80")
+
+
+def by_chance(share: _Share, outcomes: int, *, step: int) -> _Share:
+    """How far chance alone takes a share of outcomes from what it should be, 19 times in 20.
+
+    Outcomes over `step` sessions overlap: only every `step`-th is an independent one.
+
+    Args:
+        share: What it should be [0-1].
+        outcomes: Of how many.
+        step: Sessions ahead.
+    """
+    reach: _Share = 1.96 * np.sqrt(share * (1 - share) * step / outcomes)
+    return reach
 
 
 def coverage_text(frame: pd.DataFrame, *, model: str, step: int) -> str:

@@ -6,7 +6,7 @@ the squared error of the log return, where a single ticker's is judged by that o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,8 @@ from forecast.evaluation.scores import (
     as_rows,
     samples_by_step,
 )
-from forecast.evaluation.significance import diebold_mariano, skill, skill_intervals
-from forecast.evaluation.verdict import PLAIN_NAMES, ahead_text, compared, outcome, p_text
+from forecast.evaluation.significance import skills_beside
+from forecast.evaluation.verdict import judged
 
 COUNT = "forecasts"
 """What `losses_by_day` calls the number of forecasts."""
@@ -142,64 +142,34 @@ def pooled_scores(days: pd.DataFrame, *, model: str, step: int, tickers: int) ->
     names, forecasts, means = means_by_day(days, model=model)
     present = [name for name in SPREAD_REFERENCES if name in names]
     spread = min(present, key=lambda name: float(means[name, "pinball"].mean()), default=None)
-    rows = []
-    for name in names:
-        squared, pinball = means[name, "squared"], means[name, "pinball"]
-        right = float(means[name, "right"].mean())
-        rows.append(
-            {
-                "model": name,
-                "mse_return": float(squared.mean()),
-                "direction_accuracy": right if means[name, "named"].any() else np.nan,
-                "pinball": float(pinball.mean()),
-                "coverage_80": float(means[name, "inside"].mean()),
-                **beside(squared, means[PRICE_REFERENCE, "squared"], "mse_return", step),
-                **beside(pinball, means.get((spread, "pinball")), "pinball", step),
-                "pinball_reference": spread,
-            }
-        )
-    scores = pd.DataFrame(rows)
-    own: Mapping[str, Any] = rows[names.index(model)]
-    price = outcome(own["skill_mse_return"], own["dm_p_mse_return"])
-    uncertainty = outcome(own["skill_pinball"], own["dm_p_pinball"])
-    ahead = ahead_text(step)
-    text = (
-        f"{tickers:,} tickers together, {forecasts:,} forecasts on {len(days):,} days. "
-        f"Price{ahead}: the squared error of {model}’s returns is "
-        f"{compared(own['skill_mse_return'], 'last close')} "
-        f"({p_text(own['dm_p_mse_return'])}): {_PRICE[price]}."
+    squared, pinball = (
+        pd.DataFrame({name: means[name, kind] for name in names}) for kind in ("squared", "pinball")
     )
-    if spread is not None:
-        text += (
-            f" Spread{ahead}: the pinball loss of its quantiles is "
-            f"{compared(own['skill_pinball'], PLAIN_NAMES[spread])} "
-            f"({p_text(own['dm_p_pinball'])}): {_SPREAD[uncertainty]}; its 80 % band held "
-            f"{100 * own['coverage_80']:.1f} % of the outcomes."
-        )
-    return PooledScores(scores, forecasts, len(days), price, uncertainty, text)
-
-
-_PRICE = {
-    "beats": 'better than "tomorrow = today"',
-    "ties": 'no better than "tomorrow = today"',
-    "loses": 'worse than "tomorrow = today"',
-}
-_SPREAD = {
-    "beats": "a better picture of how far prices may move",
-    "ties": "no clear difference",
-    "loses": "a worse picture of how far prices may move",
-}
-
-
-def beside(
-    losses: np.ndarray, reference: np.ndarray | None, kind: str, step: int
-) -> dict[str, float]:
-    """Skill, its 95 % interval and the test against the reference; NaN without one."""
-    base = np.full(len(losses), np.nan) if reference is None else reference
-    low, high = skill_intervals(losses[:, None], base[:, None], step=step)[0]
-    return {
-        f"skill_{kind}": skill(losses, base),
-        f"skill_{kind}_low": float(low),
-        f"skill_{kind}_high": float(high),
-        f"dm_p_{kind}": diebold_mariano(losses, base, step=step),
-    }
+    beside_price = skills_beside(squared, PRICE_REFERENCE, "mse_return", step=step)
+    beside_spread = skills_beside(pinball, spread, "pinball", step=step)
+    rows = [
+        {
+            "model": name,
+            "mse_return": float(means[name, "squared"].mean()),
+            "direction_accuracy": float(means[name, "right"].mean())
+            if means[name, "named"].any()
+            else np.nan,
+            "pinball": float(means[name, "pinball"].mean()),
+            "coverage_80": float(means[name, "inside"].mean()),
+            **beside_price[name],
+            **beside_spread[name],
+            "pinball_reference": spread,
+        }
+        for name in names
+    ]
+    own = judged(
+        rows[names.index(model)],
+        "mse_return",
+        step=step,
+        whose=f"{model}’s returns",
+        prices="prices",
+    )
+    text = (
+        f"{tickers:,} tickers together, {forecasts:,} forecasts on {len(days):,} days. {own.text}"
+    )
+    return PooledScores(pd.DataFrame(rows), forecasts, len(days), own.price, own.uncertainty, text)

@@ -3,63 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
-from forecast.evaluation.metrics import (
-    METRICS,
-    Outcomes,
-    mae,
-    mean_pinball_losses,
-    squared_errors,
-)
+from forecast.evaluation.metrics import METRICS, Outcomes, mae
+from forecast.evaluation.samples import Sample, losses_of
 from forecast.evaluation.significance import (
-    diebold_mariano,
     model_confidence_set,
     pesaran_timmermann,
     skill,
-    skill_intervals,
+    skills_beside,
 )
 
 PRICE_REFERENCE = "last_close"
 SPREAD_REFERENCES = ("ewma", "garch")
 REGIMES = ("calm", "normal", "stormy")
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One model's forecasts at one step, in the order of origin, then ticker; all shape (n,)."""
-
-    origins: np.ndarray
-    tickers: np.ndarray
-    outcomes: Outcomes
-
-    @cached_property
-    def squared(self) -> np.ndarray:
-        """Squared error of the price at each origin [quote currency squared]."""
-        return self._by_origin(squared_errors(self.outcomes.actual, self.outcomes.predicted))
-
-    @cached_property
-    def pinball(self) -> np.ndarray:
-        """Mean pinball loss at each origin [log return]."""
-        return self._by_origin(
-            mean_pinball_losses(self.outcomes.actual_return, self.outcomes.quantile_returns)
-        )
-
-    def _by_origin(self, losses: np.ndarray) -> np.ndarray:
-        """Losses added up over the tickers of an origin, scaled so that the mean stays the same.
-
-        Tickers move together, so the origins, not the rows, are what a test may count.
-        """
-        _, starts = np.unique(self.origins, return_index=True)
-        if len(starts) == len(losses):
-            return losses
-        sums: np.ndarray = np.add.reduceat(losses, starts)
-        return sums * (len(starts) / len(losses))
 
 
 def score_table(
@@ -154,9 +114,7 @@ def losses_by_origin(frame: pd.DataFrame, *, step: int, loss: str) -> pd.DataFra
     Returns:
         Index `origin`, increasing; a column a model.
     """
-    samples = dict(samples_by_step(frame))[step]
-    index = pd.DatetimeIndex(np.unique(next(iter(samples.values())).origins), name="origin")
-    return pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()}, index=index)
+    return losses_of(dict(samples_by_step(frame))[step], loss)
 
 
 def samples_by_step(frame: pd.DataFrame) -> Iterator[tuple[int, dict[str, Sample]]]:
@@ -216,24 +174,16 @@ def _score_step(
 ) -> Iterator[dict[str, object]]:
     """Rows of the score table for one step."""
     spread = _spread_reference(samples)
-    references = {"mse": (PRICE_REFERENCE, "squared"), "pinball": (spread, "pinball")}
-    columns: dict[str, dict[str, object]] = {name: {} for name in samples}
-    for kind, (reference, loss) in references.items():
-        losses = pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()})
-        base = losses[reference].to_numpy() if reference else np.full(len(losses), np.nan)
-        intervals = skill_intervals(
-            losses.to_numpy(), np.tile(base[:, None], losses.shape[1]), step=step
-        )
+    columns: dict[str, dict[str, float]] = {name: {} for name in samples}
+    for kind, loss, reference in (
+        ("mse", "squared", PRICE_REFERENCE),
+        ("pinball", "pinball", spread),
+    ):
+        losses = losses_of(samples, loss)
+        beside = skills_beside(losses, reference, kind, step=step)
         plausible = model_confidence_set(losses, step=step)
-        for number, name in enumerate(samples):
-            own = losses[name].to_numpy()
-            columns[name] |= {
-                f"skill_{kind}": skill(own, base),
-                f"dm_p_{kind}": diebold_mariano(own, base, step=step),
-                f"skill_{kind}_low": intervals[number, 0],
-                f"skill_{kind}_high": intervals[number, 1],
-                f"mcs_p_{kind}": plausible[name],
-            }
+        for name in samples:
+            columns[name] |= {**beside[name], f"mcs_p_{kind}": float(plausible[name])}
     for name, sample in samples.items():
         outcomes = sample.outcomes
         returns = outcomes.actual - outcomes.close, outcomes.predicted - outcomes.close

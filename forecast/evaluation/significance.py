@@ -110,6 +110,35 @@ def skill_intervals(
     return bounds
 
 
+def skills_beside(
+    losses: pd.DataFrame, reference: str | None, kind: str, *, step: int
+) -> dict[str, dict[str, float]]:
+    """Skill, its 95 % interval and the test of every model beside one of them.
+
+    Args:
+        losses: A row an origin in time's order, a column a model.
+        reference: The model that the others are compared with; without one all is NaN.
+        kind: What the keys end in.
+        step: Sessions ahead.
+
+    Returns:
+        Of each model `skill_…`, `dm_p_…`, `skill_…_low` and `skill_…_high`.
+    """
+    base = losses[reference].to_numpy() if reference else np.full(len(losses), np.nan)
+    intervals = skill_intervals(
+        losses.to_numpy(), np.tile(base[:, None], losses.shape[1]), step=step
+    )
+    return {
+        str(name): {
+            f"skill_{kind}": skill(own := losses[name].to_numpy(), base),
+            f"dm_p_{kind}": diebold_mariano(own, base, step=step),
+            f"skill_{kind}_low": float(low),
+            f"skill_{kind}_high": float(high),
+        }
+        for name, (low, high) in zip(losses, intervals, strict=True)
+    }
+
+
 @lru_cache(maxsize=8)
 def _drawn(n: int, block: int, seed: int) -> np.ndarray:
     """How often each of n origins is in each resample, shape (REPETITIONS, n).

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -47,31 +49,41 @@ def verdict(table: pd.DataFrame, *, model: str) -> Verdict:
     if rows.empty:
         raise ValueError(f"the table must hold {model}. It has {list(table['model'].unique())}.")
     row = rows[rows["step"] == rows["step"].max()].iloc[0]
-    step, skill_mse, skill_pinball = int(row["step"]), row["skill_mse"], row["skill_pinball"]
-    price = outcome(skill_mse, row["dm_p_mse"])
-    spread = outcome(skill_pinball, row["dm_p_pinball"])
+    return judged(row.to_dict(), "mse", step=int(row["step"]), whose=model, prices="the price")
+
+
+def judged(row: Mapping[str, Any], kind: str, *, step: int, whose: str, prices: str) -> Verdict:
+    """The verdict on one model's row of scores.
+
+    Args:
+        row: `skill_…` and `dm_p_…` of the kind and of `pinball`, `pinball_reference` and
+            `coverage_80`.
+        kind: Of squared error: `mse` or `mse_return`.
+        step: Sessions ahead.
+        whose: The squared error is, as in a sentence.
+        prices: What may move, as in a sentence.
+    """
+    price = outcome(row[f"skill_{kind}"], row[f"dm_p_{kind}"])
+    spread = outcome(row["skill_pinball"], row["dm_p_pinball"])
     ahead = ahead_text(step)
-    ending = {
-        "beats": 'better than "tomorrow = today"',
-        "ties": 'no better than "tomorrow = today"',
-        "loses": 'worse than "tomorrow = today"',
-    }[price]
+    better = {"beats": "better than", "ties": "no better than", "loses": "worse than"}[price]
     text = (
-        f"Price{ahead}: the squared error of {model} is {compared(skill_mse, 'last close')} "
-        f"({p_text(row['dm_p_mse'])}): {ending}."
+        f"Price{ahead}: the squared error of {whose} is "
+        f"{compared(row[f'skill_{kind}'], 'last close')} ({p_text(row[f'dm_p_{kind}'])}): "
+        f'{better} "tomorrow = today".'
     )
     if row["pinball_reference"] is None:
         return Verdict(price, spread, f"{text} Spread: there is nothing to compare it with.")
     reference = PLAIN_NAMES[row["pinball_reference"]]
     ending = {
-        "beats": "a better picture of how far the price may move",
+        "beats": f"a better picture of how far {prices} may move",
         "ties": "no clear difference",
-        "loses": "a worse picture of how far the price may move",
+        "loses": f"a worse picture of how far {prices} may move",
     }[spread]
     text += (
         f" Spread{ahead}: the pinball loss of its quantiles is "
-        f"{compared(skill_pinball, reference)} ({p_text(row['dm_p_pinball'])}): {ending}; its "
-        f"80 % band held {100 * row['coverage_80']:.1f} % of the outcomes."
+        f"{compared(row['skill_pinball'], reference)} ({p_text(row['dm_p_pinball'])}): {ending}; "
+        f"its 80 % band held {100 * row['coverage_80']:.1f} % of the outcomes."
     )
     return Verdict(price, spread, text)
 

@@ -6,10 +6,9 @@ from statistics import NormalDist
 
 import numpy as np
 
-from forecast.features.targets import LEVELS
+from forecast.features.targets import NORMAL
 
-_NORMAL = NormalDist()
-_SCORES = np.array([_NORMAL.inv_cdf(level) for level in LEVELS])
+_SCORES = np.array(NORMAL)
 
 
 def probability_up(quantiles: np.ndarray) -> float:
@@ -38,7 +37,8 @@ def probability_above(quantiles: np.ndarray, edges: np.ndarray) -> np.ndarray:
     slope = (_SCORES[segment + 1] - _SCORES[segment]) / np.where(width > 0.0, width, 1.0)
     scores = _SCORES[segment] + slope * (edges - start)
     # Not SciPy's: importing it takes longer than `predict` needs for one ticker.
-    above = np.array([_NORMAL.cdf(-score) for score in scores.tolist()])
+    cdf = NormalDist().cdf
+    above = np.array([cdf(-score) for score in scores.tolist()])
     # No width where the edge lies: all that can be said is on which side it is.
     apart = quantiles - edges[:, None]
     side = np.where((apart != 0.0).any(axis=1), (apart > 0.0).mean(axis=1), 0.5)

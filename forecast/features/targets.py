@@ -8,6 +8,7 @@ with probabilities.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:  # the command line reads TARGETS, and must start at once
 
 LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
 """Probabilities of the seven quantiles that a forecast of prices gives."""
+NORMAL = tuple(NormalDist().inv_cdf(level) for level in LEVELS)
+"""Quantiles of a standard normal at these levels."""
 CLASSES: dict[str, tuple[str, ...]] = {
     "direction": ("not_up", "up"),
     "move": ("down", "flat", "up"),
@@ -207,6 +210,20 @@ def load_target(document: dict[str, float | str]) -> Target:
     if kind == "move":
         return MoveTarget(float(document["threshold"]))
     return DirectionTarget() if kind == "direction" else ReturnTarget()
+
+
+def class_shares(y: np.ndarray, n: int) -> np.ndarray:
+    """How often each class came at each step, as if each had come once more than it did.
+
+    Args:
+        y: Class numbers, shape (origins, horizon); NaN is none.
+        n: How many classes.
+
+    Returns:
+        Shape (horizon, n), > 0, each row adds up to 1.
+    """
+    counts = np.stack([(y == number).sum(axis=0) for number in range(n)], axis=1) + 1.0
+    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
 def _reach(unit: np.ndarray, horizon: int) -> np.ndarray:

@@ -10,10 +10,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from forecast.evaluation.coverage import WINDOW
+from forecast.evaluation.coverage import WINDOW, rolling_coverage
 from forecast.evaluation.forecasts import FORECAST_COLUMNS, QUANTILE_COLUMNS
 from forecast.evaluation.metrics import METRICS, mean_pinball_losses
-from forecast.evaluation.scores import PRICE_REFERENCE, Sample, samples_by_step
+from forecast.evaluation.samples import Sample
+from forecast.evaluation.scores import PRICE_REFERENCE, samples_by_step
 from forecast.evaluation.significance import diebold_mariano, skill
 from forecast.ledger.frame import REFERENCE_COLUMNS
 
@@ -164,12 +165,12 @@ def rolling_scores(record: pd.DataFrame, *, step: int = 1, window: int = WINDOW)
     own = record[(record["step"] == step) & outcomes_of(record).notna()].sort_values("session")
     came = outcomes_of(own).to_numpy("float64")
     index = pd.DatetimeIndex(own["session"], name="session")
-    inside = (own["p10"].to_numpy() <= came) & (came <= own["p90"].to_numpy())
+    issued = live_forecasts(own, relative=True)
     ours = pd.Series(mean_pinball_losses(came, own[QUANTILE_COLUMNS].to_numpy()), index)
     theirs = pd.Series(mean_pinball_losses(came, own[REFERENCE_COLUMNS].to_numpy()), index)
     return pd.DataFrame(
         {
-            "coverage_80": pd.Series(inside.astype("float64"), index).rolling(window).mean(),
+            "coverage_80": rolling_coverage(issued, model=ISSUED, step=step, window=window),
             "skill_pinball": 1 - ours.rolling(window).mean() / theirs.rolling(window).mean(),
             "skill_so_far": 1 - ours.cumsum() / theirs.cumsum(),
         },

@@ -17,7 +17,7 @@ from forecast.errors import ForecastError
 from forecast.evaluation.audit import as_document, as_rows, audit_bars
 from forecast.evaluation.audit.forecasts import baseline_checks, network_checks, scored_windows
 from forecast.evaluation.audit.group import Span, group_checks
-from forecast.evaluation.audit.histories import Check
+from forecast.evaluation.audit.histories import Check, record_check
 from forecast.evaluation.forecasts import read_forecasts
 from forecast.features.inputs import Inputs, feature_rows, fit_inputs
 from forecast.features.splits import Boundaries
@@ -263,19 +263,10 @@ def _network_checks(saved: SavedRun, one: Prepared, *, home: Path) -> list[Check
         test = inputs.windows(one.bars, ticker=one.ticker).take(one.split.test)
         point = inputs.decode(forecast(test), one.bars, test.origin).point
         close = one.bars["close"].loc[test.origin].to_numpy()
-        recorded = frame.loc[frame["model"] == name, "predicted"].to_numpy()
-        checks.append(_record_check(name, recorded, close[:, None] * np.exp(point)))
+        recorded = np.log(frame.loc[frame["model"] == name, "predicted"].to_numpy())
+        again = np.log(close[:, None] * np.exp(point)).ravel()
+        checks.append(record_check(name, recorded, again, unit="log return", rounding=_ROUNDING))
     return checks
-
-
-def _record_check(name: str, recorded: np.ndarray, again: np.ndarray) -> Check:
-    """Recorded prices, shape (n x horizon,), beside the same made again, shape (n, horizon)."""
-    if len(recorded) != again.size:
-        detail = f"{len(recorded)} forecasts recorded, {again.size} made again"
-        return Check("record", f"network {name}", False, detail)
-    apart = float(np.abs(np.log(recorded / again.ravel())).max())
-    detail = f"{again.size} forecasts made again, at most {apart:.1g} apart [log return]"
-    return Check("record", f"network {name}", apart <= _ROUNDING, detail)
 
 
 def _flat(document: Any) -> list[Any]:

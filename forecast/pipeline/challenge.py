@@ -24,6 +24,7 @@ from forecast.pipeline.documents import recorded_parts
 from forecast.pipeline.preparing import Prepared
 from forecast.pipeline.scoring import adjust
 from forecast.registry import NETWORK, SavedRun
+from forecast.report.wording import count
 
 REFERENCE = "ewma"
 
@@ -74,8 +75,8 @@ def challenge(
         learnt = Learnt(_learnt(fitted.model, true.take(one.split.train), fitted.head), None)
         decision = judge(own, None, ewma, learnt=learnt, **limits)
         apart = (
-            f" The champion forecasts {_sessions(inputs.horizon)} ahead, this one "
-            f"{_sessions(one.inputs.horizon)}: they cannot be compared."
+            f" The champion forecasts {count(inputs.horizon, 'session')} ahead, this one "
+            f"{count(one.inputs.horizon, 'session')}: they cannot be compared."
         )
         return replace(decision, reason=decision.reason + apart)
     parts = recorded_parts(champion, one.ticker)
@@ -171,7 +172,3 @@ def _learnt(model: Any, windows: Windows, head: str | Head) -> float:
 
 def _not(reason: str) -> Decision:
     return Decision(False, f"Not promoted: {reason}.", {})
-
-
-def _sessions(count: int) -> str:
-    return "1 session" if count == 1 else f"{count} sessions"

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.baselines.classes import CLASS_BASELINES
-from forecast.evaluation.audit.histories import Check
+from forecast.evaluation.audit.histories import Check, record_check
 from forecast.evaluation.class_calibration import class_calibration_from
 from forecast.evaluation.class_forecasts import probability_columns, read_class_forecasts
 from forecast.features.inputs import Inputs
@@ -73,23 +73,15 @@ def class_record_checks(
         recorded = read_class_forecasts(path)
         columns = probability_columns(_classes(one))
         checks.append(
-            _record_check(
+            record_check(
                 name,
                 recorded.loc[recorded["model"] == name, columns].to_numpy(),
                 frame[columns].to_numpy(),
+                unit="probability",
+                rounding=_ROUNDING,
             )
         )
     return checks
-
-
-def _record_check(name: str, recorded: np.ndarray, again: np.ndarray) -> Check:
-    """Recorded probabilities beside the same made again, both of shape (n x horizon, classes)."""
-    if recorded.shape != again.shape:
-        detail = f"{len(recorded)} forecasts recorded, {len(again)} made again"
-        return Check("record", f"network {name}", False, detail)
-    apart = float(np.abs(recorded - again).max())
-    detail = f"{len(again)} forecasts made again, at most {apart:.1g} apart [probability]"
-    return Check("record", f"network {name}", apart <= _ROUNDING, detail)
 
 
 def _classes(one: Prepared) -> tuple[str, ...]:

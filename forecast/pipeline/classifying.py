@@ -77,7 +77,7 @@ class ClassScored:
         history: Mapping[str, Any],
         pictures: bool,
     ) -> list[Path]:
-        """Write pictures and page; arguments and result as `report.html.write_report`."""
+        """Write pictures and page; arguments and result as `report.run_page.write_report`."""
         from forecast.report.class_page import write_class_report
 
         return write_class_report(

@@ -29,7 +29,7 @@ from forecast.pipeline.kept import deciding, kept, key_of, seeds_of
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import command, versions
 from forecast.pipeline.watch import Watch
-from forecast.report.text import comparison_lines
+from forecast.report.comparison_text import comparison_lines
 
 _RESULT = "comparison.json"
 # Settings that decide no forecast of a comparison, or that name the file of one.

@@ -27,6 +27,7 @@ from forecast.evaluation.classification import CLASS_METRICS
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS, read_forecasts, write_forecasts
 from forecast.evaluation.positions import Positions, class_positions, price_positions
 from forecast.evaluation.ranking import OF_CLASSES, OF_PRICES, Ruler
+from forecast.evaluation.samples import losses_of
 from forecast.evaluation.scores import (
     PRICE_REFERENCE,
     SPREAD_REFERENCES,
@@ -162,9 +163,7 @@ def _mean_classes(
 
 
 def _class_losses(frame: pd.DataFrame, step: int, loss: str) -> pd.DataFrame:
-    samples = dict(class_samples(frame))[step]
-    index = pd.DatetimeIndex(np.unique(next(iter(samples.values())).origins), name="origin")
-    return pd.DataFrame({name: getattr(one, loss) for name, one in samples.items()}, index=index)
+    return losses_of(dict(class_samples(frame))[step], loss)
 
 
 OF_TARGET_CLASSES = Contest(

@@ -27,7 +27,7 @@ from forecast.pipeline.folds import Fold, Pooled, forecast_folds, key_of, make_f
 from forecast.pipeline.kept import deciding, seeds_of
 from forecast.pipeline.provenance import command, versions
 from forecast.pipeline.watch import Watch
-from forecast.report.text import evaluation_lines
+from forecast.report.evaluation_text import evaluation_lines
 
 _RESULT = "evaluation.json"
 

@@ -79,8 +79,8 @@ class Scored:
         history: Mapping[str, Any],
         pictures: bool,
     ) -> list[Path]:
-        """Write pictures and page; arguments and result as `report.html.write_report`."""
-        from forecast.report.html import write_report
+        """Write pictures and page; arguments and result as `report.run_page.write_report`."""
+        from forecast.report.run_page import write_report
 
         return write_report(
             folder,

@@ -34,7 +34,7 @@ from forecast.pipeline.together import agree, require_apart
 from forecast.pipeline.tuned import Tuned, tuned_for
 from forecast.pipeline.watch import Watch
 from forecast.registry import new_run, promote_each, run_folder, save_run
-from forecast.report.text import score_lines
+from forecast.report.run_text import score_lines
 
 PICTURED = 20
 """Of more tickers no pictures are drawn: they take four times as long as the scores."""

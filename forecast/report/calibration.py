@@ -7,17 +7,21 @@ import pandas as pd
 from matplotlib import ticker as mticker
 from matplotlib.axes import Axes
 
+from forecast.evaluation.coverage import (
+    NOMINAL,
+    WINDOW,
+    by_chance,
+    pit_histogram,
+    rolling_coverage,
+)
+from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.plots import forecasts_of
 from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
 from forecast.report.wording import ahead, count, percent, span
 
-_WINDOW = 60
-_TARGET = 0.8
-_BANDS = {0.5: ("p25", "p75"), 0.8: ("p10", "p90"), 0.9: ("p05", "p95")}
-_LEVELS = {"p05": 0.05, "p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p95": 0.95}
-_SURE = 1.96
+_BANDS = {0.5: ("p25", "p75"), NOMINAL: ("p10", "p90"), 0.9: ("p05", "p95")}
 
 
 def coverage_plot(
@@ -34,17 +38,14 @@ def coverage_plot(
     Returns:
         None where the model has no quantiles or no outcome is known.
     """
-    own = forecasts_of(forecasts, model, step).dropna(subset=[*_LEVELS, "actual"])
+    own = forecasts_of(forecasts, model, step).dropna(subset=[*QUANTILE_COLUMNS, "actual"])
     if own.empty:
         return None
-    inside = ((own["actual"] >= own["p10"]) & (own["actual"] <= own["p90"])).to_numpy(dtype=float)
-    overall = float(inside.mean())
-    window = min(_WINDOW, len(own))
-    rolling = pd.Series(inside).rolling(window).mean().to_numpy()
-    # Outcomes over `step` sessions overlap: only every `step`-th is an independent one.
-    chance = _SURE * np.sqrt(_TARGET * (1 - _TARGET) * step / window)
-    known = rolling[np.isfinite(rolling)]
-    broken = float(np.mean(known < _TARGET - chance))
+    overall = float(own["actual"].between(own["p10"], own["p90"]).mean())
+    window = min(WINDOW, len(own))
+    rolling = rolling_coverage(own, model=model, step=step, window=window)
+    known = rolling.dropna()
+    broken = float((known < NOMINAL - by_chance(NOMINAL, window, step=step)).mean())
     title = f"{ticker}: the 80 % band held {percent(overall)} of closes"
     if len(own) > window:
         low, high = percent(known.min(), 0), percent(known.max(), 0)
@@ -66,8 +67,9 @@ def coverage_plot(
         hspace=0.5,
         wspace=0.2,
     )
-    _draw_rolling(figure.add_subplot(grid[0, :]), own["session"], rolling, chance, window)
-    _draw_pit(figure.add_subplot(grid[1, 0]), own)
+    draw_coverage(figure.add_subplot(grid[0, :]), rolling, window=window, step=step)
+    bins = pit_histogram(own, model=model, step=step)
+    _draw_pit(figure.add_subplot(grid[1, 0]), bins, len(own), step)
     _draw_bands(figure.add_subplot(grid[1, 1]), own, step)
     alt = (
         f"Three charts of how the intervals held. The 80 % band held {percent(overall)} of "
@@ -77,55 +79,66 @@ def coverage_plot(
     reading = (
         "Above, the line should stay in the grey zone, where chance alone would keep it nineteen "
         "times in twenty. Below, outcomes should fall on the dashed line between every pair of "
-        "quantiles, and each band should hold its share."
+        "quantiles, as near as the dark bars of chance, and each band should hold its share."
     )
     return Picture("coverage", figure, title, alt, reading)
 
 
-def _draw_rolling(
-    axes: Axes, sessions: pd.Series, rolling: np.ndarray, chance: float, window: int
+def draw_coverage(
+    axes: Axes, rolling: pd.Series, *, window: int, step: int, dates: bool = True
 ) -> None:
-    style.dress(
-        axes, ylabel="in the band [%]", heading=f"Share inside, last {count(window, 'session')}"
-    )
-    days = style.days_of(sessions)
+    """Share of the last outcomes inside the 80 % band, and where chance alone would keep it.
+
+    Args:
+        axes: To be drawn on.
+        rolling: As from `rolling_coverage`.
+        window: Over how many outcomes.
+        step: Sessions ahead.
+        dates: Whether this panel shows them. If not, its dates are those of the whole index, as
+            in the panel below that does.
+    """
+    style.dress(axes, ylabel="inside [%]", heading=f"Share inside, last {count(window, 'outcome')}")
+    known = rolling.dropna()
+    if known.empty:
+        style.wait(axes, f"from the {window}th outcome on; {len(rolling)} so far")
+        return
+    chance = by_chance(NOMINAL, window, step=step)
     axes.axhspan(
-        100 * (_TARGET - chance),
-        100 * min(_TARGET + chance, 1),
+        100 * (NOMINAL - chance),
+        100 * min(NOMINAL + chance, 1),
         color=RULE,
         alpha=0.28,
         linewidth=0,
     )
-    axes.axhline(100 * _TARGET, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)), label="target")
+    axes.axhline(100 * NOMINAL, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)), label="target")
     axes.plot(
-        days,
-        100 * rolling,
+        style.days_of(rolling.index),
+        100 * rolling.to_numpy(),
         color=BLUE,
         linewidth=1.9,
         label="rolling coverage",
         marker="o",
-        markersize=0 if np.isfinite(rolling).sum() > 1 else 6,
+        markersize=0 if len(known) > 1 else 6,
     )
-    low = np.nanmin(np.r_[rolling, _TARGET - chance])
+    low = min(float(known.min()), NOMINAL - chance)
     axes.set_ylim(100 * max(low - 0.04, -0.02), 101)
-    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=5, integer=True))
-    style.date_axis(axes, days[np.isfinite(rolling)])
+    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=5, steps=[1, 2, 10]))
+    style.date_axis(axes, style.days_of((known if dates else rolling).index), labels=dates)
     style.label_ends(
-        axes, [(100 * rolling[-1], "80 % band", BLUE), (100 * _TARGET, "target 80 %", MUTED)]
+        axes,
+        [(100 * known.iloc[-1], "80 % band", BLUE), (100 * NOMINAL, "target 80 %", MUTED)],
     )
 
 
-def _draw_pit(axes: Axes, own: pd.DataFrame) -> None:
+def _draw_pit(axes: Axes, bins: pd.DataFrame, outcomes: int, step: int) -> None:
     """Density of outcomes between the quantiles: 1 everywhere if they hold."""
-    style.dress(axes, ylabel="density", heading="Where outcomes fell")
-    edges = np.r_[0.0, list(_LEVELS.values()), 1.0]
-    below = (own[list(_LEVELS)].to_numpy() < own[["actual"]].to_numpy()).sum(axis=1)
-    shares = np.bincount(below, minlength=len(edges) - 1) / len(own)
-    widths = np.diff(edges)
-    spread = _SURE * np.sqrt(widths * (1 - widths) / len(own)) / widths
+    style.dress(axes, ylabel="density", heading="Where outcomes fell (│ by chance)")
+    left, widths = bins["above"].to_numpy(), bins["expected"].to_numpy()
+    density = bins["observed"].to_numpy() / widths
+    chance = by_chance(widths, outcomes, step=step) / widths
     axes.bar(
-        edges[:-1],
-        shares / widths,
+        left,
+        density,
         width=widths,
         align="edge",
         color=BLUE,
@@ -135,26 +148,26 @@ def _draw_pit(axes: Axes, own: pd.DataFrame) -> None:
         label="outcomes",
     )
     axes.vlines(
-        edges[:-1] + widths / 2,
-        np.maximum(1 - spread, 0),
-        1 + spread,
+        left + widths / 2,
+        np.maximum(1 - chance, 0),
+        1 + chance,
         color=INK,
         linewidth=1.3,
         label="by chance",
     )
     axes.axhline(1, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)), label="target")
     axes.set_xlim(0, 1)
-    axes.set_ylim(0, max(1.25 * float((shares / widths).max()), 1.6))
+    axes.set_ylim(0, max(1.25 * density.max(), 1.05 * (1 + chance.max()), 1.6))
     axes.set_xticks([0.05, 0.25, 0.5, 0.75, 0.95], ["5", "25", "50", "75", "95"])
-    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=4))
+    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=4, steps=[1, 2, 5, 10]))
     axes.set_xlabel("quantile of the forecast [%]", size=style.SMALL, color=MUTED)
 
 
 def _draw_bands(axes: Axes, own: pd.DataFrame, step: int) -> None:
     style.dress(axes, heading="What each band held")
     for row, (share, (low, high)) in enumerate(_BANDS.items()):
-        held = float(((own["actual"] >= own[low]) & (own["actual"] <= own[high])).mean())
-        chance = _SURE * np.sqrt(share * (1 - share) * step / len(own))
+        held = float(own["actual"].between(own[low], own[high]).mean())
+        chance = by_chance(share, len(own), step=step)
         axes.plot(
             [100 * (share - chance), 100 * min(share + chance, 1)],
             [row, row],

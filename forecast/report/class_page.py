@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from forecast.files import write_atomically
 from forecast.report import tables, wording
 from forecast.report.charts import history_strip, indicator_chart
 from forecast.report.class_pictures import (
@@ -18,7 +17,7 @@ from forecast.report.class_pictures import (
     odds_picture,
     reliability_picture,
 )
-from forecast.report.html import Side, equals, render_page, write_pictures
+from forecast.report.page import Side, render_page, write_page
 from forecast.report.picture import Picture
 from forecast.report.training import training_curve
 
@@ -42,7 +41,7 @@ def write_class_report(
         document: One entry of `train --json`.
         probabilities: Class forecasts of the test part, the network's and the baselines'.
         bars: Bars of the ticker.
-        history: As `html.write_report`.
+        history: As `run_page.write_report`.
         pictures: Draw them.
 
     Returns:
@@ -52,8 +51,6 @@ def write_class_report(
         ArtifactError: if the folder cannot be written.
     """
     drawn = _pictures(document, probabilities, bars, history) if pictures else []
-    paths = write_pictures(folder, drawn)
-    page = folder / "index.html"
     text = render_page(
         {**document, **shown(document), "asked": asked(document, [document])},
         drawn,
@@ -61,8 +58,7 @@ def write_class_report(
         sections=(*HELD, ("audit", "Does anything see the future?")),
         side=CLASSES,
     )
-    write_atomically(page, text.encode())
-    return [*paths, page]
+    return write_page(folder, text, drawn)
 
 
 def shown(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,12 +155,13 @@ def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             "of calls right",
             "it always names the commonest class"
             if own.get("dm_p_error") is None
-            else f"against the commonest class p {equals(own['dm_p_error'])}",
+            else f"against the commonest class p {wording.equals(own['dm_p_error'])}",
         ),
         (
             wording.percent(own.get("skill_log_loss"), signed=True),
             "skill, odds",
-            f"log loss saved against the usual shares, p {equals(own.get('dm_p_log_loss'))}",
+            "log loss saved against the usual shares, p "
+            + wording.equals(own.get("dm_p_log_loss")),
         ),
         (
             wording.percent(own.get("balanced_accuracy")),

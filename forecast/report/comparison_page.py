@@ -11,11 +11,11 @@ import pandas as pd
 from forecast.evaluation.reliability import reliability, reliability_text
 from forecast.evaluation.scores import as_rows
 from forecast.features.targets import CLASSES
-from forecast.files import write_atomically
-from forecast.report import class_page, html, wording
+from forecast.report import class_page, run_page, wording
 from forecast.report.calibration import coverage_plot
 from forecast.report.class_pictures import reliability_picture
 from forecast.report.compared import compared_models
+from forecast.report.page import render_page, write_page
 from forecast.report.picture import Picture
 
 _RANKED = {
@@ -59,17 +59,14 @@ def write_comparison(
             if one["error"]
         ],
     }
-    paths = html.write_pictures(folder, pictures)
-    page = folder / "index.html"
-    text = html.render_page(
+    text = render_page(
         shown,
         pictures,
         template="comparison.html",
         sections=(("ranking", "The best first"), ("failed", "Failed")),
-        side=class_page.CLASSES if document["target"] in CLASSES else html.PRICES,
+        side=class_page.CLASSES if document["target"] in CLASSES else run_page.PRICES,
     )
-    write_atomically(page, text.encode())
-    return [*paths, page]
+    return write_page(folder, text, pictures)
 
 
 def _models(

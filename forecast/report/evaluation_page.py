@@ -10,11 +10,11 @@ from typing import Any
 import pandas as pd
 
 from forecast.features.targets import CLASSES
-from forecast.files import write_atomically
-from forecast.report import class_page, group_skills, html, plots, wording
+from forecast.report import class_page, group_skills, plots, run_page, wording
 from forecast.report.calibration import coverage_plot
 from forecast.report.equity import RULES, equity
 from forecast.report.group_skills import Panels
+from forecast.report.page import Side, render_page, write_page
 from forecast.report.picture import Picture
 from forecast.report.skills import fold_skills
 
@@ -32,7 +32,7 @@ class _Kind:
         held: Sections that tell whether the forecasts hold what they say.
     """
 
-    side: html.Side
+    side: Side
     template: str
     panels: Panels
     fold: tuple[str, ...]
@@ -41,7 +41,7 @@ class _Kind:
 
 
 _PRICES = _Kind(
-    html.PRICES,
+    run_page.PRICES,
     "evaluation.html",
     group_skills.PRICES,
     fold=("skill_mse", "skill_pinball", "coverage_80", "direction_accuracy", "mae_price"),
@@ -147,13 +147,8 @@ def write_evaluation(
         ("trades", "Would trading on it have paid?"),
         *kind.held,
     )
-    written = html.write_pictures(folder, pictures)
-    page = folder / "index.html"
-    text = html.render_page(
-        shown, pictures, template=kind.template, sections=sections, side=kind.side
-    )
-    write_atomically(page, text.encode())
-    return [*written, page]
+    text = render_page(shown, pictures, template=kind.template, sections=sections, side=kind.side)
+    return write_page(folder, text, pictures)
 
 
 def _price_pictures(document: Mapping[str, Any], forecasts: pd.DataFrame) -> list[Picture]:

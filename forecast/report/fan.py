@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.files import write_atomically
 from forecast.report import style
 from forecast.report.picture import Picture
@@ -18,7 +19,6 @@ from forecast.report.wording import count, day, named, narrowest, number, percen
 
 _PAST = 75
 _RIGHT = 0.843  # the labels at the fan hold a share and a price
-_QUANTILES = ("p05", "p10", "p25", "p50", "p75", "p90", "p95")
 # Outer to inner: (lower, upper, opacity, share of outcomes).
 _FANS = (("p05", "p95", 0.16, 90), ("p10", "p90", 0.20, 80), ("p25", "p75", 0.30, 50))
 
@@ -47,7 +47,7 @@ def fan_chart(
     """
     past = past.dropna().tail(_PAST)
     ahead = pd.DataFrame(list(steps))
-    for name in {"predicted", *_QUANTILES} & set(ahead.columns):
+    for name in {"predicted", *QUANTILE_COLUMNS} & set(ahead.columns):
         ahead[name] = pd.to_numeric(ahead[name], errors="coerce")
     origin, close = past.index[-1], float(past.iloc[-1])
     final = ahead.iloc[-1]
@@ -105,7 +105,7 @@ def fan_chart(
     )
     axes.plot(0, close, marker="o", markersize=6, color=INK)
     axes.set_xlim(behind[0] - 0.5, before[-1] + 0.01 * (before[-1] - behind[0]))
-    prices = [name for name in ("predicted", *_QUANTILES) if name in ahead]
+    prices = [name for name in ("predicted", *QUANTILE_COLUMNS) if name in ahead]
     style.price_axis(axes, np.r_[past, ahead[prices].to_numpy(dtype=float).ravel()])
     places, labels = _session_ticks(
         pd.DatetimeIndex(past.index), ahead["session"], behind, before[1:]

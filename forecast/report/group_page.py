@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from forecast.features.targets import CLASSES
-from forecast.files import write_atomically
-from forecast.report import class_page, group_skills, html
+from forecast.report import class_page, group_skills, run_page
 from forecast.report.group_skills import Panels
+from forecast.report.page import Side, render_page, write_page
 from forecast.report.tables import METRICS, MODELS, Cell, Row, Table, skill_cells
 from forecast.report.training import training_curve
 from forecast.report.wording import finite
@@ -42,7 +42,7 @@ class _Kind:
         best: What the tickers are sorted by, and how the table's caption says so.
     """
 
-    side: html.Side
+    side: Side
     template: str
     panels: Panels
     pooled: tuple[str | _Skill, ...]
@@ -53,7 +53,7 @@ class _Kind:
 _SPREAD, _CALLS = _Skill("pinball", "Skill, spread"), _Skill("error", "Skill, calls")
 _ODDS = _Skill("log_loss", "Skill, odds")
 _PRICES = _Kind(
-    html.PRICES,
+    run_page.PRICES,
     "group.html",
     group_skills.PRICES,
     pooled=(
@@ -86,7 +86,7 @@ def write_group_page(
         folder: Exists.
         document: `pooled` of `train --json`.
         runs: `runs` of the same.
-        history: As in `write_report`.
+        history: As in `run_page.write_report`.
 
     Returns:
         The PNG files in the order of the page, then `index.html`.
@@ -107,7 +107,6 @@ def write_group_page(
         group_skills.group_skills(rows, whole, model=network, step=step, panels=kind.panels),
         training_curve(history, ticker=f"{len(rows)} tickers", model=network),
     ]
-    paths = html.write_pictures(folder, pictures)
     shown = {
         **document,
         "settings": runs[0].get("settings"),
@@ -115,8 +114,7 @@ def write_group_page(
         # The figures below the verdict.
         "scores": [{**whole, "step": step, **_as_price(whole)}],
     }
-    page = folder / "index.html"
-    text = html.render_page(
+    text = render_page(
         shown,
         pictures,
         template=kind.template,
@@ -127,8 +125,7 @@ def write_group_page(
         ],
         side=kind.side,
     )
-    write_atomically(page, text.encode())
-    return [*paths, page]
+    return write_page(folder, text, pictures)
 
 
 def _own_row(run: Mapping[str, Any], network: str, step: int) -> dict[str, Any]:

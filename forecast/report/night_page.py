@@ -9,9 +9,9 @@ from typing import Any
 
 from forecast.files import write_atomically
 from forecast.report import wording
-from forecast.report.html import page_environment
+from forecast.report.page import page_environment
 from forecast.report.style import PALETTE
-from forecast.report.tables import Cell, Row, Table
+from forecast.report.tables import METRICS, Cell, Row, Table
 
 _STATUS = {
     "done": ("up", "✓", "done"),
@@ -201,7 +201,7 @@ def _judged(entries: Sequence[Mapping[str, Any]]) -> Table | None:
                 )
                 for loss in ("pinball", "mse")
             ),
-            Cell(wording.percent(figures["coverage_80"]).removesuffix(" %")),
+            Cell(METRICS["coverage_80"].show(figures["coverage_80"])),
             Cell(wording.whole(figures["origins"])),
         ]
         rows.append(Row(entry["ticker"], entry["run"] or "", False, cells))
@@ -227,17 +227,12 @@ def _live(entries: Sequence[Mapping[str, Any]]) -> Table | None:
         live = entry["live"]
         if live is None:
             continue
-        promised = live["promised"]
         cells = [
             Cell(wording.whole(live["forecasts"])),
-            Cell(_hundredfold(live["pinball"]), _promised(_hundredfold(promised["pinball"]))),
             *(
-                Cell(show(live[name]), _promised(show(promised[name])))
-                for name, show in (
-                    ("skill_pinball", _signed),
-                    ("skill_mse", _signed),
-                    ("coverage_80", _share),
-                )
+                Cell(show(live[name]), f"promised {show(live['promised'][name])}")
+                for name in ("pinball", "skill_pinball", "skill_mse", "coverage_80")
+                for show in [METRICS[name].show]
             ),
         ]
         step = live.get("step", 1)
@@ -255,29 +250,7 @@ def _live(entries: Sequence[Mapping[str, Any]]) -> Table | None:
     return Table("Live, and as promised", columns, [("", rows)], ident="live", names="Ticker")
 
 
-def _promised(text: str) -> str:
-    return f"promised {text}"
-
-
-def _hundredfold(value: Any) -> str:
-    known = wording.finite(value)
-    return wording.number(None if known is None else 100 * known)
-
-
-def _signed(value: Any) -> str:
-    return wording.percent(value, 2, signed=True).removesuffix(" %")
-
-
-def _share(value: Any) -> str:
-    return wording.percent(value).removesuffix(" %")
-
-
 def _p(compared: Mapping[str, Any]) -> str:
     if "p_not_worse" in compared:
-        return f"not worse: p {_equals(compared['p_not_worse'])}"
-    return f"p {_equals(compared['p_different'])}"
-
-
-def _equals(p: Any) -> str:
-    text = wording.p_value(p)
-    return text if text.startswith("<") else f"= {text}"
+        return f"not worse: p {wording.equals(compared['p_not_worse'])}"
+    return f"p {wording.equals(compared['p_different'])}"

@@ -194,6 +194,22 @@ def note(axes: Axes, artist: Artist, text: str, colour: str) -> None:
     )
 
 
+def wait(axes: Axes, words: str) -> None:
+    """In place of what cannot be drawn yet: what the panel waits for."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.text(
+        0.5,
+        0.5,
+        words,
+        transform=axes.transAxes,
+        ha="center",
+        va="center",
+        size=BODY,
+        color=MUTED,
+    )
+
+
 def label_ends(
     axes: Axes, labels: Iterable[tuple[float, str, str]], *, x: float = 1.022, gap: float = 15.0
 ) -> None:

@@ -10,14 +10,13 @@ from matplotlib import ticker as mticker
 from matplotlib.axes import Axes
 
 from forecast.report import style
+from forecast.report.calibration import draw_coverage
 from forecast.report.picture import Picture
-from forecast.report.style import BLUE, INK, MUTED, ORANGE, RULE
+from forecast.report.style import BLUE, INK, MUTED, ORANGE
 from forecast.report.wording import ahead, count, finite, number, percent, shorten, span
 
 _SHOWN = 125
 _RIGHT = 0.852
-_TARGET = 0.8
-_SURE = 1.96
 _BAND = ("p10", "p90")
 
 
@@ -74,7 +73,9 @@ def track_record(
     )
     shown = record.tail(_SHOWN)
     _draw_bands(figure.add_subplot(grid[0]), shown, len(record), currency)
-    _draw_coverage(figure.add_subplot(grid[1]), rolling, window, step)
+    draw_coverage(
+        figure.add_subplot(grid[1]), rolling["coverage_80"], window=window, step=step, dates=False
+    )
     _draw_skill(figure.add_subplot(grid[2]), rolling, promised)
     misses = int((~inside).sum())
     alt = f"Three charts of forecasts that were recorded before their outcome. {title}." + (
@@ -159,43 +160,23 @@ def _draw_bands(axes: Axes, shown: pd.DataFrame, many: int, currency: str | None
     style.label_ends(axes, ends)
 
 
-def _draw_coverage(axes: Axes, rolling: pd.DataFrame, window: int, step: int) -> None:
-    held = rolling["coverage_80"].dropna()
-    style.dress(axes, ylabel="inside [%]", heading=f"Share inside, last {count(window, 'outcome')}")
-    # Outcomes over `step` sessions overlap: only every `step`-th is an independent one.
-    chance = _SURE * np.sqrt(_TARGET * (1 - _TARGET) * step / window)
-    if held.empty:
-        _wait(axes, f"from the {window}th outcome on; {len(rolling)} so far")
-        return
-    axes.axhspan(
-        100 * (_TARGET - chance),
-        100 * min(_TARGET + chance, 1),
-        color=RULE,
-        alpha=0.28,
-        linewidth=0,
-    )
-    axes.axhline(100 * _TARGET, color=MUTED, linewidth=1.3, linestyle=(0, (5, 3)), label="target")
-    _line(axes, style.days_of(held.index), 100 * held.to_numpy(), "rolling coverage")
-    lowest = min(float(held.min()), _TARGET - chance)
-    axes.set_ylim(100 * max(lowest - 0.04, -0.02), 101)
-    axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=4, integer=True))
-    # The dates are below the next panel, which has the same ones.
-    style.date_axis(axes, style.days_of(rolling.index), labels=False)
-    style.label_ends(
-        axes,
-        [(100 * float(held.iloc[-1]), "80 % band", BLUE), (100 * _TARGET, "target 80 %", MUTED)],
-    )
-
-
 def _draw_skill(axes: Axes, rolling: pd.DataFrame, promised: float | None) -> None:
     style.dress(axes, ylabel="skill [%]", heading="Pinball loss below EWMA’s, all outcomes so far")
     # The first few say nothing and would set the scale.
     skill = 100 * rolling["skill_so_far"].iloc[max(min(9, len(rolling) - 1), 0) :]
     if skill.empty:
-        _wait(axes, "no outcome yet")
+        style.wait(axes, "no outcome yet")
         return
     axes.axhline(0, color=INK, linewidth=0.9)
-    _line(axes, style.days_of(skill.index), skill.to_numpy(), "skill")
+    axes.plot(
+        style.days_of(skill.index),
+        skill,
+        color=BLUE,
+        linewidth=1.9,
+        label="skill",
+        marker="o",
+        markersize=0 if len(skill) > 1 else 6,
+    )
     ends = [(float(skill.iloc[-1]), f"live {number(skill.iloc[-1], 2)} %", BLUE)]
     if promised is not None:
         axes.axhline(
@@ -205,30 +186,3 @@ def _draw_skill(axes: Axes, rolling: pd.DataFrame, promised: float | None) -> No
     axes.yaxis.set_major_locator(mticker.MaxNLocator(nbins=4))
     style.date_axis(axes, style.days_of(rolling.index))
     style.label_ends(axes, ends)
-
-
-def _line(axes: Axes, days: np.ndarray, values: np.ndarray, label: str) -> None:
-    axes.plot(
-        days,
-        values,
-        color=BLUE,
-        linewidth=1.9,
-        label=label,
-        marker="o",
-        markersize=0 if len(days) > 1 else 6,
-    )
-
-
-def _wait(axes: Axes, words: str) -> None:
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.text(
-        0.5,
-        0.5,
-        words,
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
-        size=style.BODY,
-        color=MUTED,
-    )

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from forecast.files import write_atomically
-from forecast.report import wording
-from forecast.report.html import render_page, write_pictures
+from forecast.report import run_page, wording
+from forecast.report.page import render_page, write_page
 from forecast.report.searches import pictures_of
-from forecast.report.tuning_text import setting_text
+from forecast.report.tuning_text import setting_text, settings_text
 
 _SECTIONS = (
     ("ranking", "The best trials"),
@@ -78,11 +77,10 @@ def write_tuning(folder: Path, *, document: Mapping[str, Any]) -> list[Path]:
             ],
         },
     }
-    paths = write_pictures(folder, pictures)
-    page = folder / "index.html"
-    text = render_page(shown, pictures, template="tuning.html", sections=_SECTIONS)
-    write_atomically(page, text.encode())
-    return [*paths, page]
+    text = render_page(
+        shown, pictures, template="tuning.html", sections=_SECTIONS, side=run_page.PRICES
+    )
+    return write_page(folder, text, pictures)
 
 
 def _of(done: list[Mapping[str, Any]]) -> str:
@@ -99,11 +97,10 @@ def _trial(one: Mapping[str, Any], loss: str) -> dict[str, Any]:
 
 
 def _unfinished(one: Mapping[str, Any]) -> dict[str, Any]:
-    words = [f"{name} {setting_text(value)}" for name, value in one["settings"].items()]
     error = one["error"] or {}
     return {
         "trial": str(one["trial"]),
         "state": one["state"],
         "why": wording.shorten(error.get("message") or "above the median of the others", 100),
-        "settings": ", ".join(words),
+        "settings": settings_text(one["settings"]),
     }

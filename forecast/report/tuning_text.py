@@ -73,6 +73,13 @@ def setting_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def settings_text(values: Mapping[str, Any]) -> str:
+    """`network gru, units 64+64, learning rate 0.003`."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} {setting_text(value)}" for name, value in values.items()
+    )
+
+
 def _cells(one: Mapping[str, Any], names: list[str]) -> list[str]:
     mark = " (as set)" if one["default"] else ""
     return [

@@ -129,6 +129,12 @@ def p_value(value: Any) -> str:
     return "< 0.001" if known < 0.001 else f"{known:.3f}" if known < 0.1 else f"{known:.2f}"
 
 
+def equals(p: Any) -> str:
+    """A p-value behind a "p": `= 0.03` or `< 0.001`."""
+    text = p_value(p)
+    return text if text.startswith("<") else f"= {text}"
+
+
 def count(many: int, what: str) -> str:
     """`1 forecast`, `1,483 forecasts`."""
     return f"{many:,} {what}" if many == 1 else f"{many:,} {what}s"

@@ -5,8 +5,7 @@ import pytest
 from statsmodels.api import OLS
 
 from forecast.evaluation.learning import LEARNT, learning
-from forecast.features.targets import LEVELS
-from forecast.networks.heads import NORMAL
+from forecast.features.targets import LEVELS, NORMAL
 
 N = 1500
 WIDTH = np.exp(0.3 * np.random.default_rng(0).normal(size=N))

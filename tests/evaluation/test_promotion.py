@@ -8,8 +8,7 @@ from scipy.stats import ttest_1samp
 
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS, forecast_frame
 from forecast.evaluation.promotion import Learnt, judge
-from forecast.features.targets import LEVELS, Prediction
-from forecast.networks.heads import NORMAL
+from forecast.features.targets import LEVELS, NORMAL, Prediction
 
 N, SPREAD = 400, 0.02
 RNG = np.random.default_rng(1)

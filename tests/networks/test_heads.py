@@ -8,7 +8,7 @@ from scipy import stats
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
 
-from forecast.features.targets import LEVELS
+from forecast.features.targets import LEVELS, class_shares
 from forecast.features.windows import Windows, make_windows
 from forecast.networks.architectures import build
 from forecast.networks.forward import Forward, load_network
@@ -16,7 +16,6 @@ from forecast.networks.heads import HEADS, classes, head_of, heads_for
 from forecast.networks.heads.classes import (
     balanced_weights,
     both_of,
-    class_shares,
     sigmoid_loss,
     softmax,
     softmax_loss,

@@ -21,7 +21,8 @@ from forecast.pipeline.audit import audit
 from forecast.pipeline.predict import predict
 from forecast.pipeline.train import train
 from forecast.registry import load_run
-from forecast.report.text import forecast_lines, group_lines, score_lines
+from forecast.report.forecast_text import forecast_lines
+from forecast.report.run_text import group_lines, score_lines
 
 TICKERS = ["AAA", "BBB"]
 EVERY = pytest.mark.parametrize("target", list(CLASSES))

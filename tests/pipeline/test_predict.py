@@ -26,7 +26,7 @@ from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.newest import Request
 from forecast.pipeline.scoring import adjust
 from forecast.registry import load_run, promote, run_folder, save_run
-from forecast.report.text import forecast_lines
+from forecast.report.forecast_text import forecast_lines
 
 FEATURES = ("return_1", "volatility_20", "rsi_14")
 LOOKBACK, HORIZON = 20, 2

@@ -15,10 +15,11 @@ from forecast.evaluation.verdict import verdict
 from forecast.pipeline.scoring import lag_of
 from forecast.report.compared import compared_models
 from forecast.report.comparison_page import write_comparison
+from forecast.report.comparison_text import comparison_lines
 from forecast.report.equity import equity
 from forecast.report.evaluation_page import write_evaluation
+from forecast.report.evaluation_text import evaluation_lines
 from forecast.report.skills import fold_skills
-from forecast.report.text import comparison_lines, evaluation_lines
 
 EVIL = "<script>alert(1)</script>"
 

@@ -10,7 +10,7 @@ from forecast.evaluation.scores import as_rows, score_table
 from forecast.evaluation.verdict import verdict
 from forecast.report.group_page import write_group_page
 from forecast.report.group_skills import group_skills
-from forecast.report.text import group_lines
+from forecast.report.run_text import group_lines
 
 HISTORY = {
     "loss": [0.4, 0.3],
@@ -120,7 +120,7 @@ def test_the_lines_for_a_terminal(pooled, runs):
 
 
 def test_a_run_without_pictures_keeps_its_tables(tmp_path, bars, forecasts, runs):
-    from forecast.report.html import write_report
+    from forecast.report.run_page import write_report
 
     written = write_report(
         tmp_path,

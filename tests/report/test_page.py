@@ -6,7 +6,7 @@ import pytest
 
 from forecast.evaluation.scores import as_rows, score_table
 from forecast.evaluation.verdict import verdict
-from forecast.report.html import draw_pictures, render_page, write_report
+from forecast.report.run_page import draw_pictures, render_run, write_report
 
 EVIL = "<script>alert(1)</script><img src=http://evil.example/x onerror=y()> & $\\frac{1}{0}$"
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "use", "rect"}
@@ -174,7 +174,7 @@ def test_the_page_says_what_came_of_it(written, document):
 
 def test_the_network_row_shows_the_scores_of_the_document(document):
     own = next(row for row in document["scores"] if row["model"] == "lstm")
-    text = render_page(document, [])
+    text = render_run(document, [])
     row = re.search(r'<tr class="own">(.*?)</tr>', text, re.DOTALL)[1]
     cells = [re.sub(r"<[^>]+>", " ", cell).split() for cell in re.findall(r"<td.*?</td>", row)]
     assert float(cells[0][0]) == pytest.approx(own["mse_price"], rel=1e-3)
@@ -188,7 +188,7 @@ def test_the_network_row_shows_the_scores_of_the_document(document):
      ("loses", "▼", "loses to last close")],
 )  # fmt: skip
 def test_the_verdict_is_shown_in_words_symbol_and_colour(document, outcome, symbol, words):
-    text = render_page({**document, "verdict": {"price": outcome, "text": "So."}}, [])
+    text = render_run({**document, "verdict": {"price": outcome, "text": "So."}}, [])
     badge = re.search(r'<li class="badge (\w+)">(.*?)</li>', text)
     assert badge[1] == {"beats": "up", "ties": "even", "loses": "down"}[outcome]
     assert symbol in badge[2]
@@ -200,14 +200,14 @@ def test_the_verdict_is_shown_in_words_symbol_and_colour(document, outcome, symb
 )
 def test_only_a_significant_skill_is_marked_as_such(skill, p, mark):
     scores = [{"model": "lstm", "step": 1, "mse_price": 1.0, "skill_mse": skill, "dm_p_mse": p}]
-    text = render_page({"ticker": "X", "network": "lstm", "scores": scores}, [])
+    text = render_run({"ticker": "X", "network": "lstm", "scores": scores}, [])
     cell = re.search(r"<td[^>]*>([▲▼●]) [+−]5\.00", text)
     assert cell[1] == mark
 
 
 def test_who_errs_where_the_reference_never_does_is_marked_as_the_verdict_says():
     scores = [{"model": "lstm", "step": 1, "mse_price": 1.0, "skill_mse": None, "dm_p_mse": 0.01}]
-    text = render_page({"ticker": "X", "network": "lstm", "scores": scores}, [])
+    text = render_run({"ticker": "X", "network": "lstm", "scores": scores}, [])
     assert re.search(r'<td class="down">▼ –\s*</td>\s*<td>0\.010', text)
 
 
@@ -229,7 +229,7 @@ def test_text_from_outside_stays_text(document, forecasts, bars, history):
     own |= {"verdict": {"price": EVIL, "text": EVIL}, "lag": {**document["lag"], "text": EVIL}}
     own |= {"network": EVIL, "model": EVIL, "seconds": {EVIL: EVIL}, "audit": EVIL}
     named = forecasts.assign(model=forecasts["model"].replace("lstm", EVIL))
-    page = Page(render_page(own, draw_pictures(own, named, bars, history)))
+    page = Page(render_run(own, draw_pictures(own, named, bars, history)))
     assert not page.all("script")
     assert not page.all("img")
     assert not page.unbalanced
@@ -243,14 +243,14 @@ def test_a_document_of_nulls_still_makes_a_page(forecasts, bars, document):
     prices = ["predicted", "p05", "p10", "p25", "p50", "p75", "p90", "p95", "actual"]
     blank[prices] = None
     history = {"loss": [None, np.nan], "val_loss": [None, None], "kept_epoch": None}
-    page = Page(render_page(empty, draw_pictures(empty, blank, bars, history)))
+    page = Page(render_run(empty, draw_pictures(empty, blank, bars, history)))
     assert not page.unbalanced
     assert " nan" not in page.words.lower()
     assert " none" not in page.words.lower()
 
 
 def test_sections_without_their_key_are_left_out(document):
-    page = Page(render_page({"ticker": "X", "network": "lstm"}, []))
+    page = Page(render_run({"ticker": "X", "network": "lstm"}, []))
     headings = page.words
     for absent in ("Scores beside", "Pictures", "Findings about", "By year"):
         assert absent not in headings
@@ -259,9 +259,9 @@ def test_sections_without_their_key_are_left_out(document):
 
 def test_extra_sections_are_shown_when_their_key_is_there(document):
     own = {**document, "calibration": {"logs": [0.1]}}
-    assert "Calibration" not in Page(render_page(own, [])).words
+    assert "Calibration" not in Page(render_run(own, [])).words
     own = {**document, "audit": {"text": "Nothing leaks.", "rows": [{"what": "rsi", "same": True}]}}
-    page = Page(render_page(own, []))
+    page = Page(render_run(own, []))
     assert "Nothing leaks." in page.words
     assert "rsi yes" in page.words
     assert "What Same" in page.words
@@ -270,13 +270,13 @@ def test_extra_sections_are_shown_when_their_key_is_there(document):
 
 def test_calibration_names_its_quantiles_and_counts_in_percent(document):
     bins = [{"above": 0.1, "upto": 0.25, "expected": 0.15, "observed": 0.1401}]
-    words = Page(render_page({**document, "calibration": {"rows": bins}}, [])).words
+    words = Page(render_run({**document, "calibration": {"rows": bins}}, [])).words
     assert "Between quantiles Expected % Observed % 10 – 25 % 15.0 14.0" in words
 
 
 def test_words_begin_on_the_left_under_a_heading_that_does_too(document):
     rows = [{"fold": 1, "detail": "all the same", "origins": 3, "days": 5}]
-    text = render_page({**document, "audit": rows}, [])
+    text = render_run({**document, "audit": rows}, [])
     assert '<th scope="col">Fold</th>' in text
     assert '<th scope="col" class="said">Detail</th>' in text
     assert '<td class="said">all the same</td>' in text
@@ -291,7 +291,7 @@ def test_very_small_and_very_large_prices(document, forecasts, bars, history, sc
     moved = bars.assign(**{n: bars[n] * scale for n in ("open", "high", "low", "close")})
     drawn = draw_pictures(document, scaled, moved, history)
     assert len(drawn) == 7
-    assert "e+" not in render_page(document, drawn)
+    assert "e+" not in render_run(document, drawn)
 
 
 def test_one_origin_and_one_bar(document, forecasts, bars):
@@ -307,7 +307,7 @@ def test_a_price_that_never_moves(document, forecasts, bars, history):
     flat = forecasts.assign(**dict.fromkeys(prices, 5.0))
     still = bars.assign(open=5.0, high=5.0, low=5.0, close=5.0, volume=0.0)
     drawn = draw_pictures(document, flat, still, history)
-    assert not Page(render_page(document, drawn)).unbalanced
+    assert not Page(render_run(document, drawn)).unbalanced
 
 
 def test_several_steps_show_the_last_one_and_also_the_first(document, forecasts_for, bars, history):
@@ -317,6 +317,6 @@ def test_several_steps_show_the_last_one_and_also_the_first(document, forecasts_
     titles = {picture.name: picture.title for picture in drawn}
     assert "5 sessions ahead" in titles["price_forecast"]
     assert "one session ahead" in titles["price_forecast_step_1"]
-    page = Page(render_page(own, drawn))
+    page = Page(render_run(own, drawn))
     groups = [one for one in page.all("th") if one.get("scope") == "rowgroup"]
     assert len(groups) == 2 + 2 + 5

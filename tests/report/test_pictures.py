@@ -238,6 +238,17 @@ def test_coverage_picture_says_when_the_band_is_too_narrow(forecasts):
     assert "too narrow in 100 % of the windows" in texts(picture.figure)
 
 
+@pytest.mark.parametrize("step", [1, 20])
+def test_what_chance_does_to_each_bin_allows_for_overlap(forecasts_for, step):
+    frame = forecasts_for(horizon=step, origins=100)
+    pit = coverage_plot(frame, ticker="XYZ", model="lstm", step=step).figure.axes[1]
+    (chance,) = [drawn for drawn in pit.collections if drawn.get_label() == "by chance"]
+    highest = np.array(chance.get_segments())[:, 1, 1]
+    # Of the bin from p25 to p50, a quarter of the outcomes.
+    assert highest[3] - 1 == pytest.approx(1.96 * np.sqrt(0.25 * 0.75 * step / 100) / 0.25)
+    assert pit.get_ylim()[1] > highest.max()
+
+
 def test_no_quantiles_no_coverage_picture(forecasts):
     assert coverage_plot(forecasts.assign(p10=np.nan), ticker="XYZ", model="lstm") is None
 

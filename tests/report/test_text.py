@@ -1,4 +1,6 @@
-from forecast.report.text import P_VALUE, fetch_lines, forecast_lines, shown
+from forecast.report.fetch_text import fetch_lines
+from forecast.report.forecast_text import forecast_lines
+from forecast.report.text import P_VALUE, shown
 from forecast.report.track_record_text import ledger_lines
 
 STEP = {

@@ -22,13 +22,11 @@ from forecast.evaluation.forecasts import outcomes
 from forecast.evaluation.intervals import calibrate, start
 from forecast.features.inputs import Inputs, warm_up_of
 from forecast.features.splits import Split
-from forecast.features.targets import Prediction
+from forecast.features.targets import NORMAL, Prediction
 from forecast.features.windows import Windows
 
 _SEED = 7
 _CUTS = 2
-# Of the standard normal, at LEVELS: what an untrained network forecasts, in units of volatility.
-_NORMAL = np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645])
 
 
 def calibration_checks(
@@ -44,7 +42,7 @@ def calibration_checks(
     actual = np.log(close / bars["close"].loc[windows.origin].to_numpy()[:, None])
     reach = inputs.unit.at(bars).loc[windows.origin].to_numpy()[:, None, None]
     steps = np.sqrt(np.arange(1, inputs.horizon + 1))[:, None]
-    prediction = Prediction(np.zeros(actual.shape), reach * steps * _NORMAL)
+    prediction = Prediction(np.zeros(actual.shape), reach * steps * np.array(NORMAL))
 
     def calibrated(forecast: Prediction, came: np.ndarray, count: int) -> np.ndarray:
         return calibrate(

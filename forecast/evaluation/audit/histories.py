@@ -79,3 +79,24 @@ def future_check(subject: str, difference: str | None, cuts: int) -> Check:
     """The line about one subject: its first difference, or that there is none."""
     same = f"same bit for bit at {cuts} places, later bars cut off or changed"
     return Check("future", subject, difference is None, difference or same)
+
+
+def record_check(
+    name: str, recorded: np.ndarray, again: np.ndarray, *, unit: str, rounding: float
+) -> Check:
+    """The line about what a run recorded of its network, a row a forecast, and the same made again.
+
+    Args:
+        name: Of the network.
+        recorded: What was written.
+        again: What the saved network says now.
+        unit: Of both.
+        rounding: How far apart they may be.
+    """
+    subject = f"network {name}"
+    if recorded.shape != again.shape:
+        detail = f"{len(recorded)} forecasts recorded, {len(again)} made again"
+        return Check("record", subject, False, detail)
+    apart = float(np.abs(recorded - again).max())
+    detail = f"{len(again)} forecasts made again, at most {apart:.1g} apart [{unit}]"
+    return Check("record", subject, apart <= rounding, detail)

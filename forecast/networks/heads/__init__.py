@@ -8,7 +8,7 @@ from __future__ import annotations
 from forecast.networks.heads.classes import DIRECTION, MOVE, classes
 from forecast.networks.heads.head import Head, answers
 from forecast.networks.heads.point import POINT
-from forecast.networks.heads.quantiles import NORMAL, OUTPUTS, QUANTILES, point_and_quantile_loss
+from forecast.networks.heads.quantiles import OUTPUTS, QUANTILES, point_and_quantile_loss
 from forecast.networks.heads.student_t import STUDENT_T
 
 HEADS: dict[str, Head] = {
@@ -32,7 +32,6 @@ def heads_for(target: str) -> list[str]:
 
 __all__ = [
     "HEADS",
-    "NORMAL",
     "OUTPUTS",
     "POINT",
     "Head",

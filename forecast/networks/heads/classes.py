@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from forecast.features.targets import class_shares
 from forecast.networks.heads.head import Head
 
 CLASS_WEIGHTS = ("none", "balanced")
@@ -112,20 +113,6 @@ def both_of(log_odds: np.ndarray) -> np.ndarray:
     Shape (n, horizon, 1) → (n, horizon, 2).
     """
     return softmax(np.concatenate([np.zeros_like(log_odds), log_odds], axis=-1))
-
-
-def class_shares(y: np.ndarray, n: int) -> np.ndarray:
-    """How often each class came at each step, as if each had come once more than it did.
-
-    Args:
-        y: Class numbers, shape (origins, horizon).
-        n: How many classes.
-
-    Returns:
-        Shape (horizon, n), > 0, each row adds up to 1.
-    """
-    counts = np.stack([(y == number).sum(axis=0) for number in range(n)], axis=1) + 1.0
-    return np.asarray(counts / counts.sum(axis=1, keepdims=True))
 
 
 def balanced_weights(y: np.ndarray, n: int) -> np.ndarray:

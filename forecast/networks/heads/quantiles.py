@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from forecast.features.targets import LEVELS
+from forecast.features.targets import LEVELS, NORMAL
 from forecast.networks.heads.head import Head
 
 OUTPUTS = 1 + len(LEVELS)
 _MIDDLE = LEVELS.index(0.5)
 _SMALLEST_GAP = 1e-3
-
-
-NORMAL = tuple(NormalDist().inv_cdf(level) for level in LEVELS)
-"""Quantiles of a standard normal."""
 
 
 def point_and_quantiles(raw: Any, location: Any | None = None) -> Any:

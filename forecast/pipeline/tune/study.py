@@ -17,7 +17,7 @@ from forecast.pipeline.tune.space import with_values
 from forecast.pipeline.tune.trials import Folds, score
 from forecast.pipeline.tune.worker import Loss, losses_of, unforeseen
 from forecast.pipeline.watch import Standing, Watch
-from forecast.report.tuning_text import setting_text
+from forecast.report.tuning_text import settings_text
 
 _PAUSE = 0.5
 """Between two looks at trials that other processes are making [seconds]."""
@@ -77,7 +77,7 @@ class Study:
                     finished,
                     self.search.trials,
                     number,
-                    in_words(values),
+                    settings_text(values),
                     pace.left(len(finished), self.search.trials),
                 )
             )
@@ -129,10 +129,3 @@ class _Pace:
         """Seconds until all are."""
         made = finished - self._first
         return (time.monotonic() - self._begun) / made * (of - finished) if made else None
-
-
-def in_words(values: dict[str, Any]) -> str:
-    """`network gru, units 64+64, learning rate 0.003`."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} {setting_text(value)}" for name, value in values.items()
-    )

@@ -1,28 +1,22 @@
-"""The report of one run: five pictures or more as PNG files and one page that holds everything."""
+"""What every page of a report shares: its frame, its words for figures, its tables."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from forecast.files import write_atomically
-from forecast.report import plots, tables, wording
-from forecast.report.calibration import coverage_plot
-from forecast.report.charts import history_strip, indicator_chart
+from forecast.report import tables, wording
 from forecast.report.picture import Picture
-from forecast.report.returns import lag_plot, return_scatter
 from forecast.report.style import PALETTE
-from forecast.report.training import training_curve
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_SECTIONS = (("calibration", "Calibration"), ("audit", "Does anything see the future?"))
 _OUTCOMES = {
     "beats": ("up", "▲", "beats"),
     "ties": ("even", "●", "ties with"),
@@ -47,132 +41,46 @@ class Side:
     by: tuple[str, ...]
 
 
-def write_report(
-    folder: Path,
-    *,
-    document: Mapping[str, Any],
-    forecasts: pd.DataFrame,
-    bars: pd.DataFrame,
-    history: Mapping[str, Any],
-    pictures: bool = True,
-) -> list[Path]:
-    """Draw a run's pictures and write its page.
+def write_page(folder: Path, text: str, pictures: Sequence[Picture]) -> list[Path]:
+    """Write a page and, beside it, its pictures as PNG files, each whole or not at all.
 
     Args:
-        folder: Exists; the pipeline makes it whole or not at all.
-        document: One entry of `train --json`, and where known `settings`, `findings`, `notice`,
-            `command`, `versions`, `snapshot`, `currency`, `by_year`, `by_regime`, `lag`,
-            `calibration`, `audit`: a section is written only where its key is there.
-        forecasts: Forecast frame of the test part; adjusted prices [quote currency].
-        bars: Bars of the ticker.
-        history: `loss`, `val_loss`, `learning_rate` by epoch, and `kept_epoch` (1-based).
-        pictures: Draw them; without, the page holds the tables alone.
+        folder: Exists.
+        text: As `render_page` gives it.
+        pictures: In the order of the page.
 
     Returns:
-        The PNG files in the order of the page, then `index.html`.
+        The PNG files, then `index.html`.
 
     Raises:
         ArtifactError: if the folder cannot be written.
     """
-    drawn = draw_pictures(document, forecasts, bars, history) if pictures else []
-    paths = write_pictures(folder, drawn)
-    page = folder / "index.html"
-    write_atomically(page, render_page(document, drawn).encode())
-    return [*paths, page]
-
-
-def draw_pictures(
-    document: Mapping[str, Any],
-    forecasts: pd.DataFrame,
-    bars: pd.DataFrame,
-    history: Mapping[str, Any],
-) -> list[Picture]:
-    """The pictures of a run, in the order of its page; arguments as `write_report`."""
-    ticker, model = wording.shorten(document.get("ticker"), 20), str(document.get("network"))
-    currency = document.get("currency")
-    steps = sorted(set(forecasts["step"]))
-    drawn = []
-    if steps:
-        # The last step is the horizon that was asked for; the verdict speaks of it.
-        first, last = int(steps[0]), int(steps[-1])
-        lag = _mapping(document.get("lag"))
-        late = bool(lag.get("persistence"))
-        named = [(last, "price_forecast")]
-        named += [(first, "price_forecast_step_1")] if first < last else []
-        for step, name in named:
-            drawn.append(
-                plots.price_forecast(
-                    forecasts,
-                    ticker=ticker,
-                    model=model,
-                    step=step,
-                    currency=currency,
-                    late=late and step == last,
-                    name=name,
-                )
-            )
-        drawn.append(return_scatter(forecasts, bars, ticker=ticker, model=model, step=last))
-        if lag.get("correlations"):
-            drawn.append(
-                lag_plot(
-                    lag["correlations"],
-                    late=late,
-                    text=_text(lag) or "",
-                    origins=int((forecasts["step"] == last).sum() / forecasts["model"].nunique()),
-                    ticker=ticker,
-                    model=model,
-                    step=last,
-                )
-            )
-        held = coverage_plot(forecasts, ticker=ticker, model=model, step=last)
-        drawn += [held] if held else []
-    drawn.append(training_curve(history, ticker=ticker, model=model))
-    if len(bars):
-        drawn.append(indicator_chart(bars, ticker=ticker, currency=currency))
-        drawn.append(
-            history_strip(
-                bars,
-                [one for one in document.get("findings") or [] if isinstance(one, Mapping)],
-                _mapping(document.get("split")),
-                ticker=ticker,
-                currency=currency,
-            )
-        )
-    return drawn
-
-
-def write_pictures(folder: Path, pictures: Sequence[Picture]) -> list[Path]:
-    """The pictures as PNG files in a folder that exists.
-
-    Raises:
-        ArtifactError: if the folder cannot be written.
-    """
-    paths = [folder / f"{picture.name}.png" for picture in pictures]
-    for path, picture in zip(paths, pictures, strict=True):
-        write_atomically(path, picture.png())
-    return paths
+    contents = {f"{picture.name}.png": picture.png() for picture in pictures}
+    contents["index.html"] = text.encode()
+    for name, content in contents.items():
+        write_atomically(folder / name, content)
+    return [folder / name for name in contents]
 
 
 def render_page(
     document: Mapping[str, Any],
     pictures: Sequence[Picture],
     *,
-    template: str = "report.html",
-    sections: Sequence[tuple[str, str]] = _SECTIONS,
+    template: str,
+    sections: Sequence[tuple[str, str]],
+    side: Side,
     extra: Sequence[tables.Table] = (),
-    side: Side | None = None,
 ) -> str:
     """The page as text: self-contained, no script, no address outside it.
 
     Args:
-        document: As `write_report`.
+        document: One entry of what the verb prints as JSON; every key but `ticker` may be absent.
         pictures: Drawn on the page in this order.
         template: Which page.
         sections: `(key, heading)` of the document's keys that are text, rows, or both.
+        side: Of prices, or of classes.
         extra: Tables that this template alone knows.
-        side: Of prices, if None.
     """
-    side = side or PRICES
     scores = [row for row in document.get("scores") or [] if isinstance(row, Mapping)]
     network, currency = str(document.get("network")), str(document.get("currency") or "currency")
     own = _own_scores(scores, network)
@@ -217,10 +125,6 @@ def page_environment() -> Environment:
     )
     environment.filters.update(_filters())
     return environment
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 class _Lenient(dict[str, Any]):
@@ -273,63 +177,6 @@ def _verdict(verdict: Any, side: Side) -> dict[str, Any]:
                 {"what": what, "standing": standing, "symbol": symbol, "words": f"{verb} {rival}"}
             )
     return {"text": known.get("text"), "badges": badges}
-
-
-def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
-    """The four figures to take away: `(value, what, note)`."""
-    if not own:
-        return []
-    rival = own["pinball_reference"] or "EWMA and GARCH"
-    return [
-        (
-            wording.percent(own["skill_mse"], signed=True),
-            "skill, price",
-            f"squared error saved against last close, p {equals(own['dm_p_mse'])}",
-        ),
-        (
-            wording.percent(own["skill_pinball"], signed=True),
-            "skill, spread",
-            f"pinball loss saved against {rival}, p {equals(own['dm_p_pinball'])}",
-        ),
-        (wording.percent(own["coverage_80"]), "of closes in the 80 % band", "80 % would be right"),
-        (wording.percent(own["direction_accuracy"]), "of directions right", "a coin gets 50 %"),
-    ]
-
-
-PRICES = Side(
-    badges=(
-        ("price", "Price", "last close"),
-        ("uncertainty", "Spread", "the better of EWMA and GARCH"),
-    ),
-    figures=_figures,
-    tables=(
-        partial(
-            tables.score_table,
-            metrics=("mse_price", "rmse_price", "mae_price", "mape", "direction_accuracy"),
-            loss="mse",
-            caption="Price: how near the point forecast came",
-            note="Skill: by how much the mean squared error is below that of last_close.",
-        ),
-        partial(
-            tables.score_table,
-            metrics=(
-                *("pinball", "crps", "winkler_80"),
-                *("coverage_50", "coverage_80", "coverage_90"),
-            ),
-            loss="pinball",
-            caption="Spread: how well the band fitted",
-            note="Skill: by how much the pinball loss is below that of the better of ewma and "
-            "garch.",
-        ),
-    ),
-    by=("mae_price", "direction_accuracy", "skill_mse", "pinball", "coverage_80", "skill_pinball"),
-)
-
-
-def equals(p: Any) -> str:
-    """A p-value behind a "p": `= 0.03` or `< 0.001`."""
-    text = wording.p_value(p)
-    return text if text.startswith("<") else f"= {text}"
 
 
 def _breakdowns(
