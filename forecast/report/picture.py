@@ -64,6 +64,8 @@ class Picture:
             FigureCanvasSVG(self.figure).print_svg(
                 buffer, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
             )
+        # It leaves the 72 of an SVG behind, at which the PNG would have half the pixels.
+        self.figure.dpi = DPI
         return _for_page(buffer.getvalue(), self.name, self.alt)
 
 

@@ -538,3 +538,13 @@ def test_labels_at_line_ends_never_overlap():
     gap = 15 * figure.dpi / 72 / axes.get_window_extent().height
     assert len(placed) == len(heights)
     assert min(np.diff(placed)) > 0.95 * gap
+
+
+def test_a_picture_is_the_same_before_and_after_it_was_drawn_for_a_page(forecasts, bars):
+    for picture in (
+        coverage_plot(forecasts, ticker="AAPL", model="lstm", step=1),
+        indicator_chart(bars, ticker="AAPL", currency="USD"),
+    ):
+        png, svg = picture.png(), picture.svg()
+        assert Image.open(io.BytesIO(png)).size == (1600, 900)
+        assert (picture.png(), picture.svg()) == (png, svg)
