@@ -64,6 +64,8 @@ class Picture:
             FigureCanvasSVG(self.figure).print_svg(
                 buffer, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type"))
             )
+        # The writer leaves it at 72: a PNG file drawn later would have a quarter of the pixels.
+        self.figure.set_dpi(DPI)
         return _for_page(buffer.getvalue(), self.name, self.alt)
 
 

@@ -492,6 +492,12 @@ def test_svg_numbers_in_text_are_not_rounded(forecasts):
     assert re.search(r">0\.0\d{2,}<", svg)
 
 
+def test_png_and_svg_are_the_same_in_whichever_order_they_are_drawn(forecasts):
+    one, other = (price_forecast(forecasts, ticker="XYZ", model="lstm") for _ in range(2))
+    png, svg = one.png(), other.svg()
+    assert (one.svg(), other.png()) == (svg, png)
+
+
 def test_png_is_a_slide_of_modest_size_with_its_finding_inside(forecasts):
     picture = price_forecast(forecasts, ticker="XYZ", model="lstm")
     content = picture.png()
