@@ -125,11 +125,10 @@ def independent_outcomes(inside: np.ndarray, *, step: int) -> float:
     alone = float((centred**2).mean())
     if alone == 0:
         return n / overlap
+    from statsmodels.stats.sandwich_covariance import S_hac_simple
+
     lags = max(step - 1, math.ceil(n ** (1 / 3)))
-    together = alone + 2 * sum(
-        (1 - lag / (lags + 1)) * float((centred[lag:] * centred[:-lag]).sum()) / n
-        for lag in range(1, lags + 1)
-    )
+    together = S_hac_simple(centred[:, None], nlags=lags).item() / n
     return n / max(together / alone, overlap)
 
 

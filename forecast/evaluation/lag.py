@@ -119,9 +119,8 @@ def _regression(x: np.ndarray, y: np.ndarray) -> tuple[float, float, float]:
     """Slope, intercept and R² of y on x; NaN where x does not vary."""
     if len(x) < 2 or np.ptp(x) == 0:
         return float("nan"), float("nan"), float("nan")
-    away = x - x.mean()
-    slope = float(away @ (y - y.mean()) / (away @ away))
-    intercept = float(y.mean() - slope * x.mean())
-    spread = float(((y - y.mean()) ** 2).sum())
-    left = float(((y - intercept - slope * x) ** 2).sum())
-    return slope, intercept, 1 - left / spread if spread > 0 else float("nan")
+    from scipy.stats import linregress
+
+    line = linregress(x, y)
+    explained = float(line.rvalue**2) if np.ptp(y) > 0 else float("nan")
+    return float(line.slope), float(line.intercept), explained

@@ -42,15 +42,9 @@ def learning(quantiles: np.ndarray, outcomes: np.ndarray, *, step: int) -> float
         return 0.0
     slope = levels - (outcomes[:, None] < constants)
     gain = ((quantiles - quantiles.mean(axis=0)) * slope).sum(axis=1)
-    error = _standard_error(gain, lags=max(math.ceil(len(gain) ** (1 / 3)), 2 * step))
-    return float(gain.mean() / error) if error > 0 else 0.0
+    from statsmodels.stats.sandwich_covariance import S_hac_simple
 
-
-def _standard_error(values: np.ndarray, *, lags: int) -> float:
-    """Of the mean of a series that is correlated over so many lags (Bartlett weights)."""
-    away = values - values.mean()
-    n = len(away)
-    variance = float(away @ away)
-    for lag in range(1, min(lags, n - 1) + 1):
-        variance += 2 * (1 - lag / (lags + 1)) * float(away[lag:] @ away[:-lag])
-    return math.sqrt(max(variance, 0.0)) / n
+    n = len(gain)
+    lags = max(math.ceil(n ** (1 / 3)), 2 * step)
+    variance = S_hac_simple((gain - gain.mean())[:, None], nlags=lags).item()
+    return float(gain.mean() / (math.sqrt(variance) / n)) if variance > 0 else 0.0

@@ -119,9 +119,10 @@ def _fit(said: np.ndarray, came: np.ndarray) -> tuple[float, float, float]:
     """Least-squares slope and intercept of `came` on `said`, and their correlation."""
     if len(said) < 3 or np.ptp(said) < 1e-12 or np.ptp(came) < 1e-12:
         return np.nan, np.nan, np.nan
-    slope = float(np.cov(said, came)[0, 1] / np.var(said, ddof=1))
-    cut = float(came.mean() - slope * said.mean())
-    return slope, cut, float(np.corrcoef(said, came)[0, 1])
+    from scipy.stats import linregress
+
+    line = linregress(said, came)
+    return float(line.slope), float(line.intercept), float(line.rvalue)
 
 
 def lag_plot(
