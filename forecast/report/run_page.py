@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.evaluation.verdict import PLAIN_NAMES
 from forecast.report import plots, tables, wording
 from forecast.report.calibration import coverage_plot
 from forecast.report.charts import history_strip, indicator_chart
@@ -124,7 +125,7 @@ def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """The four figures to take away: `(value, what, note)`."""
     if not own:
         return []
-    rival = own["pinball_reference"] or "EWMA and GARCH"
+    rival = PLAIN_NAMES.get(own["pinball_reference"], "EWMA and GARCH")
     return [
         (
             wording.percent(own["skill_mse"], signed=True),

@@ -114,7 +114,7 @@ MODELS = {
     "garch": "GARCH(1,1), Student t",
     "har": "daily, weekly, monthly range",
     "ridge": "linear, the same features",
-    "majority": "the training part's shares",
+    "majority": "the training part’s shares",
     "momentum": "the last direction goes on",
 }
 

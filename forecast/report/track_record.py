@@ -69,7 +69,7 @@ def track_record(
         bottom=style.BOTTOM,
         top=0.8,
         height_ratios=[1.9, 1, 1],
-        hspace=0.5,
+        hspace=0.62,
     )
     shown = record.tail(_SHOWN)
     _draw_bands(figure.add_subplot(grid[0]), shown, len(record), currency)

@@ -320,3 +320,13 @@ def test_several_steps_show_the_last_one_and_also_the_first(document, forecasts_
     page = Page(render_run(own, drawn))
     groups = [one for one in page.all("th") if one.get("scope") == "rowgroup"]
     assert len(groups) == 2 + 2 + 5
+
+
+def test_no_heading_of_a_table_parts_a_number_from_its_percent_sign(document):
+    text = render_run(document, [])
+    assert "In 80\u00a0% band" in text
+    assert "In 80 % band" not in text
+
+
+def test_the_figures_name_what_they_are_beside_as_the_verdict_does(document):
+    assert "pinball loss saved against the EWMA baseline, p " in render_run(document, [])
