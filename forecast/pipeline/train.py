@@ -317,7 +317,7 @@ def _fit(
         batch=settings.batch,
         precision=settings.precision,
         embedding=settings.embedding if prepared[0].inputs.number is not None else 0,
-        balanced=settings.balanced,
+        balanced=settings.balanced and len(prepared) > 1,
         head=settings.head_name,
         class_weight=settings.class_weight,
         centred=all(one.inputs.target.centred for one in prepared),

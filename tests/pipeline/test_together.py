@@ -17,8 +17,9 @@ from forecast.features.splits import at_boundaries, chronological, common_bounda
 from forecast.pipeline.audit import audit
 from forecast.pipeline.every import FailedRun
 from forecast.pipeline.many import fetch_all, make_all_ready
+from forecast.pipeline.preparing import prepare
 from forecast.pipeline.together import agree, require_apart, spans_of
-from forecast.pipeline.train import train
+from forecast.pipeline.train import fit_network, train
 from forecast.pipeline.watch import Watch
 
 OLD, YOUNG, DEAD = "OLD", "YOUNG", "DEAD"
@@ -155,6 +156,22 @@ def test_what_one_ticker_did_while_another_is_tested_changes_nothing_that_is_lea
             learnt = [one.windows.take(part) for one in (mine, other)]
             np.testing.assert_array_equal(*(windows.y for windows in learnt))
             np.testing.assert_array_equal(*(windows.gather(slice(None)) for windows in learnt))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_balanced_is_for_several_tickers(home, several):
+    settings = settings_of(home)
+    tickers = [OLD, YOUNG] if several else [OLD]
+    fetched = fetch_all(tickers, home=home, settings=settings, as_of={}, watch=Watch())
+    boundaries, _ = agree(fetched, settings)
+    prepared = [prepare(one, settings, boundaries) for one in fetched]
+    losses = [
+        fit_network(
+            prepared, settings.model_copy(update={"balanced": balanced}), watch=Watch()
+        ).loss
+        for balanced in (False, True)
+    ]
+    assert (losses[0] != losses[1]) == several
 
 
 def test_a_saved_run_is_audited_with_its_parts_and_beside_its_others(home):
