@@ -33,7 +33,7 @@ from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import data_hash, git_commit, versions
 from forecast.pipeline.together import spans_of
 from forecast.pipeline.watch import Watch
-from forecast.registry import NETWORK, SavedRun, load_run
+from forecast.registry import NETWORK, SavedRun, Shelf
 
 _SAMPLE = "AAPL"
 # Log return. The saved forecasts may have been made on another machine, which rounds otherwise.
@@ -112,12 +112,13 @@ def audit(
     if not names:
         watch.notice(f"nothing is trained yet: auditing {_SAMPLE} of the sample")
         names, settings = [_SAMPLE], settings.model_copy(update={"source": "sample"})
+    one = partial(_audit, shelf=Shelf(home), settings=settings, watch=watch)
     if len(names) == 1:
-        return [_audit(names[0], home=home, settings=settings, watch=watch)]
+        return [one(names[0])]
     results = []
     for name in names:
         try:
-            results.append(_audit(name, home=home, settings=settings, watch=watch))
+            results.append(one(name))
         except ForecastError as error:
             watch.notice(f"{name} failed: {error}")
             results.append(Audit(name, error=error))
@@ -128,8 +129,9 @@ def _champions(home: Path) -> list[str]:
     return sorted(path.parent.name for path in (home / "models").glob("*/champion.json"))
 
 
-def _audit(ticker: str, *, home: Path, settings: Settings, watch: Watch) -> Audit:
-    saved = load_run(home, ticker) if ticker in _champions(home) else None
+def _audit(ticker: str, *, shelf: Shelf, settings: Settings, watch: Watch) -> Audit:
+    home = shelf.home
+    saved = shelf.take(ticker) if ticker in _champions(home) else None
     watch.stage(f"fetching {ticker}")
     as_of = {}
     if saved is not None:

@@ -179,13 +179,13 @@ def recorded_parts(saved: SavedRun, ticker: str) -> dict[str, dict[str, pd.Times
     Raises:
         ArtifactError: if it does not.
     """
-    for document in saved.metrics["runs"]:
-        if document["ticker"] == ticker:
-            return {
-                part: {end: pd.Timestamp(span[end]) for end in ("first", "last")}
-                for part, span in document["split"].items()
-            }
-    raise ArtifactError(
-        f"{saved.folder} must say where its parts of {ticker} begin and end. It does not.",
-        hint=f"forecast train {ticker}",
-    )
+    document = saved.document(ticker)
+    if document is None:
+        raise ArtifactError(
+            f"{saved.folder} must say where its parts of {ticker} begin and end. It does not.",
+            hint=f"forecast train {ticker}",
+        )
+    return {
+        part: {end: pd.Timestamp(span[end]) for end in ("first", "last")}
+        for part, span in document["split"].items()
+    }

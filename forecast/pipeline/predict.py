@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from forecast.pipeline.newest import Coming, ComingClasses, Job, forecast
 from forecast.pipeline.processes import for_each
 from forecast.pipeline.unseen import newest_together
 from forecast.pipeline.watch import Watch
-from forecast.registry import TOGETHER, SavedRun, champion, load_run
+from forecast.registry import SavedRun, Shelf, champion
 
 PICTURES = 20
 """For more tickers than this no fans are drawn: each takes ten times as long as its forecast."""
@@ -64,10 +63,10 @@ def predict(
     watch = watch or Watch()
     names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
     results: dict[str, _Answer] = {}
-    shelf, saved = _Shelf(home, run), {}
+    shelf, saved = Shelf(home), {}
     for name in names:
         try:
-            saved[name] = shelf.take(name)
+            saved[name] = _saved(shelf, name, run)
         except ForecastError as error:
             if len(names) == 1:
                 raise
@@ -114,39 +113,20 @@ def newest_forecast(saved: SavedRun, fetched: Fetched) -> Coming:
     return coming
 
 
-@dataclass
-class _Shelf:
-    """Saved runs, each verified once: one over several tickers serves them all.
+def _saved(shelf: Shelf, ticker: str, run: str | None) -> SavedRun:
+    """The run, or the ticker's champion.
 
-    Attributes:
-        home: Where `models/` is.
-        run: Which run; None for each ticker's champion.
-        together: Runs over several tickers taken so far.
+    Raises:
+        ArtifactError: if there is none, or it is damaged.
     """
-
-    home: Path
-    run: str | None
-    together: dict[str, SavedRun] = field(default_factory=dict)
-
-    def take(self, ticker: str) -> SavedRun:
-        """The ticker's run.
-
-        Raises:
-            ArtifactError: if there is none, or it is damaged.
-        """
-        name = self.run or champion(self.home, ticker)
-        if name is None and (other := newest_together(self.home)) is not None:
-            raise ArtifactError(
-                f"{ticker}: there must be a trained network. It has no champion.",
-                hint=f"forecast train {ticker}; or forecast predict {ticker} --model {other}, a "
-                "network of other tickers, with no score to vouch for it",
-            )
-        if name in self.together:
-            return self.together[name]
-        saved = load_run(self.home, ticker, name)
-        if saved.folder.parent.name == TOGETHER:
-            self.together[saved.folder.name] = saved
-        return saved
+    name = run or champion(shelf.home, ticker)
+    if name is None and (other := newest_together(shelf.home)) is not None:
+        raise ArtifactError(
+            f"{ticker}: there must be a trained network. It has no champion.",
+            hint=f"forecast train {ticker}; or forecast predict {ticker} --model {other}, a "
+            "network of other tickers, with no score to vouch for it",
+        )
+    return shelf.take(ticker, name)
 
 
 _Answer = dict[str, Any] | ForecastError | None
