@@ -24,8 +24,8 @@ from forecast.nightly.ready import Ready, ready_of
 from forecast.nightly.recorded import recorded
 from forecast.nightly.state import Heartbeat, fresh_scratch, read_state
 from forecast.nightly.work import Outcome
+from forecast.pipeline.capacity import room_for
 from forecast.pipeline.fetch import fetch
-from forecast.pipeline.processes import room_for
 from forecast.pipeline.tuned import tuned_for
 from forecast.pipeline.watch import Watch
 from forecast.registry import TOGETHER, Shelf, new_run, prune

@@ -13,12 +13,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 from forecast.errors import ForecastError
+from forecast.pipeline.capacity import room_for
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -75,30 +74,6 @@ def for_each(
         ) from error
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
-
-
-def room_for(jobs: int, *, memory: float) -> int:
-    """How many workers this machine has cores and memory for, at least one.
-
-    Args:
-        jobs: No more than these are of use.
-        memory: What a worker needs [GB].
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(jobs, cores or 1, int(_free_memory() // (memory * 1e9))))
-
-
-def _free_memory() -> float:
-    """Bytes that may be used: what the system calls available, within the container's limit."""
-    free = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    with suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                free = float(line.split()[1]) * 1024
-    # Without such a limit the file is missing, or says "max".
-    with suppress(OSError, ValueError):
-        free = min(free, float(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return free
 
 
 def _attempt(do: Callable[[Item], Result], item: Item) -> Result | ForecastError:

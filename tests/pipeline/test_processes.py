@@ -5,7 +5,7 @@ import os
 import pytest
 
 from forecast.errors import ForecastError, NotEnoughBars
-from forecast.pipeline.processes import FEWEST, for_each, room_for
+from forecast.pipeline.processes import FEWEST, for_each
 
 
 def square(number):
@@ -54,8 +54,3 @@ def test_items_are_taken_as_they_are_needed():
     assert next(results) == 0
     assert len(taken) < 10
     assert list(results) == list(range(1, 40))
-
-
-def test_room_is_never_less_than_one_nor_more_than_the_jobs():
-    assert room_for(100, memory=1e6) == 1
-    assert room_for(1, memory=1e-6) == 1
