@@ -28,6 +28,7 @@ from forecast.market.fetching import Fetched
 from forecast.networks.training import infer, load_model
 from forecast.pipeline.class_audit import class_baselines, class_record_checks
 from forecast.pipeline.documents import recorded_parts
+from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import data_hash, git_commit, versions
@@ -113,16 +114,10 @@ def audit(
         watch.notice(f"nothing is trained yet: auditing {_SAMPLE} of the sample")
         names, settings = [_SAMPLE], settings.model_copy(update={"source": "sample"})
     one = partial(_audit, shelf=Shelf(home), settings=settings, watch=watch)
-    if len(names) == 1:
-        return [one(names[0])]
-    results = []
-    for name in names:
-        try:
-            results.append(one(name))
-        except ForecastError as error:
-            watch.notice(f"{name} failed: {error}")
-            results.append(Audit(name, error=error))
-    return results
+    return [
+        Audit(result.ticker, error=result.error) if isinstance(result, FailedRun) else result
+        for result in every(names, one, watch=watch)
+    ]
 
 
 def _champions(home: Path) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from forecast.config import Settings
-from forecast.errors import ArtifactError, ForecastError
+from forecast.errors import ArtifactError, ForecastError, as_known
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.features.probability import probability_up
 from forecast.features.targets import CLASSES
@@ -67,21 +67,21 @@ def predict(
     for name in names:
         try:
             saved[name] = _saved(shelf, name, run)
-        except ForecastError as error:
+        except Exception as failure:
             if len(names) == 1:
                 raise
-            results[name] = error
+            results[name] = as_known(failure, ticker=name)
     jobs = []
     for one in fetch(list(saved), home=home, settings=settings, as_of=as_of, watch=watch):
-        if isinstance(one, Failed):
-            results[one.ticker] = one.error
+        job = one.error if isinstance(one, Failed) else _job(saved[one.ticker], one)
+        if isinstance(job, ForecastError):
+            results[one.ticker] = job
         else:
-            jobs.append(Job.of(saved[one.ticker], one))
+            jobs.append(job)
     watch.stage("forecasting")
     for job, answer in zip(jobs, _answers(jobs, watch), strict=True):
-        results[job.fetched.ticker] = answer
-        if isinstance(answer, dict) and len(names) <= PICTURES:
-            answer["plot"] = _draw(job, answer, home)
+        drawn = len(names) <= PICTURES
+        results[job.fetched.ticker] = _pictured(job, answer, home) if drawn else answer
     told: list[dict[str, Any] | FailedRun] = []
     for name in names:
         answer = results[name]
@@ -93,6 +93,13 @@ def predict(
         elif answer is not None:
             told.append(answer)
     return told
+
+
+def _job(saved: SavedRun, fetched: Fetched) -> Job | ForecastError:
+    try:
+        return Job.of(saved, fetched)
+    except Exception as failure:
+        return as_known(failure, ticker=fetched.ticker)
 
 
 def newest_forecast(saved: SavedRun, fetched: Fetched) -> Coming:
@@ -140,9 +147,11 @@ def _answers(jobs: Sequence[Job], watch: Watch) -> Iterator[_Answer]:
         return
     chunks = [jobs[i : i + _CHUNK] for i in range(0, len(jobs), _CHUNK)]
     done = 0
-    for chunk, found in zip(chunks, for_each(_in_numpy, chunks, count=len(chunks)), strict=True):
+    answered = for_each(_in_numpy, chunks, named=_tickers, count=len(chunks))
+    for chunk, found in zip(chunks, answered, strict=True):
         if isinstance(found, ForecastError):
-            raise found
+            yield from [found] * len(chunk)
+            continue
         left = [job for job, answer in zip(chunk, found, strict=True) if answer is None]
         rest = iter(_documents(left, load_network))
         yield from (next(rest) if answer is None else answer for answer in found)
@@ -155,11 +164,22 @@ def _in_numpy(jobs: Sequence[Job]) -> list[_Answer]:
     return _documents(jobs, read_forward)
 
 
+def _tickers(jobs: Sequence[Job]) -> str:
+    return f"{jobs[0].fetched.ticker} to {jobs[-1].fetched.ticker}"
+
+
 def _documents(jobs: Sequence[Job], load: Callable[[Path], Network]) -> list[_Answer]:
     return [
-        _document(job, coming) if isinstance(coming, Coming | ComingClasses) else coming
+        _told(job, coming) if isinstance(coming, Coming | ComingClasses) else coming
         for job, coming in zip(jobs, forecast(jobs, load), strict=True)
     ]
+
+
+def _told(job: Job, coming: Coming | ComingClasses) -> _Answer:
+    try:
+        return _document(job, coming)
+    except Exception as failure:
+        return as_known(failure, ticker=job.fetched.ticker)
 
 
 def _document(job: Job, coming: Coming | ComingClasses) -> dict[str, Any]:
@@ -219,6 +239,15 @@ def _odds(coming: ComingClasses) -> Iterator[dict[str, Any]]:
                 if name in shown
             },
         }
+
+
+def _pictured(job: Job, answer: _Answer, home: Path) -> _Answer:
+    if not isinstance(answer, dict):
+        return answer
+    try:
+        return {**answer, "plot": _draw(job, answer, home)}
+    except Exception as failure:
+        return as_known(failure, ticker=job.fetched.ticker)
 
 
 def _draw(job: Job, document: Mapping[str, Any], home: Path) -> str:

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from html import escape
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,12 @@ def _report_on(
         failed: dict[str, FailedRun] = {}
         days: list[pd.DataFrame] = []
         for number, (one, result) in enumerate(
-            zip(ready, for_each(report, jobs(), count=len(ready)), strict=True), start=1
+            zip(
+                ready,
+                for_each(report, jobs(), named=attrgetter("ready.ticker"), count=len(ready)),
+                strict=True,
+            ),
+            start=1,
         ):
             watch.step(number, len(ready), one.ticker)
             if isinstance(result, ForecastError):
