@@ -16,7 +16,7 @@ from forecast.config import Settings
 from forecast.errors import ArtifactError, ForecastError
 from forecast.evaluation.audit import as_document, as_rows, audit_bars
 from forecast.evaluation.audit.forecasts import baseline_checks, network_checks, scored_windows
-from forecast.evaluation.audit.group import Span, group_checks
+from forecast.evaluation.audit.group import group_checks
 from forecast.evaluation.audit.histories import Check
 from forecast.evaluation.forecasts import read_forecasts
 from forecast.features.inputs import Inputs, feature_rows, fit_inputs
@@ -27,7 +27,7 @@ from forecast.market.bars import check_ticker
 from forecast.market.fetching import Fetched
 from forecast.networks.training import infer, load_model
 from forecast.pipeline.class_audit import class_baselines, class_record_checks
-from forecast.pipeline.documents import recorded_parts
+from forecast.pipeline.documents import recorded_parts, recorded_spans
 from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.preparing import Prepared, prepare
@@ -218,11 +218,7 @@ def _group_checks(saved: SavedRun, one: Prepared) -> list[Check]:
     tickers = saved.manifest["tickers"]
     if len(tickers) == 1:
         return []
-    recorded = {ticker: recorded_parts(saved, ticker) for ticker in tickers}
-    spans: dict[str, dict[str, Span]] = {
-        ticker: {part: (span["first"], span["last"]) for part, span in parts.items()}
-        for ticker, parts in recorded.items()
-    }
+    spans = {ticker: recorded_spans(saved, ticker) for ticker in tickers}
     return group_checks(spans | {one.ticker: spans_of(one)})
 
 

@@ -26,7 +26,7 @@ from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.finished import PAGE, bars_document, finish, finished
 from forecast.pipeline.kept import deciding, kept, key_of, seeds_of
-from forecast.pipeline.preparing import Prepared, prepare
+from forecast.pipeline.preparing import PARTS, Prepared, prepare
 from forecast.pipeline.provenance import command, versions
 from forecast.pipeline.readers import VERBS, Reader
 from forecast.pipeline.watch import Watch
@@ -254,7 +254,7 @@ def _scores(
         "losses": [contest.ruler.loss, contest.ruler.second],
         "lookback": settings.lookback,
         "horizon": settings.horizon,
-        "split": {name: span_of(one.part(name)) for name in ("train", "validation", "test")},
+        "split": {name: span_of(one.part(name)) for name in PARTS},
         "scores": as_rows(_sorted(table, contest.ruler.loss, step=settings.horizon)),
         "answer": answer.text + (advice if len(answer.plausible) > 1 else ""),
         "finding": answer.finding,
