@@ -332,6 +332,22 @@ def load_settings(home: Path, **flags: Any) -> Settings:
         raise _explain(error, where) from error
 
 
+def webhook_of(home: Path) -> str | None:
+    """Where alerts are posted, also where another setting is refused; None if nowhere.
+
+    As it was written: `webhook_refusal` says whether it will do.
+
+    Raises:
+        ConfigError: if no variable says it and `forecast.toml` cannot be read.
+    """
+    given = {name.upper(): value for name, value in os.environ.items()}
+    written = given.get(f"{PREFIX}NIGHTLY__WEBHOOK")
+    if written is None:
+        table = _from_file(home / "forecast.toml").get("nightly")
+        written = table.get("webhook") if isinstance(table, dict) else None
+    return str(written) if written else None
+
+
 def changed(settings: Settings, **values: Any) -> Settings:
     """The settings with other values, which must fit the rest as if they had been loaded.
 

@@ -95,24 +95,28 @@ class BusyError(ForecastError):
     """Another process holds the lock."""
 
 
-def as_known(failure: Exception, *, ticker: str, hint: str) -> ForecastError:
+def as_known(failure: Exception, *, ticker: str, hint: str | None = None) -> ForecastError:
     """Any failure as this program's error: one ticker's fault must not end the others' work.
 
     Args:
-        failure: What was raised.
+        failure: What was raised; it becomes the error's cause.
         ticker: For which.
-        hint: The next command, if nobody foresaw this failure.
+        hint: The next command, if nobody foresaw this failure; None for the same one, of the
+            ticker alone.
     """
     if isinstance(failure, ForecastError):
         return failure
     if isinstance(failure, OSError):
-        known = from_system(failure)
-        return ForecastError(f"{ticker}: {known.message}", hint=known.hint)
-    return ForecastError(
-        f"{ticker}: its job must end without a fault. {type(failure).__name__} at "
-        f"{raised_at(failure)}: {failure}",
-        hint=hint,
-    )
+        system = from_system(failure)
+        known = ForecastError(f"{ticker}: {system.message}", hint=system.hint)
+    else:
+        known = ForecastError(
+            f"{ticker}: its job must end without a fault. {type(failure).__name__} at "
+            f"{raised_at(failure)}: {failure}",
+            hint=hint or f"the same command for {ticker} alone, with --debug",
+        )
+    known.__cause__ = failure
+    return known
 
 
 def raised_at(failure: Exception) -> str:

@@ -15,7 +15,7 @@ from simulated import random_walk
 from forecast.market.bars import derive_bars
 from forecast.market.sources import sample
 from forecast.networks import learner
-from forecast.pipeline.processes import room_for
+from forecast.pipeline.capacity import room_for
 
 # The same examples every time, however slow the machine is and whatever it was shown before.
 hypothesis.settings.register_profile(

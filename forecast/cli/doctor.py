@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -48,21 +48,27 @@ def doctor(shared: Shared, tickers: tuple[str, ...], alert: str | None) -> int:
     else:
         print_lines(str(checkup).splitlines())
     if alert is not None:
-        # Settings that are refused are one of the things to be alerted about.
-        _send(
-            settings.nightly.webhook or os.environ.get("FORECAST_NIGHTLY__WEBHOOK"), alert, checkup
-        )
+        _send(home, alert, checkup)
     return 0 if checkup.passed else EXIT_ERROR
 
 
-def _send(webhook: str | None, text: str, checkup: Checkup) -> None:
+def _send(home: Path, text: str, checkup: Checkup) -> None:
+    from forecast.config import webhook_of
+    from forecast.errors import ConfigError
     from forecast.nightly.alerts import send_alert
     from forecast.pipeline.doctor import FAIL, WARN
 
-    if not webhook:
-        click.echo("NOTICE: no alert was sent: nightly.webhook is not set.", err=True)
-        return
     wrong = checkup.told(FAIL, WARN) or "Nothing else is wrong here."
-    refusal = send_alert(webhook, f"{text}\n{wrong}", {"passed": checkup.passed})
+    try:
+        # Settings that are refused are one of the things to be alerted about.
+        webhook = webhook_of(home)
+    except ConfigError as error:
+        refusal: str | None = error.message.removesuffix(".")
+    else:
+        refusal = (
+            send_alert(webhook, f"{text}\n{wrong}", {"passed": checkup.passed})
+            if webhook
+            else "nightly.webhook is not set"
+        )
     if refusal is not None:
         click.echo(f"NOTICE: no alert was sent: {refusal}.", err=True)

@@ -25,13 +25,11 @@ def alarms_of(champion: SavedRun, fetched: Fetched, record: pd.DataFrame) -> lis
     ticker = fetched.ticker
     # As the live scores have it: a price that the vendor corrected is no fault of the forecast.
     record = record.assign(actual=outcomes_of(record))
-    split = next(
-        (one["split"] for one in champion.metrics["runs"] if one["ticker"] == ticker), None
-    )
-    if split is None or ticker not in champion.inputs:
+    document = champion.document(ticker)
+    if document is None or ticker not in champion.inputs:
         # A run over other tickers has no training part of this one to compare its inputs with.
         return Drift(record_drift(record)).alarms
     inputs = Inputs.from_document(champion.inputs[ticker]["inputs"])
     features = feature_rows(fetched.bars, inputs.feature_names, ticker=ticker)
-    until = pd.Timestamp(split["train"]["last"])
+    until = pd.Timestamp(document["split"]["train"]["last"])
     return drift(features, record, trained_until=until).alarms

@@ -71,4 +71,4 @@ def train_challenger(job: Job, home: Path, champion: SavedRun | None) -> Challen
         verify=lambda stage: verify_reload(stage, windows, outputs, head=fitted.head),
     )
     decision = challenge(one, fitted, scored.forecasts, champion, settings)
-    return Challenger(RunFiles.of(load_run(home, ticker, run)), decision)
+    return Challenger(RunFiles.of(load_run(home, ticker, run), ticker), decision)

@@ -28,7 +28,15 @@ from forecast.nightly.clock import Clock
 from forecast.nightly.plan import Plan, exchange_of
 from forecast.nightly.state import Pending, TickerState, Trained, read_state, write_state
 from forecast.nightly.work import Forecast, Outcome
-from forecast.registry import SavedRun, champion, history, load_run, promote, rollback
+from forecast.registry import (
+    SavedRun,
+    Shelf,
+    champion,
+    history,
+    load_run,
+    promote,
+    rollback,
+)
 
 
 @dataclass(frozen=True)
@@ -149,19 +157,20 @@ def newest_bar(saved: SavedRun, ticker: str) -> str:
     return max(str(one["last"]) for one in known)
 
 
-def serving(home: Path, ticker: str, clock: Clock) -> tuple[SavedRun | None, str | None]:
+def serving(shelf: Shelf, ticker: str, clock: Clock) -> tuple[SavedRun | None, str | None]:
     """The ticker's champion, and what was wrong; a damaged one gives way to the one before it.
 
     Returns:
         The champion, None if there is none that can be loaded; and a sentence, or None.
     """
+    home = shelf.home
     try:
         run = champion(home, ticker)
-        return (None if run is None else load_run(home, ticker, run)), None
+        return (None if run is None else shelf.take(ticker, run)), None
     except ArtifactError as damage:
         try:
             earlier = rollback(home, ticker, now=clock.now(), reason=damage.message)
-            return load_run(home, ticker, earlier), f"{damage.message} {earlier} serves instead."
+            return shelf.take(ticker, earlier), f"{damage.message} {earlier} serves instead."
         except ArtifactError:
             return None, f"{damage.message} No earlier champion can serve instead."
 

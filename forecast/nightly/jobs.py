@@ -13,7 +13,7 @@ from forecast.registry import ADDED_BY_SAVING, SavedRun, run_folder, save_run
 
 @dataclass(frozen=True)
 class RunFiles:
-    """A saved run on its way from one machine to another.
+    """A saved run on its way from one machine to another, with what it holds of one ticker.
 
     Attributes:
         run: Its name.
@@ -30,14 +30,20 @@ class RunFiles:
     metrics: dict[str, Any] = field(repr=False)
 
     @classmethod
-    def of(cls, saved: SavedRun) -> RunFiles:
-        """The files of a run whose checksums held."""
+    def of(cls, saved: SavedRun, ticker: str) -> RunFiles:
+        """The files of a run whose checksums held, cut to the ticker.
+
+        For a ticker that a run over several never saw all of them speak, so nothing is left out.
+        """
+        inputs, metrics = saved.inputs, saved.metrics
         manifest = {
             name: value for name, value in saved.manifest.items() if name not in ADDED_BY_SAVING
         }
-        return cls(
-            saved.folder.name, saved.network.read_bytes(), saved.inputs, manifest, saved.metrics
-        )
+        if ticker in inputs:
+            inputs = {ticker: inputs[ticker]}
+            manifest["tickers"] = {ticker: manifest["tickers"][ticker]}
+            metrics = {"runs": [one for one in metrics["runs"] if one["ticker"] == ticker]}
+        return cls(saved.folder.name, saved.network.read_bytes(), inputs, manifest, metrics)
 
     def save(self, home: Path, ticker: str) -> None:
         """Write the run under the home's `models/`, whole or not at all.

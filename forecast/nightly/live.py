@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,16 +9,16 @@ import pandas as pd
 from forecast.evaluation.scores import as_rows
 from forecast.ledger.promise import PROMISED, promised_scores
 from forecast.ledger.scores import last_step, live_scores, outcomes_of
-from forecast.registry import saved_document
+from forecast.registry import Shelf
 
 
-def live_record(home: Path, ticker: str, record: pd.DataFrame) -> dict[str, Any] | None:
+def live_record(shelf: Shelf, ticker: str, record: pd.DataFrame) -> dict[str, Any] | None:
     """The live scores at the newest issue's last step as JSON.
 
     `step`, `forecasts`, those of `PROMISED`, `promised`.
 
     Args:
-        home: Where `models/` is.
+        shelf: Of the saved runs.
         ticker: Whose.
         record: Its track record, as from `Ledger.track_record`.
 
@@ -32,7 +31,7 @@ def live_record(home: Path, ticker: str, record: pd.DataFrame) -> dict[str, Any]
     last = record[record["step"] == step]
     if outcomes_of(last).isna().all():
         return None
-    runs = {run: saved_document(home, ticker, run) for run in last["run"].unique()}
+    runs = {run: shelf.document(ticker, run) for run in last["run"].unique()}
     live = live_scores(last)
     (row,) = as_rows(live[live["ticker"] == ticker][["forecasts", *PROMISED]])
     (promised,) = as_rows(promised_scores(last, runs)[[*PROMISED]])

@@ -14,9 +14,10 @@ from forecast.market.fetching import Fetched
 from forecast.market.sessions import expected_sessions, last_completed
 from forecast.nightly.state import Key, TickerState, Trained
 from forecast.pipeline.provenance import settings_document
+from forecast.pipeline.readers import VERBS, Reader, read_by
 
-# They decide what is brought and where it is kept; the snapshot's hash tells what came.
-_WITHOUT_EFFECT = ("source", "store", "keep_snapshots", "tensorboard")
+# The snapshot's hash tells what came, but not which part of it counts.
+_READERS = {*VERBS["train"], Reader.BARS}
 # An alarm often outlasts a training; one on nearly the same bars would come to the same.
 _REST = pd.Timedelta(days=7)
 _OF_THE_JUDGEMENT = ("margin", "level", "band")
@@ -134,9 +135,7 @@ def _week(session: pd.Timestamp) -> tuple[int, int]:
 
 def settings_hash(settings: Settings) -> str:
     """SHA-256 of the settings that decide what comes out of a ticker's night."""
-    document = settings_document(settings)
-    for name in _WITHOUT_EFFECT:
-        document.pop(name, None)
+    document = read_by(_READERS, settings_document(settings))
     nightly = settings.nightly.model_dump(mode="json", include=set(_OF_THE_JUDGEMENT))
     text = json.dumps({**document, "nightly": nightly}, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
@@ -23,7 +22,7 @@ from forecast.nightly.commit import finish_begun, last_training, newest_bar, ser
 from forecast.nightly.live import live_record
 from forecast.nightly.plan import Plan, why_train
 from forecast.nightly.state import Pending
-from forecast.registry import SavedRun
+from forecast.registry import SavedRun, Shelf
 
 _T = TypeVar("_T")
 
@@ -60,7 +59,7 @@ def ready_of(
     settled: Settlement,
     record: pd.DataFrame,
     *,
-    home: Path,
+    shelf: Shelf,
     retrain: str,
     clock: Clock,
     force: bool,
@@ -71,7 +70,7 @@ def ready_of(
         plan: The ticker's night.
         settled: What its bars told.
         record: Its track record after that, as from `Ledger.track_record`.
-        home: Where `models/` and `data/` are.
+        shelf: Of the saved runs in the home.
         retrain: As `why_train` takes it.
         clock: The night's.
         force: A challenger is trained whether or not one is due.
@@ -80,9 +79,9 @@ def ready_of(
         ConfigError: if the champion forecasts classes, or has seen bars after the night's session.
         ArtifactError: if the champion cannot be read or changed.
     """
-    ticker = plan.ticker
+    home, ticker = shelf.home, plan.ticker
     begun, given_up = (None, None) if force else finish_begun(home, plan, clock)
-    champion, notice = serving(home, ticker, clock)
+    champion, notice = serving(shelf, ticker, clock)
     if champion is not None:
         _require_fit(champion, plan)
     notices = [said for said in (given_up, notice) if said]
@@ -90,7 +89,7 @@ def ready_of(
     if champion is not None:
         drifted = partial(alarms_of, champion, plan.fetched, record)
         alarms = _beside("what has drifted", drifted, notices)
-    live = _beside("the live record", partial(live_record, home, ticker, record), notices)
+    live = _beside("the live record", partial(live_record, shelf, ticker, record), notices)
     trained = last_training(home, ticker, champion)
     why = why_train(
         retrain, trained, key=plan.key, force=force, alarm=alarms[0] if alarms else None

@@ -24,11 +24,11 @@ from forecast.nightly.ready import Ready, ready_of
 from forecast.nightly.recorded import recorded
 from forecast.nightly.state import Heartbeat, fresh_scratch, read_state
 from forecast.nightly.work import Outcome
+from forecast.pipeline.capacity import room_for
 from forecast.pipeline.fetch import fetch
-from forecast.pipeline.processes import room_for
 from forecast.pipeline.tuned import tuned_for
 from forecast.pipeline.watch import Watch
-from forecast.registry import TOGETHER, new_run, prune
+from forecast.registry import TOGETHER, Shelf, new_run, prune
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -196,7 +196,7 @@ class Work:
         self, plans: list[Plan], ledger: Ledger, entries: dict[str, dict[str, Any]]
     ) -> dict[str, Ready]:
         """Settle what came true; what was begun is finished; whether a challenger is due."""
-        ready = {}
+        ready, shelf = {}, Shelf(self.home)
         for number, one in enumerate(plans):
             if self.stop.is_set():
                 break
@@ -216,7 +216,7 @@ class Work:
                         one,
                         settled,
                         ledger.track_record(one.ticker),
-                        home=self.home,
+                        shelf=shelf,
                         retrain=self.settings.nightly.retrain,
                         clock=self.clock,
                         force=self.force,
@@ -277,7 +277,7 @@ class Work:
         return Job(
             one.plan.fetched,
             self._settings_of(one.plan.fetched, Watch()),
-            RunFiles.of(one.champion) if one.champion else None,
+            RunFiles.of(one.champion, one.plan.ticker) if one.champion else None,
             new_run(self.clock.now().to_pydatetime()) if train else None,
         )
 

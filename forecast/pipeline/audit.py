@@ -16,7 +16,7 @@ from forecast.config import Settings
 from forecast.errors import ForecastError
 from forecast.evaluation.audit import as_document, as_rows, audit_bars
 from forecast.evaluation.audit.forecasts import baseline_checks, network_checks, scored_windows
-from forecast.evaluation.audit.group import Span, group_checks
+from forecast.evaluation.audit.group import group_checks
 from forecast.evaluation.audit.histories import Check, record_check
 from forecast.evaluation.forecasts import read_forecasts
 from forecast.features.inputs import Inputs, feature_rows, fit_inputs
@@ -27,13 +27,14 @@ from forecast.market.bars import check_ticker
 from forecast.market.fetching import Fetched
 from forecast.networks.training import infer, load_model
 from forecast.pipeline.class_audit import class_baselines, class_record_checks
-from forecast.pipeline.documents import recorded_parts
+from forecast.pipeline.documents import recorded_parts, recorded_spans
+from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import data_hash, git_commit, versions
 from forecast.pipeline.together import spans_of
 from forecast.pipeline.watch import Watch
-from forecast.registry import NETWORK, SavedRun, champion, load_run
+from forecast.registry import NETWORK, SavedRun, Shelf
 
 _SAMPLE = "AAPL"
 # Log return. The saved forecasts may have been made on another machine, which rounds otherwise.
@@ -112,25 +113,20 @@ def audit(
     if not names:
         watch.notice(f"nothing is trained yet: auditing {_SAMPLE} of the sample")
         names, settings = [_SAMPLE], settings.model_copy(update={"source": "sample"})
-    if len(names) == 1:
-        return [_audit(names[0], home=home, settings=settings, watch=watch)]
-    results = []
-    for name in names:
-        try:
-            results.append(_audit(name, home=home, settings=settings, watch=watch))
-        except ForecastError as error:
-            watch.notice(f"{name} failed: {error}")
-            results.append(Audit(name, error=error))
-    return results
+    one = partial(_audit, shelf=Shelf(home), settings=settings, watch=watch)
+    return [
+        Audit(result.ticker, error=result.error) if isinstance(result, FailedRun) else result
+        for result in every(names, one, watch=watch)
+    ]
 
 
 def _champions(home: Path) -> list[str]:
     return sorted(path.parent.name for path in (home / "models").glob("*/champion.json"))
 
 
-def _audit(ticker: str, *, home: Path, settings: Settings, watch: Watch) -> Audit:
-    run = champion(home, ticker)
-    saved = None if run is None else load_run(home, ticker, run)
+def _audit(ticker: str, *, shelf: Shelf, settings: Settings, watch: Watch) -> Audit:
+    home = shelf.home
+    saved = shelf.take(ticker) if ticker in _champions(home) else None
     watch.stage(f"fetching {ticker}")
     as_of = {}
     if saved is not None:
@@ -218,11 +214,7 @@ def _group_checks(saved: SavedRun, one: Prepared) -> list[Check]:
     tickers = saved.manifest["tickers"]
     if len(tickers) == 1:
         return []
-    recorded = {ticker: recorded_parts(saved, ticker) for ticker in tickers}
-    spans: dict[str, dict[str, Span]] = {
-        ticker: {part: (span["first"], span["last"]) for part, span in parts.items()}
-        for ticker, parts in recorded.items()
-    }
+    spans = {ticker: recorded_spans(saved, ticker) for ticker in tickers}
     return group_checks(spans | {one.ticker: spans_of(one)})
 
 

@@ -26,14 +26,13 @@ from forecast.pipeline.every import FailedRun, every
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.finished import PAGE, bars_document, finish, finished
 from forecast.pipeline.kept import deciding, kept, key_of, seeds_of
-from forecast.pipeline.preparing import Prepared, prepare
+from forecast.pipeline.preparing import PARTS, Prepared, prepare
 from forecast.pipeline.provenance import command, versions
+from forecast.pipeline.readers import VERBS, Reader
 from forecast.pipeline.watch import Watch
 from forecast.report.comparison_text import comparison_lines
 
 _RESULT = "comparison.json"
-# Settings that decide no forecast of a comparison, or that name the file of one.
-_BESIDE = {"network", "seed", "seeds", "folds", "scheme", "trade", "cost"}
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,8 @@ def _compare(
     if fetched.notice:
         watch.notice(fetched.notice)
     contest = contest_of(settings.target)
-    key = key_of(fetched.bars, deciding(settings, but=_BESIDE))
+    # Network and seed name the file of a training.
+    key = key_of(fetched.bars, deciding(settings, {Reader.TRAINING}, but={"seed"}))
     folder = inside(home / "reports", ticker, "compare", key)
     if known := finished(
         folder / _RESULT,
@@ -171,7 +171,7 @@ def _compare(
 
 def _asked(networks: list[str], settings: Settings) -> dict[str, Any]:
     """What a finished comparison must have been asked for to stand for this one."""
-    return deciding(settings, but={"network"}) | {"networks": networks}
+    return deciding(settings, VERBS["compare"]) | {"networks": networks}
 
 
 def _by_seed(
@@ -254,7 +254,7 @@ def _scores(
         "losses": [contest.ruler.loss, contest.ruler.second],
         "lookback": settings.lookback,
         "horizon": settings.horizon,
-        "split": {name: span_of(one.part(name)) for name in ("train", "validation", "test")},
+        "split": {name: span_of(one.part(name)) for name in PARTS},
         "scores": as_rows(_sorted(table, contest.ruler.loss, step=settings.horizon)),
         "answer": answer.text + (advice if len(answer.plausible) > 1 else ""),
         "finding": answer.finding,

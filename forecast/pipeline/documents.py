@@ -10,9 +10,10 @@ import pandas as pd
 
 from forecast.config import Settings
 from forecast.errors import ArtifactError
+from forecast.evaluation.audit.group import Span
 from forecast.features.windows import Windows
 from forecast.networks.training import Fitted, default_outputs
-from forecast.pipeline.preparing import Prepared, Ready, batch_of, learning_rate_of
+from forecast.pipeline.preparing import PARTS, Prepared, Ready, batch_of, learning_rate_of
 from forecast.pipeline.provenance import (
     command,
     git_commit,
@@ -77,7 +78,7 @@ def run_document(
         "head": settings.head_name,
         "lookback": settings.lookback,
         "horizon": settings.horizon,
-        "split": {name: span_of(one.part(name)) for name in ("train", "validation", "test")},
+        "split": {name: span_of(one.part(name)) for name in PARTS},
         "scores": result.judged.scores,
         "verdict": result.judged.verdict.as_document(),
         "report": f"reports/{one.ticker}/{run}/index.html",
@@ -179,13 +180,30 @@ def recorded_parts(saved: SavedRun, ticker: str) -> dict[str, dict[str, pd.Times
     Raises:
         ArtifactError: if it does not.
     """
-    for document in saved.metrics["runs"]:
-        if document["ticker"] == ticker:
-            return {
-                part: {end: pd.Timestamp(span[end]) for end in ("first", "last")}
-                for part, span in document["split"].items()
-            }
-    raise ArtifactError(
-        f"{saved.folder} must say where its parts of {ticker} begin and end. It does not.",
-        hint=f"forecast train {ticker}",
-    )
+    document = saved.document(ticker)
+    if document is None:
+        raise ArtifactError(
+            f"{saved.folder} must say where its parts of {ticker} begin and end. It does not.",
+            hint=f"forecast train {ticker}",
+        )
+    return {
+        part: {end: pd.Timestamp(span[end]) for end in ("first", "last")}
+        for part, span in document["split"].items()
+    }
+
+
+def recorded_spans(saved: SavedRun, ticker: str) -> dict[str, Span]:
+    """First origin of each part of a ticker, and the session by which its last outcome was known.
+
+    Of a run that does not record the latter, the first day that it may have been: a ticker has at
+    most a session a day.
+
+    Raises:
+        ArtifactError: if the run does not say where the parts begin and end.
+    """
+    parts, ahead = recorded_parts(saved, ticker), pd.Timedelta(days=saved.manifest["horizon"])
+    known = saved.manifest["tickers"][ticker].get("known", {})
+    return {
+        part: (span["first"], pd.Timestamp(known.get(part, span["last"] + ahead)))
+        for part, span in parts.items()
+    }

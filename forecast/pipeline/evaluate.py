@@ -26,6 +26,7 @@ from forecast.pipeline.finished import PAGE, bars_document, finish, finished
 from forecast.pipeline.folds import Fold, Pooled, forecast_folds, key_of, make_folds
 from forecast.pipeline.kept import deciding, seeds_of
 from forecast.pipeline.provenance import command, versions
+from forecast.pipeline.readers import VERBS
 from forecast.pipeline.watch import Watch
 from forecast.report.evaluation_text import evaluation_lines
 
@@ -100,7 +101,7 @@ def _evaluate(
     contest = contest_of(settings.target)
     if known := finished(
         folder / _RESULT,
-        asked=deciding(settings),
+        asked=deciding(settings, VERBS["evaluate"]),
         forecasts=folder / contest.file,
         read=contest.read,
     ):
@@ -233,7 +234,7 @@ def _trades(traded: Backtest, settings: Settings) -> dict[str, Any]:
 def _provenance(fetched: Fetched, settings: Settings) -> dict[str, Any]:
     return {
         **bars_document(fetched),
-        "settings": deciding(settings),
+        "settings": deciding(settings, VERBS["evaluate"]),
         "command": command(
             "evaluate",
             [fetched.ticker],

@@ -37,9 +37,7 @@ def every(
         try:
             results.append(do(name))
         except Exception as failure:  # an unforeseen fault, too, is this ticker's alone
-            error = as_known(
-                failure, ticker=name, hint=f"the same command for {name} alone, with --debug"
-            )
+            error = as_known(failure, ticker=name)
             watch.notice(f"{name} failed: {error}")
             results.append(FailedRun(name, error))
     return results

@@ -18,11 +18,12 @@ from forecast.networks.architectures import NETWORKS
 from forecast.pipeline import kept
 from forecast.pipeline.contests import Contest
 from forecast.pipeline.preparing import Prepared, features_of
+from forecast.pipeline.readers import Reader
 from forecast.pipeline.train import fit_network
 from forecast.pipeline.watch import Watch
 
-# Settings that only what comes after the folds' forecasts depends on; a seed names its file.
-_AFTERWARDS = {"seed", "seeds", "trade", "cost"}
+# A seed names its file; the backtest comes after the forecasts.
+_READERS = {Reader.NETWORK, Reader.TRAINING, Reader.FOLDS}
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Pooled:
 
 def key_of(bars: pd.DataFrame, settings: Settings) -> str:
     """Names everything that the folds' forecasts depend on: settings, bars, code, libraries."""
-    return kept.key_of(bars, kept.deciding(settings, but=_AFTERWARDS))
+    return kept.key_of(bars, kept.deciding(settings, _READERS, but={"seed"}))
 
 
 def make_folds(fetched: Fetched, settings: Settings) -> list[Fold]:

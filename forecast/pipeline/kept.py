@@ -16,18 +16,27 @@ from forecast.config import Settings
 from forecast.errors import ArtifactError
 from forecast.pipeline.preparing import Prepared, features_of
 from forecast.pipeline.provenance import code_hash, data_hash, settings_document, versions
+from forecast.pipeline.readers import Reader, read_by
 
-# Settings that no forecast depends on, given the bars. All others, also those to come, count.
-_ELSEWHERE = {"source", "store", "exchange", "start", "keep_snapshots", "quality", "tensorboard"}
 _CODE = ("features", "networks", "baselines", "evaluation", "pipeline")
 
 
-def deciding(settings: Settings, *, but: AbstractSet[str] = frozenset()) -> dict[str, Any]:
-    """The settings that a result depends on, without those in `but`."""
-    document = settings_document(settings)
-    left_out = _ELSEWHERE | but
-    chosen = {name: value for name, value in document.items() if name not in left_out}
-    return chosen | {"features": list(features_of(settings))}
+def deciding(
+    settings: Settings, readers: AbstractSet[Reader], *, but: AbstractSet[str] = frozenset()
+) -> dict[str, Any]:
+    """The settings that a result depends on, given the bars.
+
+    Args:
+        settings: The resolved ones.
+        readers: What the result is made by: of `VERBS`, or fewer.
+        but: Left out all the same, such as a seed that names the result's file.
+
+    Raises:
+        ConfigError: if a feature is unknown.
+    """
+    chosen = read_by(readers, settings_document(settings))
+    chosen["features"] = list(features_of(settings))
+    return {name: value for name, value in chosen.items() if name not in but}
 
 
 def key_of(bars: pd.DataFrame, wanted: Mapping[str, Any]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from pathlib import Path
 
 from forecast.config import Settings
@@ -18,6 +19,8 @@ from forecast.pipeline.fetch import fetch
 from forecast.pipeline.preparing import Ready, make_ready
 from forecast.pipeline.processes import for_each
 from forecast.pipeline.watch import Watch
+
+_TICKER = attrgetter("fetched.ticker")
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def make_all_ready(
     cache = FeatureCache.of(home)
     jobs = [_Job(one, settings, boundaries, cache) for one in fetched]
     missing = [job for job in jobs if not cache.has(job.fetched, settings, boundaries)]
-    made = iter(for_each(_make, missing, count=len(missing)))
+    made = iter(for_each(_make, missing, named=_TICKER, count=len(missing)))
     names = {job.fetched.ticker for job in missing}
     results: list[Ready | FailedRun] = []
     for number, job in enumerate(jobs, start=1):
@@ -103,7 +106,7 @@ def _kept(job: _Job, watch: Watch) -> Ready | ForecastError:
         kept = None
     if kept is not None:
         return kept
-    return next(for_each(_make, [job], count=1))
+    return next(for_each(_make, [job], named=_TICKER, count=1))
 
 
 def _make(job: _Job) -> Ready:

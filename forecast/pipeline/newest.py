@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from forecast.errors import ForecastError
+from forecast.errors import ForecastError, as_known
 from forecast.evaluation.class_calibration import ClassCalibration, class_calibration_from
 from forecast.evaluation.intervals import Calibration, from_document
 from forecast.features.inputs import Inputs
@@ -109,7 +109,8 @@ def forecast(
 ) -> list[Answer | ForecastError | None]:
     """The coming sessions of many tickers: all that share a network in one batch.
 
-    An error of one ticker is given in its place; None where `load` does not know the network.
+    What goes wrong with one ticker, foreseen or not, is given in its place; None where `load` does
+    not know the network.
     """
     answers: list[Answer | ForecastError | None] = [None] * len(requests)
     asked: dict[tuple[Path, str], dict[int, _Question | _ClassQuestion]] = {}
@@ -117,21 +118,47 @@ def forecast(
         try:
             question = (_ClassQuestion if request.target in CLASSES else _Question).of(request)
             asked.setdefault((request.network, request.head), {})[number] = question
-        except ForecastError as error:
-            answers[number] = error
+        except Exception as failure:
+            answers[number] = as_known(failure, ticker=request.fetched.ticker)
     for (path, head), questions in asked.items():
+        tickers = {number: requests[number].fetched.ticker for number in questions}
+        found: dict[int, Answer | ForecastError] = {}
         try:
-            windows = concatenate([one.windows for one in questions.values()])
-            outputs = infer(load(path), windows, head=head)
+            network = load(path)
         except UnknownPart:
             continue
-        except ForecastError as error:
-            answers = [error if number in questions else one for number, one in enumerate(answers)]
-            continue
-        ends = np.cumsum([len(one.windows) for one in questions.values()])[:-1]
-        for (number, one), own in zip(questions.items(), np.split(outputs, ends), strict=True):
-            answers[number] = one.answer(own)
+        except Exception as failure:
+            found = {number: as_known(failure, ticker=tickers[number]) for number in questions}
+        else:
+            found = _answered(network, head, questions, tickers)
+        for number, answer in found.items():
+            answers[number] = answer
     return answers
+
+
+def _answered(
+    network: Network,
+    head: str,
+    questions: Mapping[int, _Question | _ClassQuestion],
+    tickers: Mapping[int, str],
+) -> dict[int, Answer | ForecastError]:
+    """Answers to questions of one network, in one batch; where that fails, to each alone."""
+    try:
+        windows = concatenate([one.windows for one in questions.values()])
+        outputs = infer(network, windows, head=head)
+        ends = np.cumsum([len(one.windows) for one in questions.values()])[:-1]
+        split = np.split(outputs, ends)
+        return {
+            number: one.answer(own)
+            for (number, one), own in zip(questions.items(), split, strict=True)
+        }
+    except Exception as failure:
+        if len(questions) == 1:
+            return {number: as_known(failure, ticker=tickers[number]) for number in questions}
+        alone = [
+            _answered(network, head, {number: one}, tickers) for number, one in questions.items()
+        ]
+        return {number: answer for each in alone for number, answer in each.items()}
 
 
 @dataclass(frozen=True)

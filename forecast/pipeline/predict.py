@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from forecast.config import Settings
-from forecast.errors import ArtifactError, ForecastError
+from forecast.errors import ArtifactError, ForecastError, as_known
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
 from forecast.features.probability import probability_up
 from forecast.features.targets import CLASSES
@@ -24,7 +23,7 @@ from forecast.pipeline.newest import Coming, ComingClasses, Request, forecast
 from forecast.pipeline.processes import for_each
 from forecast.pipeline.unseen import newest_together
 from forecast.pipeline.watch import Watch
-from forecast.registry import TOGETHER, SavedRun, champion, load_run
+from forecast.registry import SavedRun, Shelf, champion
 
 PICTURES = 20
 """For more tickers than this no fans are drawn: each takes ten times as long as its forecast."""
@@ -65,25 +64,25 @@ def predict(
     watch = watch or Watch()
     names = list(dict.fromkeys(check_ticker(ticker) for ticker in tickers))
     results: dict[str, _Answer] = {}
-    shelf, saved = _Shelf(home, run), {}
+    shelf, saved = Shelf(home), {}
     for name in names:
         try:
-            saved[name] = shelf.take(name)
-        except ForecastError as error:
+            saved[name] = _saved(shelf, name, run)
+        except Exception as failure:
             if len(names) == 1:
                 raise
-            results[name] = error
+            results[name] = as_known(failure, ticker=name)
     requests = []
     for one in fetch(list(saved), home=home, settings=settings, as_of=as_of, watch=watch):
-        if isinstance(one, Failed):
-            results[one.ticker] = one.error
+        asked = one.error if isinstance(one, Failed) else _request(saved[one.ticker], one)
+        if isinstance(asked, ForecastError):
+            results[one.ticker] = asked
         else:
-            requests.append(Request.of(saved[one.ticker], one))
+            requests.append(asked)
     watch.stage("forecasting")
     for request, answer in zip(requests, _answers(requests, watch), strict=True):
-        results[request.fetched.ticker] = answer
-        if isinstance(answer, dict) and len(names) <= PICTURES:
-            answer["plot"] = _draw(request, answer, home)
+        drawn = len(names) <= PICTURES
+        results[request.fetched.ticker] = _pictured(request, answer, home) if drawn else answer
     told: list[dict[str, Any] | FailedRun] = []
     for name in names:
         answer = results[name]
@@ -95,6 +94,13 @@ def predict(
         elif answer is not None:
             told.append(answer)
     return told
+
+
+def _request(saved: SavedRun, fetched: Fetched) -> Request | ForecastError:
+    try:
+        return Request.of(saved, fetched)
+    except Exception as failure:
+        return as_known(failure, ticker=fetched.ticker)
 
 
 def newest_forecast(saved: SavedRun, fetched: Fetched) -> Coming:
@@ -115,39 +121,20 @@ def newest_forecast(saved: SavedRun, fetched: Fetched) -> Coming:
     return coming
 
 
-@dataclass
-class _Shelf:
-    """Saved runs, each verified once: one over several tickers serves them all.
+def _saved(shelf: Shelf, ticker: str, run: str | None) -> SavedRun:
+    """The run, or the ticker's champion.
 
-    Attributes:
-        home: Where `models/` is.
-        run: Which run; None for each ticker's champion.
-        together: Runs over several tickers taken so far.
+    Raises:
+        ArtifactError: if there is none, or it is damaged.
     """
-
-    home: Path
-    run: str | None
-    together: dict[str, SavedRun] = field(default_factory=dict)
-
-    def take(self, ticker: str) -> SavedRun:
-        """The ticker's run.
-
-        Raises:
-            ArtifactError: if there is none, or it is damaged.
-        """
-        name = self.run or champion(self.home, ticker)
-        if name is None and (other := newest_together(self.home)) is not None:
-            raise ArtifactError(
-                f"{ticker}: there must be a trained network. It has no champion.",
-                hint=f"forecast train {ticker}; or forecast predict {ticker} --model {other}, a "
-                "network of other tickers, with no score to vouch for it",
-            )
-        if name in self.together:
-            return self.together[name]
-        saved = load_run(self.home, ticker, name)
-        if saved.folder.parent.name == TOGETHER:
-            self.together[saved.folder.name] = saved
-        return saved
+    name = run or champion(shelf.home, ticker)
+    if name is None and (other := newest_together(shelf.home)) is not None:
+        raise ArtifactError(
+            f"{ticker}: there must be a trained network. It has no champion.",
+            hint=f"forecast train {ticker}; or forecast predict {ticker} --model {other}, a "
+            "network of other tickers, with no score to vouch for it",
+        )
+    return shelf.take(ticker, name)
 
 
 _Answer = dict[str, Any] | ForecastError | None
@@ -161,9 +148,11 @@ def _answers(requests: Sequence[Request], watch: Watch) -> Iterator[_Answer]:
         return
     chunks = [requests[i : i + _CHUNK] for i in range(0, len(requests), _CHUNK)]
     done = 0
-    for chunk, found in zip(chunks, for_each(_in_numpy, chunks, count=len(chunks)), strict=True):
+    answered = for_each(_in_numpy, chunks, named=_tickers, count=len(chunks))
+    for chunk, found in zip(chunks, answered, strict=True):
         if isinstance(found, ForecastError):
-            raise found
+            yield from [found] * len(chunk)
+            continue
         left = [request for request, answer in zip(chunk, found, strict=True) if answer is None]
         rest = iter(_documents(left, load_network))
         yield from (next(rest) if answer is None else answer for answer in found)
@@ -176,11 +165,22 @@ def _in_numpy(requests: Sequence[Request]) -> list[_Answer]:
     return _documents(requests, read_forward)
 
 
+def _tickers(requests: Sequence[Request]) -> str:
+    return f"{requests[0].fetched.ticker} to {requests[-1].fetched.ticker}"
+
+
 def _documents(requests: Sequence[Request], load: Callable[[Path], Network]) -> list[_Answer]:
     return [
-        _document(request, coming) if isinstance(coming, Coming | ComingClasses) else coming
+        _told(request, coming) if isinstance(coming, Coming | ComingClasses) else coming
         for request, coming in zip(requests, forecast(requests, load), strict=True)
     ]
+
+
+def _told(request: Request, coming: Coming | ComingClasses) -> _Answer:
+    try:
+        return _document(request, coming)
+    except Exception as failure:
+        return as_known(failure, ticker=request.fetched.ticker)
 
 
 def _document(request: Request, coming: Coming | ComingClasses) -> dict[str, Any]:
@@ -240,6 +240,15 @@ def _odds(coming: ComingClasses) -> Iterator[dict[str, Any]]:
                 if name in shown
             },
         }
+
+
+def _pictured(request: Request, answer: _Answer, home: Path) -> _Answer:
+    if not isinstance(answer, dict):
+        return answer
+    try:
+        return {**answer, "plot": _draw(request, answer, home)}
+    except Exception as failure:
+        return as_known(failure, ticker=request.fetched.ticker)
 
 
 def _draw(request: Request, document: Mapping[str, Any], home: Path) -> str:

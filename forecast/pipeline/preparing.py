@@ -18,6 +18,8 @@ from forecast.networks.architectures import NETWORKS
 from forecast.networks.training import default_batch
 from forecast.pipeline.provenance import data_hash
 
+PARTS = ("train", "validation", "test")
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -48,9 +50,7 @@ class Prepared:
     @property
     def fitted_until(self) -> pd.Timestamp:
         """The last bar that anything may be fitted on: the outcome of the last training origin."""
-        sessions = pd.DatetimeIndex(self.bars.index)
-        last = int(sessions.get_indexer(self.part("train").origin[-1:])[0])
-        return sessions[last + self.inputs.horizon]
+        return self.known_by("train")
 
     @property
     def data(self) -> dict[str, Any]:
@@ -62,7 +62,14 @@ class Prepared:
             "first": f"{self.bars.index[0]:%Y-%m-%d}",
             "last": f"{self.bars.index[-1]:%Y-%m-%d}",
             "sessions": len(self.bars),
+            "known": {name: f"{self.known_by(name):%Y-%m-%d}" for name in PARTS},
         }
+
+    def known_by(self, name: str) -> pd.Timestamp:
+        """The session by which the last outcome of `train`, `validation` or `test` is known."""
+        sessions, part = pd.DatetimeIndex(self.bars.index), getattr(self.split, name)
+        last = int(sessions.get_indexer(self.windows.origin[[part[-1]]])[0])
+        return sessions[last + self.inputs.horizon]
 
     def part(self, name: str) -> Windows:
         """The windows of `train`, `validation` or `test`."""

@@ -13,12 +13,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
-from forecast.errors import ForecastError
+from forecast.errors import ForecastError, as_known
+from forecast.pipeline.capacity import room_for
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -32,14 +31,22 @@ _AHEAD = 2
 
 
 def for_each(
-    do: Callable[[Item], Result], items: Iterable[Item], *, count: int, workers: int | None = None
+    do: Callable[[Item], Result],
+    items: Iterable[Item],
+    *,
+    named: Callable[[Item], str],
+    count: int,
+    workers: int | None = None,
 ) -> Iterator[Result | ForecastError]:
-    """What `do` gave for each item, in their order; an error that it raised in place of it.
+    """What `do` gave for each item, in their order; an error in place of what went wrong.
+
+    A fault that nobody foresaw, too, is its item's alone.
 
     Args:
         do: A function of its argument alone that other processes can import, and so can be sent
             the argument. It must not load TensorFlow.
         items: Taken as they are needed.
+        named: The item's ticker, for its error; a function that can be sent as `do`.
         count: How many there are at most.
         workers: Processes; None for as many as there are cores and memory for, or none at all
             for few items.
@@ -50,7 +57,7 @@ def for_each(
     wanted = room_for(count, memory=_WORKER_MEMORY) if workers is None else workers
     if wanted < 2 or (workers is None and count < FEWEST):
         for item in items:
-            yield _attempt(do, item)
+            yield _attempt(do, named, item)
         return
     executor = ProcessPoolExecutor(
         wanted,
@@ -61,7 +68,7 @@ def for_each(
     waiting: deque[Future[Result | ForecastError]] = deque()
     try:
         for item in items:
-            waiting.append(executor.submit(_attempt, do, item))
+            waiting.append(executor.submit(_attempt, do, named, item))
             if len(waiting) >= _AHEAD * wanted:
                 yield waiting.popleft().result()
         while waiting:
@@ -77,37 +84,15 @@ def for_each(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
-def room_for(jobs: int, *, memory: float) -> int:
-    """How many workers this machine has cores and memory for, at least one.
-
-    Args:
-        jobs: No more than these are of use.
-        memory: What a worker needs [GB].
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(jobs, cores or 1, int(_free_memory() // (memory * 1e9))))
-
-
-def _free_memory() -> float:
-    """Bytes that may be used: what the system calls available, within the container's limit."""
-    free = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    with suppress(OSError):
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                free = float(line.split()[1]) * 1024
-    # Without such a limit the file is missing, or says "max".
-    with suppress(OSError, ValueError):
-        free = min(free, float(Path("/sys/fs/cgroup/memory.max").read_text()))
-    return free
-
-
-def _attempt(do: Callable[[Item], Result], item: Item) -> Result | ForecastError:
+def _attempt(
+    do: Callable[[Item], Result], named: Callable[[Item], str], item: Item
+) -> Result | ForecastError:
     """One item on one thread: a product of matrices may round differently on two."""
     with _threads().limit(limits=1):
         try:
             return do(item)
-        except ForecastError as error:
-            return error
+        except Exception as failure:
+            return as_known(failure, ticker=named(item))
 
 
 @cache

@@ -15,6 +15,7 @@ import pandas as pd
 from forecast.config import PREFIX, Settings
 from forecast.features.inputs import DEFAULT_FEATURES
 from forecast.networks.importing import DEFAULT_BACKEND, backend_asked_for
+from forecast.pipeline.readers import READERS, VERBS, Reader, read_by
 
 _LIBRARIES = (
     "forecast",
@@ -38,21 +39,10 @@ _FLAGS = {
     "epochs",
     "seed",
 }
-# Given the snapshot, these decide no forecast.
-_BARS = {"source", "store", "exchange"}
-# Settings that only these verbs read; all others, also those to come, decide what any verb does.
-_VERBS: dict[str, set[str]] = {
-    "network": {"train", "evaluate", "tune"},
-    "embedding": {"train"},
-    "balanced": {"train"},
-    "folds": {"evaluate"},
-    "scheme": {"evaluate"},
-    "trade": {"evaluate"},
-    "cost": {"evaluate"},
-    "seeds": {"evaluate", "compare"},
-    "keep_snapshots": set(),
-    "tensorboard": set(),
-}
+# Given the snapshot, the defaults of these bring the same bars.
+_BARS = {Reader.SOURCE, Reader.BARS}
+# `[nightly]` may hold a secret address.
+_OF_NO_RUN = {Reader.NIGHT, Reader.SEARCH}
 
 
 def versions() -> dict[str, str]:
@@ -106,27 +96,26 @@ def data_hash(bars: pd.DataFrame) -> str:
 
 
 def settings_document(settings: Settings) -> dict[str, Any]:
-    """The resolved settings as JSON, without those that decide no run.
-
-    `[nightly]` may hold a secret address.
-    """
-    return settings.model_dump(mode="json", exclude={"nightly", "tune"})
+    """The resolved settings as JSON, without those that decide no run."""
+    left_out = {name for name, reader in READERS.items() if reader in _OF_NO_RUN}
+    return settings.model_dump(mode="json", exclude=left_out)
 
 
 def command(verb: str, tickers: list[str], settings: Settings, *extra: str) -> str:
     """The command line that does this again: variables for what has no flag, then flags.
 
-    Every setting that decides the forecasts is named, so that another `forecast.toml` has no say;
-    one that was left to the network stays so. Those of the bars are named where they were changed.
+    Every setting that the verb reads is named, so that another `forecast.toml` has no say; one that
+    was left to the network stays so. Those of the bars are named where they were changed, those for
+    several tickers with `--together`.
     """
     document, defaults = settings_document(settings), settings_document(type(settings)())
     document["features"] = settings.features or DEFAULT_FEATURES[settings.target]
     quality, usual = document.pop("quality"), defaults.pop("quality")
+    readers = VERBS[verb] | _BARS | ({Reader.TOGETHER} if "--together" in extra else set())
     named = {
         name: value
-        for name, value in document.items()
-        if value is not None
-        and (value != defaults[name] if name in _BARS else verb in _VERBS.get(name, {verb}))
+        for name, value in read_by(readers, document).items()
+        if value is not None and (READERS[name] not in _BARS or value != defaults[name])
     }
     odd = {f"quality__{name}": value for name, value in quality.items() if value != usual[name]}
     backend, _ = backend_asked_for()

@@ -21,7 +21,7 @@ from forecast.features.splits import (
     common_boundaries,
 )
 from forecast.market.fetching import Fetched
-from forecast.pipeline.preparing import Prepared, Ready, features_of
+from forecast.pipeline.preparing import PARTS, Prepared, Ready, features_of
 
 
 def agree(
@@ -84,7 +84,7 @@ def spans_of(one: Prepared | Ready) -> dict[str, Span]:
     Of the test part the last outcomes are left out: no part comes after it.
     """
     origins, spans = one.windows.origin, {}
-    for name in ("train", "validation", "test"):
+    for name in PARTS:
         part: range = getattr(one.split, name)
         known = min(part.stop - 1 + one.windows.horizon, len(origins) - 1)
         spans[name] = (origins[part.start], origins[known])

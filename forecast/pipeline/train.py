@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from html import escape
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +224,12 @@ def _report_on(
         failed: dict[str, FailedRun] = {}
         days: list[pd.DataFrame] = []
         for number, (one, result) in enumerate(
-            zip(ready, for_each(report, jobs(), count=len(ready)), strict=True), start=1
+            zip(
+                ready,
+                for_each(report, jobs(), named=attrgetter("ready.ticker"), count=len(ready)),
+                strict=True,
+            ),
+            start=1,
         ):
             watch.step(number, len(ready), one.ticker)
             if isinstance(result, ForecastError):
@@ -315,7 +321,7 @@ def _fit(
         batch=settings.batch,
         precision=settings.precision,
         embedding=settings.embedding if prepared[0].inputs.number is not None else 0,
-        balanced=settings.balanced,
+        balanced=settings.balanced and len(prepared) > 1,
         head=settings.head_name,
         class_weight=settings.class_weight,
         centred=all(one.inputs.target.centred for one in prepared),

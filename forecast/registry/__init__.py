@@ -29,6 +29,7 @@ from forecast.registry.runs import (
     save_run,
     saved_document,
 )
+from forecast.registry.shelf import Shelf
 
 __all__ = [
     "ADDED_BY_SAVING",
@@ -41,6 +42,7 @@ __all__ = [
     "Change",
     "RunSummary",
     "SavedRun",
+    "Shelf",
     "before_champion",
     "champion",
     "history",

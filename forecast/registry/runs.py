@@ -15,6 +15,7 @@ import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -75,10 +76,14 @@ class SavedRun:
             )
         return self.inputs[ticker]
 
-    @property
+    @cached_property
     def metrics(self) -> dict[str, Any]:
         """What `train --json` printed: `runs`, one a ticker."""
         return read_json(self.folder / METRICS)
+
+    def document(self, ticker: str) -> dict[str, Any] | None:
+        """What `train --json` printed of the ticker; None where it does not name it."""
+        return next((one for one in self.metrics["runs"] if one["ticker"] == ticker), None)
 
     @property
     def notice(self) -> str | None:

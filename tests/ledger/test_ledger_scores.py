@@ -22,6 +22,7 @@ from forecast.ledger.scores import (
 )
 from forecast.nightly.live import live_record
 from forecast.pipeline.ledger import ledger as read_ledger
+from forecast.registry import Shelf
 from forecast.report.track_record_text import ledger_lines
 
 LEVELS = np.array([0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95])
@@ -139,14 +140,14 @@ def test_the_record_is_of_the_newest_forecasts_last_step(tmp_path):
         fill(ledger, AAPL, range(20, 30), horizon=1)
         record = ledger.track_record("AAPL")
     assert last_step(record) == 1
-    live = live_record(tmp_path, "AAPL", record)
+    live = live_record(Shelf(tmp_path), "AAPL", record)
     assert live is not None
     assert (live["step"], live["forecasts"]) == (1, 24)
     told = read_ledger(None, home=tmp_path, settings=Settings()).document
     assert told["tickers"][0]["step"] == 1
     line = next(line for line in ledger_lines(told) if line.startswith("AAPL"))
     assert line.split()[:3] == ["AAPL", "1", "24"]
-    assert live_record(tmp_path, "AAPL", record.iloc[:0]) is None
+    assert live_record(Shelf(tmp_path), "AAPL", record.iloc[:0]) is None
 
 
 def test_without_an_outcome_there_is_no_score(record):

@@ -25,7 +25,7 @@ class Killed(BaseException):
 
 def files_of(home: Home, run: str = RUN) -> RunFiles:
     """A challenger that is the champion under another name."""
-    saved = RunFiles.of(load_run(home.folder, "ACME"))
+    saved = RunFiles.of(load_run(home.folder, "ACME"), "ACME")
     return replace(saved, run=run, manifest={**saved.manifest, "run": run})
 
 

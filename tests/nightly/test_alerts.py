@@ -10,11 +10,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from loopback.tunnel import closed_port
 
+from forecast.cli import cli
+from forecast.cli.options import Shared
 from forecast.config import Settings
 from forecast.errors import ArtifactError, BusyError
 from forecast.nightly.alerts import send_alert
 from forecast.nightly.night import run_night
 from forecast.nightly.state import night_lock
+from forecast.pipeline import doctor
+from forecast.pipeline.doctor import Checkup
 from forecast.pipeline.watch import Watch
 
 QUICK = {"timeout": 60.0, "pause": 0.01}
@@ -155,3 +159,51 @@ def test_a_night_whose_alert_is_not_taken_says_so_on_stderr_and_in_its_log(home,
     lines = (home.folder / "logs" / "nightly.jsonl").read_text().splitlines()
     (fact,) = [fact for fact in map(json.loads, lines) if fact["fact"] == "alert not delivered"]
     assert fact["why"] == "the webhook answered 404"
+
+
+@pytest.fixture
+def doctors_alert(tmp_path, capsys, monkeypatch):
+    """What `forecast doctor --alert` says on stderr, of a machine where all is well."""
+    monkeypatch.setattr(doctor, "doctor", lambda *_, **__: Checkup([]))
+    words = ["doctor", "--home", str(tmp_path), "--quiet", "--alert", "the night failed"]
+
+    def alert():
+        cli.main(words, standalone_mode=False, obj=Shared())
+        return capsys.readouterr().err
+
+    return alert
+
+
+def test_the_doctor_finds_the_webhook_beside_a_setting_that_is_refused(
+    webhook, tmp_path, doctors_alert
+):
+    file = tmp_path / "forecast.toml"
+    file.write_text(f'epoch = 3\n[nightly]\nwebhook = "{webhook.url}"\n')
+    assert doctors_alert() == ""
+    assert webhook.posts.get()["text"].startswith("the night failed")
+    file.write_text('epoch = 3\n[nightly]\nwebhook = "http://example.org/S3CRET"\n')
+    assert "must begin with https://" in doctors_alert()
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("epoch = 3\n", "no alert was sent: nightly.webhook is not set"),
+        ("nightly = 3\n", "no alert was sent: nightly.webhook is not set"),
+        ("[nightly\n", "forecast.toml must be a readable TOML file"),
+    ],
+)
+def test_the_doctor_says_why_there_is_no_webhook(tmp_path, doctors_alert, written, told):
+    (tmp_path / "forecast.toml").write_text(written)
+    assert told in doctors_alert()
+
+
+def test_the_doctors_webhook_is_the_variables_before_the_files(
+    webhook, tmp_path, doctors_alert, monkeypatch
+):
+    (tmp_path / "forecast.toml").write_text('[nightly]\nwebhook = "https://example.org/"\n')
+    monkeypatch.setenv("FORECAST_NIGHTLY__WEBHOOK", webhook.url)
+    assert doctors_alert() == ""
+    assert webhook.posts.get()["passed"] is True
+    monkeypatch.setenv("FORECAST_NIGHTLY__WEBHOOK", "")
+    assert "nightly.webhook is not set" in doctors_alert()

@@ -11,14 +11,16 @@ from concurrent.futures.process import _ExecutorManagerThread
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from homes import Home
 
 from forecast.market.fetching import Fetched, fetch_one
-from forecast.nightly import engines
+from forecast.nightly import engines, steps
 from forecast.nightly.jobs import Job, RunFiles
 from forecast.nightly.work import work
-from forecast.registry import load_run
+from forecast.pipeline.predict import newest_forecast
+from forecast.registry import load_run, promote, run_folder, runs, save_run
 
 
 def never() -> bool:
@@ -27,9 +29,7 @@ def never() -> bool:
 
 def job_of(home: Home, ticker: str) -> Job:
     fetched = fetch_one(ticker, data=home.folder / "data", source=home.settings.source)
-    champion = RunFiles.of(load_run(home.folder, "ACME"))
-    if ticker != "ACME":
-        champion = RunFiles.of(load_run(home.folder, ticker))
+    champion = RunFiles.of(load_run(home.folder, ticker), ticker)
     return Job(fetched, home.settings, champion, None)
 
 
@@ -90,6 +90,55 @@ def test_a_worker_that_dies_between_two_jobs_costs_no_ticker(home, tmp_path, wor
         assert outcome.error is None
         done.append(outcome.ticker)
     assert sorted(done) == ["ACME", "BETA"]
+
+
+def test_a_run_over_several_tickers_is_read_once_and_each_job_has_its_own_part(home, monkeypatch):
+    own = {ticker: RunFiles.of(load_run(home.folder, ticker), ticker) for ticker in home.tickers}
+    together = run_folder(home.folder, list(home.tickers), "20120702T000000Z-beef")
+    files = own["ACME"]
+    save_run(
+        together,
+        save_network=lambda path: path.write_bytes(files.network),
+        inputs={ticker: one.inputs[ticker] for ticker, one in own.items()},
+        manifest={
+            **files.manifest,
+            "run": together.name,
+            "tickers": {ticker: one.manifest["tickers"][ticker] for ticker, one in own.items()},
+        },
+        metrics={"runs": [one.metrics["runs"][0] for one in own.values()]},
+    )
+    for ticker in home.tickers:
+        promote(home.folder, ticker, together.name, reason="a test")
+    read, jobs = [], []
+    before, job_before = runs.verified, steps.Work._job
+
+    def verified(folder, **known):
+        read.append(folder)
+        return before(folder, **known)
+
+    def job(self, one):
+        jobs.append(job_before(self, one))
+        return jobs[-1]
+
+    monkeypatch.setattr(runs, "verified", verified)
+    monkeypatch.setattr(steps.Work, "_job", job)
+    night = home.night("2012-07-03")
+    assert [entry["status"] for entry in night.document["tickers"]] == ["done", "done"]
+    assert read.count(together) == 1
+    for one in jobs:
+        champion = one.champion
+        assert list(champion.inputs) == list(champion.manifest["tickers"]) == [one.ticker]
+        assert [document["ticker"] for document in champion.metrics["runs"]] == [one.ticker]
+        whole = newest_forecast(load_run(home.folder, one.ticker), one.fetched)
+        (entry,) = (each for each in night.document["tickers"] if each["ticker"] == one.ticker)
+        price = entry["forecast"]["last_close"] * np.exp(whole.point[0])
+        assert entry["forecast"]["steps"][0]["predicted"] == price
+
+
+def test_of_a_run_that_never_saw_the_ticker_a_job_has_all(home):
+    saved = load_run(home.folder, "ACME")
+    files = RunFiles.of(saved, "NEW")
+    assert (files.inputs, files.metrics) == (saved.inputs, saved.metrics)
 
 
 def test_variables_of_the_workers_are_theirs_alone(monkeypatch, tmp_path):

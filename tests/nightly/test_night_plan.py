@@ -44,15 +44,20 @@ def test_the_hash_is_of_what_decides_the_outcome():
     same = hashed()
     assert hashed(source="yahoo", keep_snapshots=3, store="x", tensorboard=True) == same
     assert hashed(nightly={"tickers": ["AAPL"], "workers": 2, "keep_runs": 1}) == same
+    # Of `evaluate` and `compare`, and of several tickers in one network.
+    assert hashed(cost=1, trade="close", seeds=1, folds=3, scheme="rolling") == same
+    assert hashed(embedding=4, balanced=True) == same
     others = [
         hashed(units=[8]),
+        hashed(seed=1),
+        hashed(start="2001-01-02"),
         hashed(network="gru"),
         hashed(exchange="XLON"),
         hashed(nightly={"margin": 0.02}),
         hashed(nightly={"level": 0.2}),
         hashed(nightly={"band": [0.6, 0.9]}),
     ]
-    assert len({same, *others}) == 7
+    assert len({same, *others}) == 9
 
 
 def test_the_clock():

@@ -50,7 +50,7 @@ def test_a_challenger_that_is_no_better_leaves_the_champion(home, monkeypatch):
 
 def test_old_runs_over_several_tickers_go_too(home):
     """Of three by hand, one is a champion and the newest is kept."""
-    saved = RunFiles.of(load_run(home.folder, "BETA"))
+    saved = RunFiles.of(load_run(home.folder, "BETA"), "BETA")
     runs = [f"201206{day}T000000Z-beef" for day in ("01", "02", "03")]
     for run in runs:
         save_run(

@@ -60,7 +60,7 @@ def pretended(jobs, *, pause, **_):
 def set_up() -> None:
     """Champions of all five, made from the one that was trained."""
     HOME.write()
-    one = RunFiles.of(load_run(HOME.folder, "ACME"))
+    one = RunFiles.of(load_run(HOME.folder, "ACME"), "ACME")
     for ticker in FIVE:
         if champion(HOME.folder, ticker) is None:
             (data,) = one.manifest["tickers"].values()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -13,7 +14,9 @@ import simulated
 from forecast.config import Settings
 from forecast.features.indicators import INDICATORS, Indicator
 from forecast.files import sha256
+from forecast.nightly.jobs import RunFiles
 from forecast.pipeline.train import train
+from forecast.registry import load_run, promote
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +109,15 @@ def test_a_ticker_without_a_network_and_one_that_fails(audit, home):
     assert unknown["passed"] is False
     assert unknown["checks"] == []
     assert unknown["error"]["type"] == "UnknownTicker"
+
+
+def test_a_run_that_says_nothing_of_its_bars_does_not_end_the_audit_of_the_others(audit, home):
+    files = RunFiles.of(load_run(home, "XYZ"), "XYZ")
+    manifest = {**files.manifest, "tickers": {"UVW": {}}}
+    odd = replace(files, manifest=manifest, inputs={"UVW": files.inputs["XYZ"]})
+    odd.save(home, "UVW")
+    promote(home, "UVW", files.run, reason="a test")
+    code, document = audit("UVW", "XYZ", f"--source=csv:{home / 'csv'}")
+    bad, sound = document["audits"]
+    assert (code, sound["passed"]) == (1, True)
+    assert bad["error"]["message"].startswith("UVW: its job must end without a fault. KeyError")

@@ -144,8 +144,10 @@ def test_an_unknown_network_is_named_before_anything_is_fetched(original):
 def test_a_finished_comparison_is_not_done_again(home, compared):
     before = {path.name: path.stat().st_mtime_ns for path in folder_of(home).iterdir()}
     stages: list[str] = []
-    again = run(home, stages=stages)
-    assert again.document == {**compared.document, "status": "current"}
+    beside = {"folds": 3, "cost": 1.0, "trade": "close", "embedding": 4, "balanced": True}
+    for changes in ({}, beside):
+        again = run(home, stages=stages, **changes)
+        assert again.document == {**compared.document, "status": "current"}
     assert "nothing was done again" in str(again)
     assert trainings(stages) == []
     assert {path.name: path.stat().st_mtime_ns for path in folder_of(home).iterdir()} == before

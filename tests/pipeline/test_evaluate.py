@@ -231,6 +231,7 @@ def test_what_changes_a_forecast_changes_the_key(evaluated):
 
     bars = fetch_for("XYZ", home=home, settings=settings_for(home)).bars
     same = [{}, {"seed": 1}, {"seeds": 5}, {"cost": 1.0}, {"trade": "close"}, {"source": "auto"}]
+    same += [{"embedding": 4}, {"balanced": True}]
     assert {key_of(bars, settings_for(home, **change)) for change in same} == {one.document["key"]}
     other = [{"epochs": 2}, {"folds": 3}, {"scheme": "rolling"}, {"features": ("return_1",)}]
     keys = {key_of(bars, settings_for(home, **change)) for change in other}

@@ -158,7 +158,7 @@ def test_two_processes_make_the_same_bits_and_a_bad_ticker_is_left_out(tmp_path,
     assert isinstance(made[1], FailedRun)
     assert type(made[1].error).__name__ == "NotEnoughBars"
     for place in (0, 2, 3):
-        (here,) = for_each(lambda one: make_ready(one, settings), [bars[place]], count=1)
+        (here,) = for_each(lambda one: make_ready(one, settings), [bars[place]], named=str, count=1)
         assert_same_bits(here, made[place])
 
 

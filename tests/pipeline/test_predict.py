@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,12 +13,13 @@ import simulated
 
 import forecast
 from forecast.config import Settings
-from forecast.errors import ArtifactError, NotEnoughBars
+from forecast.errors import ArtifactError, ForecastError, NotEnoughBars
 from forecast.evaluation import intervals
 from forecast.evaluation.intervals import Calibration
 from forecast.features.inputs import Inputs, fit_inputs
 from forecast.features.targets import LEVELS
 from forecast.networks.architectures import build
+from forecast.networks.forward import load_network
 from forecast.networks.training import infer, load_model, prepare_backend
 from forecast.pipeline import newest, unseen
 from forecast.pipeline import predict as verb
@@ -152,6 +154,50 @@ def test_a_bad_ticker_never_fails_the_others(home):
     assert isinstance(unknown, FailedRun)
     assert isinstance(untrained, FailedRun)
     assert untrained.error.hint is not None
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("inputs", "calibration", "told"),
+    [
+        ({}, {"logs": "x"}, "BBB: its job must end without a fault. ValueError"),
+        # Only the network's answer, given in a batch for all, tells what is wrong.
+        ({"scaler": {"center": [np.nan] * 3, "scale": [1.0] * 3}}, {}, "must be a finite number"),
+        ({}, {"logs": [[0.0] * 3]}, "BBB: its job must end without a fault."),
+    ],
+)
+def test_a_fault_of_one_ticker_is_not_the_others_of_its_network(home, inputs, calibration, told):
+    saved = load_run(home, "AAA", "20260101T000000Z-0001")
+    requests = [
+        Request.of(saved, fetch_for(ticker, home=home, settings=settings_of(home))) for ticker in SEEN
+    ]
+    entry = requests[1].entry
+    spoilt = {
+        "inputs": entry["inputs"] | inputs,
+        "calibration": entry["calibration"] | calibration,
+    }
+    whole = newest.forecast(requests, load_network)
+    requests[1] = replace(requests[1], entry=spoilt)
+    first, bad, last = newest.forecast(requests, load_network)
+    assert isinstance(bad, ForecastError)
+    assert told in bad.message
+    for found, wanted in ((first, whole[0]), (last, whole[2])):
+        np.testing.assert_array_equal(found.quantiles, wanted.quantiles)
+
+
+@pytest.mark.parametrize("few", [200, 1])
+def test_an_unforeseen_fault_of_one_ticker_leaves_the_others_their_forecast(home, monkeypatch, few):
+    before = verb._document
+
+    def document(request, coming):
+        return {}["x"] if request.fetched.ticker == "BBB" else before(request, coming)
+
+    monkeypatch.setattr(verb, "_FEW", few)
+    whole = numbers(predict(home, *SEEN))
+    monkeypatch.setattr(verb, "_document", document)
+    first, bad, last = predict(home, *SEEN)
+    assert numbers([first, last]) == [whole[0], whole[2]]
+    assert bad.error.message.startswith("BBB: its job must end without a fault. KeyError")
 
 
 def test_chunks_for_workers_give_the_same_and_leave_to_keras_what_only_it_knows(home, monkeypatch):

@@ -5,12 +5,14 @@ import os
 import pytest
 
 from forecast.errors import ForecastError, NotEnoughBars
-from forecast.pipeline.processes import FEWEST, for_each, room_for
+from forecast.pipeline.processes import FEWEST, for_each
 
 
 def square(number):
     if number == 3:
         raise NotEnoughBars("three is too few.", hint="four")
+    if number == 5:
+        return 1 / 0
     return number**2, os.getpid()
 
 
@@ -21,24 +23,28 @@ def end_at_three(number):
 
 
 def test_results_come_in_order_and_an_error_in_place_of_its_item():
-    here = list(for_each(square, range(6), count=6, workers=1))
-    there = list(for_each(square, range(6), count=6, workers=2))
+    here = list(for_each(square, range(6), named=str, count=6, workers=1))
+    there = list(for_each(square, range(6), named=str, count=6, workers=2))
     for results, pid_here in ((here, True), (there, False)):
         error = results.pop(3)
         assert isinstance(error, NotEnoughBars)
         assert (error.message, error.hint) == ("three is too few.", "four")
-        assert [value for value, _ in results] == [0, 1, 4, 16, 25]
+        unforeseen = results.pop()
+        assert isinstance(unforeseen, ForecastError)
+        assert "5: its job must end without a fault. ZeroDivisionError at test_p" in str(unforeseen)
+        assert unforeseen.hint == "the same command for 5 alone, with --debug"
+        assert [value for value, _ in results] == [0, 1, 4, 16]
         assert all((pid == os.getpid()) == pid_here for _, pid in results)
 
 
 def test_few_items_are_not_worth_a_process():
-    results = list(for_each(square, range(FEWEST - 1), count=FEWEST - 1))
+    results = list(for_each(square, range(FEWEST - 1), named=str, count=FEWEST - 1))
     assert [pid for _, pid in results] == [os.getpid()] * (FEWEST - 1)
 
 
 def test_a_worker_that_is_ended_is_a_clear_error():
     with pytest.raises(ForecastError, match="One was ended from outside") as error:
-        list(for_each(end_at_three, range(8), count=8, workers=2))
+        list(for_each(end_at_three, range(8), named=str, count=8, workers=2))
     assert "free memory" in error.value.hint
 
 
@@ -50,12 +56,7 @@ def test_items_are_taken_as_they_are_needed():
             taken.append(number)
             yield number
 
-    results = for_each(abs, items(), count=40, workers=2)
+    results = for_each(abs, items(), named=str, count=40, workers=2)
     assert next(results) == 0
     assert len(taken) < 10
     assert list(results) == list(range(1, 40))
-
-
-def test_room_is_never_less_than_one_nor_more_than_the_jobs():
-    assert room_for(100, memory=1e6) == 1
-    assert room_for(1, memory=1e-6) == 1

@@ -7,6 +7,7 @@ import pytest
 from forecast.config import Settings, load_settings
 from forecast.pipeline.kept import deciding
 from forecast.pipeline.provenance import command, data_hash, git_commit, versions
+from forecast.pipeline.readers import VERBS
 
 
 def read(line):
@@ -41,9 +42,10 @@ def test_the_command_names_every_setting_that_decides(tmp_path):
         "FORECAST_L2": "0.0",
         "FORECAST_PATIENCE": "10",
         "FORECAST_PRECISION": "float32",
-        "FORECAST_EMBEDDING": "0",
-        "FORECAST_BALANCED": "False",
     }
+    together, words = read(command("train", ["AAPL", "IBM"], settings, "--together"))
+    assert together == {**variables, "FORECAST_EMBEDDING": "0", "FORECAST_BALANCED": "False"}
+    assert words[-1] == "--together"
 
 
 @pytest.mark.parametrize("verb", ["train", "evaluate", "compare", "tune"])
@@ -63,9 +65,8 @@ def test_another_file_of_settings_has_no_say_in_the_command(verb, tmp_path, monk
     )
     flags = dict(word.removeprefix("--").split("=", 1) for word in words[3:])
     again = load_settings(tmp_path, **flags)
-    assert deciding(again) == deciding(
-        settings if verb == "train" else settings.model_copy(update={"balanced": False})
-    )
+    assert deciding(again, VERBS[verb]) == deciding(settings, VERBS[verb])
+    assert not again.balanced
 
 
 def test_the_hash_is_of_sessions_and_values(aapl):

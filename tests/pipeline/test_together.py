@@ -14,12 +14,15 @@ from forecast.config import load_settings
 from forecast.errors import LeakError
 from forecast.features.inputs import known_origins
 from forecast.features.splits import at_boundaries, chronological, common_boundaries
-from forecast.pipeline.audit import audit
+from forecast.pipeline.audit import _group_checks, _refit, audit
+from forecast.pipeline.documents import recorded_spans
 from forecast.pipeline.every import FailedRun
 from forecast.pipeline.many import fetch_all, make_all_ready
+from forecast.pipeline.preparing import prepare
 from forecast.pipeline.together import agree, require_apart, spans_of
-from forecast.pipeline.train import train
+from forecast.pipeline.train import fit_network, train
 from forecast.pipeline.watch import Watch
+from forecast.registry import load_run
 
 OLD, YOUNG, DEAD = "OLD", "YOUNG", "DEAD"
 
@@ -157,12 +160,69 @@ def test_what_one_ticker_did_while_another_is_tested_changes_nothing_that_is_lea
             np.testing.assert_array_equal(*(windows.gather(slice(None)) for windows in learnt))
 
 
-def test_a_saved_run_is_audited_with_its_parts_and_beside_its_others(home):
+@pytest.mark.parametrize("several", [False, True])
+def test_balanced_is_for_several_tickers(home, several):
     settings = settings_of(home)
+    tickers = [OLD, YOUNG] if several else [OLD]
+    fetched = fetch_all(tickers, home=home, settings=settings, as_of={}, watch=Watch())
+    boundaries, _ = agree(fetched, settings)
+    prepared = [prepare(one, settings, boundaries) for one in fetched]
+    losses = [
+        fit_network(
+            prepared, settings.model_copy(update={"balanced": balanced}), watch=Watch()
+        ).loss
+        for balanced in (False, True)
+    ]
+    assert (losses[0] != losses[1]) == several
+
+
+@pytest.fixture(scope="module")
+def saved(home):
+    """A run over OLD and YOUNG, five sessions ahead."""
+    settings = settings_of(home).model_copy(update={"horizon": 5})
     runs = train([OLD, YOUNG, DEAD], home=home, settings=settings, together=True)
     assert [type(run) is FailedRun for run in runs] == [False, False, True]
     spans = [run.document["split"] for run in runs[:2]]
     assert spans[0]["test"]["first"] == spans[1]["test"]["first"]
-    (found,) = audit([OLD], home=home, settings=settings)
+    return load_run(home, OLD)
+
+
+def test_a_saved_run_is_audited_with_its_parts_and_beside_its_others(home, saved):
+    (found,) = audit([OLD], home=home, settings=settings_of(home))
     assert found.passed
     assert "validation before test, 2 tickers" in {check.subject for check in found.checks}
+
+
+def with_known(saved, ticker, known):
+    """The run as if it had recorded this of the ticker."""
+    tickers = saved.manifest["tickers"]
+    own = {**tickers[ticker], "known": known}
+    return replace(saved, manifest={**saved.manifest, "tickers": {**tickers, ticker: own}})
+
+
+def test_a_run_records_by_when_the_outcomes_of_each_part_were_known(home, saved):
+    settings = settings_of(home).model_copy(update={"horizon": 5})
+    fetched = fetch_all([OLD, YOUNG], home=home, settings=settings, as_of={}, watch=Watch())
+    boundaries, _ = agree(fetched, settings)
+    for one in fetched:
+        ready = prepare(one, settings, boundaries)
+        told, true = recorded_spans(saved, one.ticker), spans_of(ready)
+        older = recorded_spans(with_known(saved, one.ticker, {}), one.ticker)
+        for part in ("train", "validation"):
+            assert told[part] == true[part]
+            assert older[part][1] == ready.part(part).origin[-1] + pd.Timedelta(days=5)
+        assert told["test"] == (true["test"][0], one.bars.index[-1])
+
+
+def test_an_outcome_of_another_ticker_that_was_known_too_late_is_a_leak(home, saved):
+    """Parts that overlap by an outcome alone: every origin lies where it must."""
+    snapshots = {OLD: saved.manifest["tickers"][OLD]["snapshot"]}
+    (one,) = fetch_all([OLD], home=home, settings=settings_of(home), as_of=snapshots, watch=Watch())
+    audited = _refit(one, saved, settings_of(home))
+    assert all(check.passed for check in _group_checks(saved, audited))
+    first = f"{recorded_spans(saved, OLD)['test'][0]:%Y-%m-%d}"
+    known = saved.manifest["tickers"][YOUNG]["known"] | {"validation": first}
+    checks = _group_checks(with_known(saved, YOUNG, known), audited)
+    (leak,) = (check for check in checks if not check.passed)
+    assert leak.subject == "validation before test, 2 tickers"
+    assert f"the last outcome is known on {first} ({YOUNG})" in leak.detail

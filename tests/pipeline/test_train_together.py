@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,15 @@ def reports(ready, home, folder, settings, *, workers):
             stage.mkdir(parents=True)
             yield Job(one.without_rows(), outputs_of(one), stage, Clock(), shared)
 
-    return list(for_each(report, jobs(), count=len(ready), workers=workers))
+    return list(
+        for_each(
+            report,
+            jobs(),
+            named=attrgetter("ready.ticker"),
+            count=len(ready),
+            workers=workers,
+        )
+    )
 
 
 def whole_score(bars, one, settings):
@@ -137,6 +146,7 @@ def whole_score(bars, one, settings):
     (scored,) = for_each(
         lambda _: score_outputs(prepare(bars, settings), outputs_of(one), network="lstm"),
         [None],
+        named=str,
         count=1,
     )
     return scored

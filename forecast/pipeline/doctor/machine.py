@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from forecast.config import PREFIX
 from forecast.market.sources.yahoo import CA_BUNDLES, PROXIES
+from forecast.pipeline.capacity import cores, free_memory
 from forecast.pipeline.doctor.finding import FAIL, OK, WARN, Finding
 
 LITTLE_SPACE, NO_SPACE = 2e9, 2e8
@@ -147,18 +148,16 @@ def writing(home: Path) -> Iterator[Finding]:
 
 
 def memory(needed: float) -> Finding:
-    """Memory that is free, where the system tells.
+    """Memory and cores that a night may use, where the system tells.
 
     Args:
         needed: What one training is reckoned to take [GB], the setting `nightly.memory`.
     """
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError):
+    free = free_memory()
+    if free is None:
         return Finding("memory", OK, "this system does not tell how much is free")
-    told = f"{free / 1e6:.1f} GB free, {os.cpu_count()} cores"
-    if free / 1e6 < needed:
+    told = f"{free / 1e9:.1f} GB free, {cores()} cores"
+    if free / 1e9 < needed:
         wanted = f"{told}; a training is reckoned at {needed:g} GB"
         return Finding("memory", WARN, wanted, "end other programs, or lower nightly.memory")
     return Finding("memory", OK, told)

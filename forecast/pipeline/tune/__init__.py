@@ -17,6 +17,7 @@ from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.finished import finish
 from forecast.pipeline.kept import deciding, key_of
 from forecast.pipeline.provenance import command, versions
+from forecast.pipeline.readers import VERBS
 from forecast.pipeline.tune import space as spaces
 from forecast.pipeline.tune.importance import importance
 from forecast.pipeline.tune.part import Part, before_test
@@ -30,8 +31,6 @@ from forecast.pipeline.watch import Watch
 from forecast.report.tuning_text import tuning_lines
 
 _RESULT, _ROWS = "study.json", "rows.csv"
-# Settings of `evaluate`, and of a network over several tickers.
-_ELSEWHERE = {"folds", "seeds", "scheme", "trade", "cost", "embedding", "balanced"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ def tune(
         "rows": part.as_document(),
         "source": fetched.source,
         "snapshot": fetched.snapshot,
-        "settings": deciding(settings),
+        "settings": deciding(settings, VERBS["tune"]),
         "tuned": path_of(home, ticker).relative_to(home).as_posix(),
         "report": (folder / "index.html").relative_to(home).as_posix(),
         "plots": [],
@@ -162,7 +161,7 @@ def tune(
 def _key(part: Part, space: spaces.Space, search: str, settings: Settings) -> str:
     """Names all that the trials depend on but how many there are; the test part is not in it."""
     wanted = {
-        "settings": deciding(settings, but=_ELSEWHERE),
+        "settings": deciding(settings, VERBS["tune"]),
         "space": spaces.as_document(space),
         "search": search,
         "folds": settings.tune.folds,

@@ -1,0 +1,45 @@
+"""Saved runs that several tickers ask for: one over several tickers serves them all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from forecast.registry.champions import champion
+from forecast.registry.runs import TOGETHER, SavedRun, load_run, saved_document
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Saved runs, those over several tickers verified and read once.
+
+    Nothing is ever written into a run's folder again, so what was read stays true; a file that is
+    damaged meanwhile is found by the next shelf.
+
+    Attributes:
+        home: Where `models/` is.
+    """
+
+    home: Path
+    _together: dict[str, SavedRun] = field(default_factory=dict, init=False, repr=False)
+
+    def take(self, ticker: str, run: str | None = None) -> SavedRun:
+        """A ticker's run, as `load_run`: `run`, or its champion.
+
+        Raises:
+            ArtifactError: if there is none, or it is damaged.
+        """
+        name = run or champion(self.home, ticker)
+        if name in self._together:
+            return self._together[name]
+        saved = load_run(self.home, ticker, name)
+        if saved.folder.parent.name == TOGETHER:
+            self._together[saved.folder.name] = saved
+        return saved
+
+    def document(self, ticker: str, run: str) -> dict[str, Any] | None:
+        """What `train --json` printed of the ticker, as `saved_document`."""
+        if run in self._together:
+            return self._together[run].document(ticker)
+        return saved_document(self.home, ticker, run)
