@@ -169,7 +169,8 @@ def test_a_bad_ticker_never_fails_the_others(home):
 def test_a_fault_of_one_ticker_is_not_the_others_of_its_network(home, inputs, calibration, told):
     saved = load_run(home, "AAA", "20260101T000000Z-0001")
     requests = [
-        Request.of(saved, fetch_for(ticker, home=home, settings=settings_of(home))) for ticker in SEEN
+        Request.of(saved, fetch_for(ticker, home=home, settings=settings_of(home)))
+        for ticker in SEEN
     ]
     entry = requests[1].entry
     spoilt = {
