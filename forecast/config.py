@@ -304,8 +304,10 @@ def load_settings(home: Path, **flags: Any) -> Settings:
     """The settings for a home folder.
 
     Args:
-        home: Folder that may hold `forecast.toml`.
-        flags: Values from the command line or a Python call; None means not given.
+        home: Folder that may hold `forecast.toml`. A path in that file, or in a variable, begins
+            there: nights must not depend on where they are started from.
+        flags: Values from the command line or a Python call; None means not given. A path there
+            begins at the working directory.
 
     Raises:
         ConfigError: if a key is unknown (the nearest spelling is named) or a value is refused.
@@ -313,8 +315,8 @@ def load_settings(home: Path, **flags: Any) -> Settings:
     merged: dict[str, Any] = {}
     where: dict[str, str] = {}
     for origin, values in (
-        (str(home / "forecast.toml"), _from_file(home / "forecast.toml")),
-        ("environment", _from_environment(os.environ)),
+        (str(home / "forecast.toml"), _at(home, _from_file(home / "forecast.toml"))),
+        ("environment", _at(home, _from_environment(os.environ))),
         (
             "the flags or arguments",
             {name: value for name, value in flags.items() if value is not None},
@@ -358,6 +360,15 @@ def changed(settings: Settings, **values: Any) -> Settings:
         return Settings.model_validate(settings.model_dump() | values)
     except ValidationError as error:
         raise _explain(error, {}) from error
+
+
+def _at(home: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """The values, in which the folder of `csv:DIR` begins at the home folder."""
+    kind, _, folder = str(values.get("source", "")).partition(":")
+    # A `~` is the user's own, and its fault is told with the setting's name.
+    if kind != "csv" or not folder or folder.startswith("~"):
+        return values
+    return values | {"source": f"csv:{home / folder}"}
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -40,6 +40,20 @@ def test_the_store_begins_at_the_home_folder(tmp_path, monkeypatch):
         load_settings(tmp_path, store="~nobody-of-this-name/x").data(tmp_path)
 
 
+def test_a_folder_of_files_begins_at_the_home_folder_but_for_a_flag(tmp_path, monkeypatch):
+    (tmp_path / "forecast.toml").write_text('source = "csv:bars"')
+    assert load_settings(tmp_path).source == f"csv:{tmp_path}/bars"
+    assert load_settings(tmp_path, source="csv:bars").source == "csv:bars"
+    monkeypatch.setenv("FORECAST_SOURCE", "csv:../others")
+    assert load_settings(tmp_path).source == f"csv:{tmp_path}/../others"
+    for whole in ("csv:/srv/bars", "csv:~/bars", "yahoo"):
+        monkeypatch.setenv("FORECAST_SOURCE", whole)
+        assert load_settings(tmp_path).source == whole
+    monkeypatch.setenv("FORECAST_SOURCE", "csv:")
+    with pytest.raises(ConfigError, match="source must be one of"):
+        load_settings(tmp_path)
+
+
 def test_unknown_choices_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="'outputs': must be one of last, every"):
         load_settings(tmp_path, outputs="first")

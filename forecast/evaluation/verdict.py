@@ -65,12 +65,12 @@ def judged(row: Mapping[str, Any], kind: str, *, step: int, whose: str, prices: 
     """
     price = outcome(row[f"skill_{kind}"], row[f"dm_p_{kind}"])
     spread = outcome(row["skill_pinball"], row["dm_p_pinball"])
-    ahead = ahead_text(step)
+    ahead, then = ahead_text(step), "tomorrow" if step == 1 else f"in {step} sessions"
     better = {"beats": "better than", "ties": "no better than", "loses": "worse than"}[price]
     text = (
         f"Price{ahead}: the squared error of {whose} is "
         f"{compared(row[f'skill_{kind}'], 'last close')} ({p_text(row[f'dm_p_{kind}'])}): "
-        f'{better} "tomorrow = today".'
+        f'{better} "{then} = today".'
     )
     if row["pinball_reference"] is None:
         return Verdict(price, spread, f"{text} Spread: there is nothing to compare it with.")

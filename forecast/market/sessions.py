@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from datetime import time
+from difflib import get_close_matches
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -90,13 +91,16 @@ def check_exchange(exchange: str) -> str:
     """The same exchange, if its calendar is known: for a setting.
 
     Raises:
-        ConfigError: if it is not; names the choices.
+        ConfigError: if it is not; names the nearest, then the choices.
     """
     if calendar_name(exchange) is None:
-        choices = sorted(set(CALENDARS.values()) - {WEEKDAYS, EVERY_DAY})
+        choices = [*sorted(set(CALENDARS.values()) - {WEEKDAYS, EVERY_DAY}), WEEKDAYS, EVERY_DAY]
+        known = {one.upper(): one for one in (*choices, *CALENDARS)}
+        near = [known[one] for one in get_close_matches(exchange.upper(), known)]
+        meant = f"{' or '.join(near)}, if that was meant; else " if near else ""
         raise ConfigError(
             f"the exchange must be a known code. Received {exchange!r}.",
-            hint=f"{', '.join(choices)}, {WEEKDAYS}, {EVERY_DAY}, or a code of Yahoo such as NMS",
+            hint=f"{meant}{', '.join(choices)}, or a code of Yahoo such as NMS",
         )
     return exchange
 

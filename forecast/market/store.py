@@ -175,7 +175,7 @@ class Store:
         if content is None:
             raise self._absent(manifest.ticker, name)
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
-            raise self._damaged(manifest.ticker, name)
+            raise self._damaged(manifest.ticker, name, manifest.source)
         return content
 
     def damaged(self, ticker: str) -> list[ArtifactError]:
@@ -189,7 +189,7 @@ class Store:
             try:
                 self.payload(self.manifest(ticker, snapshot))
             except ArtifactError as error:
-                hint = error.hint
+                hint = _fetch_again(ticker, pointed.get(snapshot))
                 if snapshot not in pointed:
                     path = self.files.path(ticker, snapshot)
                     hint = f"bring it back from a backup, or rm {path}.*: no fetch needs it"
@@ -330,12 +330,13 @@ class Store:
             if name.endswith(".json") and "-" not in name and not name.startswith(".")
         ]
 
-    def _pointed(self, ticker: str) -> set[str]:
-        """The snapshots that pointers name, as far as these are whole."""
-        found = set()
+    def _pointed(self, ticker: str) -> dict[str, str]:
+        """The snapshots that pointers name, as far as these are whole, and of which source."""
+        found = {}
         for name in self._pointers(ticker):
             with suppress(ArtifactError):
-                found.add(str((self._document(ticker, name) or {}).get("snapshot")))
+                snapshot = str((self._document(ticker, name) or {}).get("snapshot"))
+                found[snapshot] = name.removesuffix(".json")
         return found
 
     def _unreadable(self, ticker: str) -> list[str]:
@@ -353,7 +354,8 @@ class Store:
             return None
         document = _unsigned(content)
         if document is None:
-            raise self._damaged(ticker, name)
+            # A pointer has the name of its source.
+            raise self._damaged(ticker, name, name.removesuffix(".json"))
         return document
 
     def _absent(self, ticker: str, name: str) -> ArtifactError:
@@ -362,11 +364,17 @@ class Store:
             hint=f"forecast fetch {ticker}, or another snapshot of that folder",
         )
 
-    def _damaged(self, ticker: str, name: str) -> ArtifactError:
+    def _damaged(self, ticker: str, name: str, source: str | None = None) -> ArtifactError:
         return ArtifactError(
             f"{self.files.path(ticker, name)} must be as it was written. It is damaged.",
-            hint=f"forecast fetch {ticker} --refresh",
+            hint=_fetch_again(ticker, source),
         )
+
+
+def _fetch_again(ticker: str, source: str | None) -> str:
+    """The command that writes a source's snapshot again; the folder of a CSV is not known here."""
+    asked = {"sample": " --source sample", "csv": " --source csv:DIR"}.get(source or "", "")
+    return f"forecast fetch {ticker}{asked} --refresh"
 
 
 def _signed(document: dict[str, Any]) -> bytes:

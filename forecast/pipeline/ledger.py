@@ -21,7 +21,7 @@ from forecast.ledger.scores import ALL, last_step, live_scores, outcomes_of, rol
 from forecast.market.bars import check_ticker
 from forecast.market.store import Store
 from forecast.pipeline.watch import Watch
-from forecast.registry import saved_document
+from forecast.registry import Shelf
 
 _NEWEST = 10
 _PICTURE = "ledger.png"
@@ -93,8 +93,9 @@ def ledger(
         record = record[record["ticker"] == check_ticker(ticker)]
     watch.stage("scoring")
     scores = live_scores(record)
+    shelf = Shelf(home)
     entries = [
-        _entry(name, own, scores[scores["ticker"] == name], home)
+        _entry(name, own, scores[scores["ticker"] == name], shelf)
         for name, own in record.groupby("ticker")
     ]
     if ticker is not None and entries:
@@ -116,9 +117,9 @@ def ledger(
     return LiveRecord(document, record)
 
 
-def _entry(ticker: Any, own: pd.DataFrame, scores: pd.DataFrame, home: Path) -> dict[str, Any]:
+def _entry(ticker: Any, own: pd.DataFrame, scores: pd.DataFrame, shelf: Shelf) -> dict[str, Any]:
     """One ticker: counts, and its scores beside what was promised."""
-    runs = {run: saved_document(home, str(ticker), run) for run in own["run"].unique()}
+    runs = {run: shelf.document(str(ticker), run) for run in own["run"].unique()}
     promised = promised_scores(own, runs).set_index("step")
     rows = as_rows(_dated(scores.drop(columns="ticker")))
     for row in rows:

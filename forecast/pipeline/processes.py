@@ -32,7 +32,7 @@ _AHEAD = 2
 
 def for_each(
     do: Callable[[Item], Result],
-    items: Iterable[Item],
+    items: Iterable[Item | ForecastError],
     *,
     named: Callable[[Item], str],
     count: int,
@@ -45,7 +45,8 @@ def for_each(
     Args:
         do: A function of its argument alone that other processes can import, and so can be sent
             the argument. It must not load TensorFlow.
-        items: Taken as they are needed.
+        items: Taken as they are needed; an error stands for one that could not be made, and for
+            what would have come of it.
         named: The item's ticker, for its error; a function that can be sent as `do`.
         count: How many there are at most.
         workers: Processes; None for as many as there are cores and memory for, or none at all
@@ -85,9 +86,11 @@ def for_each(
 
 
 def _attempt(
-    do: Callable[[Item], Result], named: Callable[[Item], str], item: Item
+    do: Callable[[Item], Result], named: Callable[[Item], str], item: Item | ForecastError
 ) -> Result | ForecastError:
     """One item on one thread: a product of matrices may round differently on two."""
+    if isinstance(item, ForecastError):
+        return item
     with _threads().limit(limits=1):
         try:
             return do(item)

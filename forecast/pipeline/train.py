@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.config import Settings
-from forecast.errors import ForecastError
+from forecast.errors import ForecastError, as_known
 from forecast.evaluation.forecasts import read_forecasts
 from forecast.evaluation.pooled import pool
 from forecast.features.windows import RowTable, Windows, concatenate, take_of_each
@@ -210,15 +210,19 @@ def _report_on(
     with ExitStack() as stack:
         staged: dict[str, ExitStack] = {}
 
-        def jobs() -> Iterator[Job]:
+        def jobs() -> Iterator[Job | ForecastError]:
             for place, one in enumerate(ready):
                 staged[one.ticker] = own = stack.enter_context(ExitStack())
                 stage = own.enter_context(staged_folder(inside(home / "reports", one.ticker, run)))
                 timed = clock.copy()
-                with timed.stage("score"):
-                    answers = infer(fitted.model, scored_windows(one), head=fitted.head)
-                ready[place] = one.without_rows()
-                yield Job(ready[place], answers, stage, timed, shared)
+                bare = ready[place] = one.without_rows()
+                try:
+                    with timed.stage("score"):
+                        answers = infer(fitted.model, scored_windows(one), head=fitted.head)
+                except Exception as failure:
+                    yield as_known(failure, ticker=one.ticker)
+                else:
+                    yield Job(bare, answers, stage, timed, shared)
 
         done: list[tuple[Ready, Reported]] = []
         failed: dict[str, FailedRun] = {}
@@ -249,7 +253,9 @@ def _report_on(
             give_back_memory()
             stage = stack.enter_context(staged_folder(home / group_folder(run)))
             pooled = write_group(stage, done, days[0], shared, fitted, clock=clock)
-        _save(home / folder, done, fitted, shared, together=together)
+        # Of a network that gave nothing for any ticker nothing is kept.
+        if done:
+            _save(home / folder, done, fitted, shared, together=together)
     promote_each(home, [one.ticker for one, _ in done], run, reason="trained by hand")
     runs = {
         one.ticker: Run(result.document, home / result.document["report"], pooled)

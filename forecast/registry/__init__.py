@@ -27,7 +27,7 @@ from forecast.registry.runs import (
     new_run,
     run_folder,
     save_run,
-    saved_document,
+    saved_documents,
 )
 from forecast.registry.shelf import Shelf
 
@@ -57,6 +57,6 @@ __all__ = [
     "runs_of",
     "runs_of_each",
     "save_run",
-    "saved_document",
+    "saved_documents",
     "tickers_of",
 ]

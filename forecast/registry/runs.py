@@ -184,8 +184,8 @@ def verified(folder: Path, *, retrain: str) -> SavedRun:
     return SavedRun(folder, manifest, read_json(folder / INPUTS, hint=retrain))
 
 
-def saved_document(home: Path, ticker: str, run: str) -> dict[str, Any] | None:
-    """What `train --json` printed of the ticker; None where it was removed or is damaged.
+def saved_documents(home: Path, ticker: str, run: str) -> dict[str, dict[str, Any]]:
+    """What `train --json` printed of each ticker of a run; none where it was removed or is damaged.
 
     Of the checksums this one's alone is verified: a long record asks for thousands of runs.
     """
@@ -193,10 +193,9 @@ def saved_document(home: Path, ticker: str, run: str) -> dict[str, Any] | None:
     try:
         folder = folder_of(home, ticker, run)
         _verify(folder, METRICS, _verified_manifest(folder, retrain=retrain), retrain=retrain)
-        documents: list[dict[str, Any]] = read_json(folder / METRICS)["runs"]
-        return next((one for one in documents if one["ticker"] == ticker), None)
+        return {one["ticker"]: one for one in read_json(folder / METRICS)["runs"]}
     except (ArtifactError, OSError, KeyError, TypeError):
-        return None
+        return {}
 
 
 def _verified_manifest(folder: Path, *, retrain: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from forecast.registry.champions import champion
-from forecast.registry.runs import TOGETHER, SavedRun, load_run, saved_document
+from forecast.registry.runs import TOGETHER, SavedRun, load_run, saved_documents
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,9 @@ class Shelf:
 
     home: Path
     _together: dict[str, SavedRun] = field(default_factory=dict, init=False, repr=False)
+    _documents: dict[str, dict[str, dict[str, Any]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def take(self, ticker: str, run: str | None = None) -> SavedRun:
         """A ticker's run, as `load_run`: `run`, or its champion.
@@ -39,7 +42,12 @@ class Shelf:
         return saved
 
     def document(self, ticker: str, run: str) -> dict[str, Any] | None:
-        """What `train --json` printed of the ticker, as `saved_document`."""
+        """What `train --json` printed of the ticker; None where it was removed or is damaged."""
         if run in self._together:
             return self._together[run].document(ticker)
-        return saved_document(self.home, ticker, run)
+        documents = self._documents.get(run)
+        if documents is None:
+            documents = saved_documents(self.home, ticker, run)
+            if len(documents) > 1:
+                self._documents[run] = documents
+        return documents.get(ticker)

@@ -72,6 +72,7 @@ def test_the_last_step_decides():
     result = verdict(both, model="lstm")
     assert result.price == "loses"
     assert result.text.startswith("Price, 5 sessions ahead: ")
+    assert 'worse than "in 5 sessions = today". Spread, 5 sessions ahead' in result.text
 
 
 def test_no_reference_for_the_spread():

@@ -161,6 +161,22 @@ def test_check_exchange_names_the_choices():
         check_exchange("NASDAQ")
 
 
+@pytest.mark.parametrize(
+    ("given", "near"),
+    [
+        ("nasdaq", "NAS, if"),
+        ("NYSE", "NYS or XNYS, if"),
+        ("every day", "every_day, if"),
+        ("XXXXXX", "BVMF, "),
+    ],
+)
+def test_the_nearest_codes_come_first(given, near):
+    with pytest.raises(ConfigError) as refused:
+        check_exchange(given)
+    assert (refused.value.hint or "").startswith(near)
+    assert "XAMS" in (refused.value.hint or "")
+
+
 def test_infer_the_calendar_of_bars_without_an_exchange():
     new_york = expected_sessions("XNYS", pd.Timestamp("2015-01-01"), pd.Timestamp("2020-12-31"))
     london = expected_sessions("XLON", pd.Timestamp("2015-01-01"), pd.Timestamp("2020-12-31"))

@@ -43,6 +43,96 @@ def test_free_memory_is_what_the_machine_and_the_container_have_left(tmp_path, k
     assert free_memory(system(tmp_path, **known)) == free
 
 
+V1 = f"{STAT}\ntotal_active_file 1500\ntotal_inactive_file 600\ntotal_rss 1900"
+NESTED = "0::/user.slice/forecast.service"
+
+
+def grouped(root, said, files):
+    """The same machine; what `/proc/self/cgroup` says, and files below `/sys/fs/cgroup`."""
+    (root / "proc/self").mkdir(parents=True)
+    (root / "proc/self/cgroup").write_text(f"{said}\n")
+    for name, content in files.items():
+        path = root / "sys/fs/cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{content}\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("said", "files", "free"),
+    [
+        # The unit's own limit, and that of the slice above it.
+        (
+            NESTED,
+            {
+                "user.slice/memory.max": 9000,
+                "user.slice/memory.current": 1000,
+                "user.slice/forecast.service/memory.max": 5000,
+                "user.slice/forecast.service/memory.current": 500,
+            },
+            4500,
+        ),
+        (
+            NESTED,
+            {
+                "user.slice/memory.max": 3000,
+                "user.slice/memory.current": 1000,
+                "user.slice/forecast.service/memory.max": "max",
+            },
+            2000,
+        ),
+        # Version 1: of the caches those of the groups within count, once.
+        (
+            "4:memory:/docker/1f2e\n0::/",
+            {
+                "memory/docker/1f2e/memory.limit_in_bytes": 5000,
+                "memory/docker/1f2e/memory.usage_in_bytes": 4000,
+                "memory/docker/1f2e/memory.stat": V1,
+                "memory/memory.limit_in_bytes": 9223372036854771712,
+                "memory/memory.usage_in_bytes": 8000,
+            },
+            3100,
+        ),
+        # A container that is told the machine's path of it, and sees itself as the root.
+        (
+            "4:cpuset,memory:/docker/1f2e",
+            {"memory/memory.limit_in_bytes": 5000, "memory/memory.usage_in_bytes": 4000},
+            1000,
+        ),
+    ],
+)
+def test_free_memory_is_what_every_group_above_has_left(tmp_path, said, files, free):
+    assert free_memory(grouped(system(tmp_path, available=100), said, files)) == free
+
+
+@pytest.mark.parametrize(
+    ("said", "files", "count"),
+    [
+        ("0::/", {"cpu.max": "max 100000"}, 8),
+        ("0::/", {"cpu.max": "100000 100000"}, 1),
+        ("0::/", {"cpu.max": "150000 100000"}, 2),
+        ("0::/", {"cpu.max": "20000 100000"}, 1),
+        ("0::/", {"cpu.max": "6400000 100000"}, 8),
+        (NESTED, {"user.slice/forecast.service/cpu.max": "300000 100000"}, 3),
+        (NESTED, {"user.slice/cpu.max": "200000 100000"}, 2),
+        (
+            "3:cpu,cpuacct:/docker/1f2e",
+            {"cpu/cpu.cfs_quota_us": 200000, "cpu/cpu.cfs_period_us": 100000},
+            2,
+        ),
+        (
+            "3:cpu:/docker/1f2e",
+            {"cpu/docker/1f2e/cpu.cfs_quota_us": -1, "cpu/docker/1f2e/cpu.cfs_period_us": 100000},
+            8,
+        ),
+        ("nothing that can be read", {}, 8),
+    ],
+)
+def test_cores_are_those_that_a_quota_pays_for(tmp_path, monkeypatch, said, files, count):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    assert cores(grouped(tmp_path, said, files)) == count
+
+
 def test_room_and_the_doctor_go_by_the_same(monkeypatch):
     monkeypatch.setattr(capacity, "free_memory", lambda: 2.5e9)
     monkeypatch.setattr(machine, "free_memory", lambda: 2.5e9)

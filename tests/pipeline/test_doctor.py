@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from forecast.config import Settings
+from forecast.errors import ConfigError
 from forecast.ledger import open_ledger
 from forecast.market.snapshots import Marks
 from forecast.market.sources import sample
@@ -37,6 +38,21 @@ def states(findings):
     return [(one.what, one.state) for one in findings]
 
 
+@pytest.mark.parametrize(
+    ("source", "asked"),
+    [("yahoo", ""), ("sample", " --source sample"), ("csv", " --source csv:DIR")],
+)
+def test_what_helps_asks_the_source_that_the_damaged_bars_came_from(tmp_path, source, asked):
+    store, manifest = stored(tmp_path, source=source)
+    folder = tmp_path / "data" / "bars" / "AAPL"
+    for name in (f"{manifest.snapshot}.parquet", f"{manifest.snapshot}.json", f"{source}.json"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(b"{")
+        damaged, *_ = [one for one in holdings.bars(store, ["AAPL"], stale=5) if one.state == WARN]
+        (folder / name).write_bytes(content)
+        assert damaged.hint == f"forecast fetch AAPL{asked} --refresh", name
+
+
 def test_a_flipped_bit_in_the_bars_is_found_and_named(tmp_path):
     store, manifest = stored(tmp_path)
     (whole,) = holdings.bars(store, ["AAPL"], stale=5)
@@ -48,7 +64,6 @@ def test_a_flipped_bit_in_the_bars_is_found_and_named(tmp_path):
     (damaged,) = holdings.bars(store, ["AAPL"], stale=5)
     assert damaged.state == WARN
     assert str(path) in damaged.detail
-    assert damaged.hint == "forecast fetch AAPL --refresh"
 
 
 @pytest.mark.parametrize("source", ["yahoo", "csv"])
@@ -116,6 +131,14 @@ def test_nights_without_tickers_timer_or_webhook(tmp_path, monkeypatch):
         ("last night", WARN),
         ("alerts", WARN),
     ]
+
+
+def test_of_settings_that_were_refused_nothing_else_is_told(tmp_path):
+    refused = ConfigError("setting 'horizon': too many.")
+    told = doctor([], home=tmp_path, settings=Settings(), refused=refused)
+    assert {"nights", "alerts", "source"} & {one.what for one in told.findings} == set()
+    assert {"timer", "last night", "devices"} <= {one.what for one in told.findings}
+    assert [one.state for one in told.findings if one.what == "settings"] == [FAIL]
 
 
 def test_a_night_long_ago_is_told_where_nights_are_expected(tmp_path):

@@ -37,6 +37,13 @@ def test_results_come_in_order_and_an_error_in_place_of_its_item():
         assert all((pid == os.getpid()) == pid_here for _, pid in results)
 
 
+def test_an_error_among_the_items_is_given_in_its_place():
+    error = NotEnoughBars("none came.")
+    for workers in (1, 2):
+        results = list(for_each(abs, [-1, error, -2], named=str, count=3, workers=workers))
+        assert (results[0], str(results[1]), results[2]) == (1, "none came.", 2)
+
+
 def test_few_items_are_not_worth_a_process():
     results = list(for_each(square, range(FEWEST - 1), named=str, count=FEWEST - 1))
     assert [pid for _, pid in results] == [os.getpid()] * (FEWEST - 1)

@@ -12,7 +12,9 @@ import pytest
 from simulated import random_walk
 
 from forecast.config import load_settings
+from forecast.errors import TrainingError
 from forecast.evaluation.forecasts import read_forecasts
+from forecast.networks.training import infer
 from forecast.pipeline import processes
 from forecast.pipeline.every import FailedRun
 from forecast.pipeline.many import fetch_all, make_all_ready
@@ -97,6 +99,48 @@ def test_all_together_get_one_verdict_and_a_page(runs, home):
         assert f">{run.document['ticker']}</a>" in page
     listed = (home / pooled["report"]).with_name("tickers.txt").read_text().split()
     assert listed == [f"{run.document['ticker']}={run.document['snapshot']}" for run in done]
+
+
+def _speechless(*tickers):
+    """`infer` of a network that has no number for these of `TICKERS`, in their order."""
+    asked = iter(TICKERS)
+
+    def answer(model, windows, *, head):
+        if next(asked) in tickers:
+            raise TrainingError("a forecast must be a finite number. The network gave NaN.")
+        return infer(model, windows, head=head)
+
+    return answer
+
+
+def test_a_ticker_that_the_network_has_no_number_for_is_that_ticker_s_error(
+    runs, home, settings, monkeypatch
+):
+    monkeypatch.setattr("forecast.pipeline.train.infer", _speechless("BBB"))
+    monkeypatch.setattr(processes, "FEWEST", len(TICKERS) + 1)
+    told = train(TICKERS, home=home, settings=settings, together=True)
+    assert [run.ticker for run in told if isinstance(run, FailedRun)] == ["BBB"]
+    assert "must be a finite number" in told[1].error.message
+    others = [run for run in told if not isinstance(run, FailedRun)]
+    assert [run.document["ticker"] for run in others] == others[0].pooled["tickers"]
+    assert others[0].pooled["tickers"] == ["AAA", "CCC", "DDD"]
+    (name,) = {run.document["run"] for run in others}
+    assert not (home / "reports" / "BBB" / name).exists()
+    # The others' scores are those that all four have together.
+    scored = {run.document["ticker"]: run for run in runs if not isinstance(run, FailedRun)}
+    for run in others:
+        assert run.scores.equals(scored[run.document["ticker"]].scores)
+
+
+def test_a_network_that_has_no_number_for_any_leaves_nothing(home, settings, monkeypatch):
+    before = sorted((home / "models" / "_together").glob("*"))
+    monkeypatch.setattr("forecast.pipeline.train.infer", _speechless(*TICKERS))
+    told = train(TICKERS, home=home, settings=settings, together=True)
+    assert [type(run).__name__ for run in told] == ["FailedRun"] * len(TICKERS)
+    assert sorted((home / "models" / "_together").glob("*")) == before
+    with pytest.raises(TrainingError, match="must be a finite number"):
+        monkeypatch.setattr("forecast.pipeline.train.infer", _speechless("AAA"))
+        train(["AAA"], home=home, settings=settings)
 
 
 @pytest.fixture(scope="module")

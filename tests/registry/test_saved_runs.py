@@ -17,7 +17,7 @@ from forecast.registry import (
     promote,
     run_folder,
     save_run,
-    saved_document,
+    saved_documents,
 )
 from forecast.registry.runs import own_sha256
 
@@ -71,15 +71,15 @@ def test_a_changed_byte_of_the_manifest_is_found(tmp_path, save):
 def test_what_a_run_printed_is_read_without_its_network(tmp_path, save, damage):
     folder = save("run", "AAPL", "IBM")
     damage(folder / NETWORK)
-    assert saved_document(tmp_path, "IBM", "run")["ticker"] == "IBM"
-    assert saved_document(tmp_path, "MSFT", "run") is None
-    assert saved_document(tmp_path, "IBM", "removed") is None
+    assert list(saved_documents(tmp_path, "IBM", "run")) == ["AAPL", "IBM"]
+    assert saved_documents(tmp_path, "IBM", "run")["IBM"]["ticker"] == "IBM"
+    assert saved_documents(tmp_path, "IBM", "removed") == {}
     # No file system takes such a name; a ledger may hold it.
-    assert saved_document(tmp_path, "IBM", "x" * 1000) is None
+    assert saved_documents(tmp_path, "IBM", "x" * 1000) == {}
     damage(folder / "metrics.json")
-    assert saved_document(tmp_path, "IBM", "run") is None
+    assert saved_documents(tmp_path, "IBM", "run") == {}
     damage(save("other") / MANIFEST)
-    assert saved_document(tmp_path, "AAPL", "other") is None
+    assert saved_documents(tmp_path, "AAPL", "other") == {}
 
 
 def test_a_missing_file_is_found(tmp_path, save):

@@ -22,6 +22,15 @@ def test_a_run_over_several_tickers_is_read_once(tmp_path, save, damage):
         Shelf(tmp_path).take("IBM")
 
 
+def test_what_an_earlier_run_over_several_printed_is_read_once(tmp_path, save, damage):
+    folder, shelf = save("earlier", "AAPL", "IBM"), Shelf(tmp_path)
+    assert shelf.document("AAPL", "earlier")["ticker"] == "AAPL"
+    damage(folder / METRICS)
+    assert shelf.document("IBM", "earlier")["ticker"] == "IBM"
+    assert shelf.document("MSFT", "earlier") is None
+    assert Shelf(tmp_path).document("IBM", "earlier") is None
+
+
 def test_a_ticker_s_own_run_is_no_other_s(tmp_path, save):
     save("own")
     save("own", "IBM")

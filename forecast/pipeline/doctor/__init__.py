@@ -113,9 +113,10 @@ def _findings(
         )
     yield from holdings.networks(home, chosen)
     yield from holdings.record(home)
-    yield from holdings.nights(home, settings)
-    watch.stage("reaching for the source")
-    yield holdings.source(settings)
+    yield from holdings.nights(home, None if refused else settings)
+    if refused is None:
+        watch.stage("reaching for the source")
+        yield holdings.source(settings)
     watch.stage("starting Keras")
     yield from backend.backend(settings)
 

@@ -96,10 +96,15 @@ def record(home: Path) -> Iterator[Finding]:
         yield Finding("ledger", OK, told if found.head.entries else "none yet")
 
 
-def nights(home: Path, settings: Settings) -> Iterator[Finding]:
-    """Whether there are tickers, something that starts the nights, and a recent one."""
-    chosen = settings.nightly.tickers
-    if not chosen:
+def nights(home: Path, settings: Settings | None) -> Iterator[Finding]:
+    """Whether there are tickers, something that starts the nights, and a recent one.
+
+    Args:
+        home: The home folder.
+        settings: None where they were refused: what they say of nights is not known.
+    """
+    chosen = () if settings is None else settings.nightly.tickers
+    if settings is not None and not chosen:
         hint = 'tickers = ["AAPL"] under [nightly] in forecast.toml'
         yield Finding("nights", WARN, "no tickers are set, so a timer has nothing to do", hint)
     try:
@@ -113,7 +118,7 @@ def nights(home: Path, settings: Settings) -> Iterator[Finding]:
             told = "no timer is installed for this home"
             yield Finding("timer", WARN if chosen else OK, told, "forecast schedule --install")
     yield _last_night(home, expected=bool(chosen))
-    if chosen and not settings.nightly.webhook:
+    if settings is not None and chosen and not settings.nightly.webhook:
         told = "no webhook is set: a failed night is told on stderr and by its exit code alone"
         yield Finding("alerts", WARN, told, "FORECAST_NIGHTLY__WEBHOOK=https://… in nightly.env")
 
