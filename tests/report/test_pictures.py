@@ -245,7 +245,9 @@ def test_what_chance_does_to_each_bin_allows_for_overlap(forecasts_for, step):
     (chance,) = [drawn for drawn in pit.collections if drawn.get_label() == "by chance"]
     highest = np.array(chance.get_segments())[:, 1, 1]
     # Of the bin from p25 to p50, a quarter of the outcomes.
-    assert highest[3] - 1 == pytest.approx(1.96 * np.sqrt(0.25 * 0.75 * step / 100) / 0.25)
+    assert highest[3] - 1 == pytest.approx(
+        1.96 * np.sqrt(0.25 * 0.75 * (step + 1) / 2 / 100) / 0.25
+    )
     assert pit.get_ylim()[1] > highest.max()
 
 
