@@ -283,3 +283,33 @@ def test_ridge_needs_features():
     features = features_of(bars).iloc[:-2]
     with pytest.raises(ValueError, match="must have features"):
         ridge(bars, bars.index[-1:], horizon=1, fitted_until=bars.index[40], features=features)
+
+
+@pytest.mark.parametrize("horizon", [5, 20])
+def test_ridge_does_not_take_the_overlap_of_outcomes_for_a_signal(horizon):
+    """Slow features and a price of noise: at a small penalty they explain the training part."""
+    worse = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        bars = bars_from(100 * np.exp(rng.normal(0, 0.01, 1500).cumsum()))
+        slow = 0.97 ** np.arange(200)
+        noise = rng.normal(size=(1699, 12))
+        features = pd.DataFrame(
+            {f"x{k}": np.convolve(noise[:, k], slow, "valid") for k in range(12)}, index=bars.index
+        )
+        origins = bars.index[1000 + horizon : 1500 - horizon]
+        point = ridge(
+            bars, origins, horizon=horizon, fitted_until=bars.index[1000], features=features
+        ).point[:, -1]
+        closes = np.log(bars["close"])
+        came = (closes.shift(-horizon) - closes).loc[origins].to_numpy()
+        worse.append(np.mean((came - point) ** 2) / np.mean(came**2))
+    assert np.mean(worse) < 1.06, worse
+
+
+def test_ridge_of_very_few_rows_keeps_near_the_mean():
+    bars = random_bars(60)
+    features = features_of(bars)
+    origins = bars.index[50:52]
+    forecast = ridge(bars, origins, horizon=8, fitted_until=bars.index[40], features=features)
+    assert np.isfinite(forecast.quantiles).all()

@@ -16,7 +16,10 @@ from forecast.errors import NotEnoughBars
 from forecast.features.targets import Prediction
 
 PENALTIES = tuple(10.0**power for power in range(7))
-"""Tried by leave-one-out on the training part; the largest leaves almost only the mean."""
+"""Tried by leave-one-out on the training part; the largest leaves almost only the mean. Of one
+outcome a row: where they overlap, times the step."""
+
+_FEWEST = 3  # rows, of which one is left out
 
 
 def ridge(
@@ -30,8 +33,9 @@ def ridge(
     """Mean from a ridge regression on the features at the origin, spread as `ewma`.
 
     Each step has its own regression on features scaled to the training part's mean and deviation;
-    the penalty is chosen by leave-one-out there. Quantiles: the point forecast plus the volatility
-    times the empirical quantiles of the training part's residuals over their volatility.
+    the penalty is chosen there by leave-one-out among outcomes that do not overlap. Quantiles: the
+    point forecast plus the volatility times the empirical quantiles of the training part's
+    residuals over their volatility.
 
     Source: A. Hoerl, R. Kennard (1970), Ridge regression, Technometrics 12.
 
@@ -77,7 +81,29 @@ def _predict(inputs: np.ndarray, train: np.ndarray, ahead: np.ndarray) -> np.nda
 
     point = np.empty((len(inputs), ahead.shape[1]))
     for step in range(ahead.shape[1]):
-        model = RidgeCV(alphas=PENALTIES).fit(inputs[train], ahead[:, step])
+        penalty = _penalty(inputs[train], ahead[:, step], step + 1)
+        model = RidgeCV(alphas=[penalty]).fit(inputs[train], ahead[:, step])
         # A product of the whole matrix may round differently with its number of rows.
         point[:, step] = model.intercept_ + (inputs * model.coef_).sum(axis=1)
     return point
+
+
+def _penalty(inputs: np.ndarray, outcomes: np.ndarray, step: int) -> float:
+    """The penalty under which outcomes left out are forecast best.
+
+    Left out alone, an outcome is still known from its neighbours, which share all sessions but one
+    with it: the least penalty would win by what it remembers. So only every `step`-th row is used
+    at a time, from each of the first `step` rows on; all rows together weigh `step` times as much
+    against the penalty.
+    """
+    from sklearn.linear_model import RidgeCV
+
+    errors = [
+        RidgeCV(alphas=PENALTIES, store_cv_results=True)
+        .fit(inputs[first::step], outcomes[first::step])
+        .cv_results_.mean(axis=0)
+        for first in range(step)
+        if len(outcomes[first::step]) >= _FEWEST
+    ]
+    best = int(np.mean(errors, axis=0).argmin()) if errors else -1
+    return step * PENALTIES[best]

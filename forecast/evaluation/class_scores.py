@@ -59,7 +59,7 @@ def class_score_table(frame: pd.DataFrame) -> pd.DataFrame:
                     "step": step,
                     "origins": len(sample.origins),
                     **{key: metric(sample.outcomes) for key, metric in CLASS_METRICS.items()},
-                    **_of_direction(sample.outcomes, step),
+                    **_of_direction(sample, step),
                     **{key: value for table in beside for key, value in table[name].items()},
                     "mcs_p_log_loss": float(plausible[name]),
                 }
@@ -161,12 +161,15 @@ def _sample(own: pd.DataFrame, classes: list[str]) -> ClassSample:
     )
 
 
-def _of_direction(one: ClassOutcomes, step: int) -> dict[str, float]:
+def _of_direction(sample: ClassSample, step: int) -> dict[str, float]:
     """What the table of prices also has, where a class is a direction."""
+    one = sample.outcomes
     if one.probabilities.shape[1] != 2:
         return {"direction_accuracy": np.nan, "pt_p": np.nan}
     came, called = 2.0 * one.came - 1.0, 2.0 * one.called - 1.0
     return {
         "direction_accuracy": float((one.called == one.came).mean()),
-        "pt_p": pesaran_timmermann(came, called) if step == 1 else np.nan,
+        "pt_p": pesaran_timmermann(came, called)
+        if step == 1 and len(set(sample.tickers)) == 1
+        else np.nan,
     }

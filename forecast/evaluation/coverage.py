@@ -65,14 +65,14 @@ def rolling_coverage(
 def by_chance(share: _Share, outcomes: int, *, step: int) -> _Share:
     """How far chance alone takes a share of outcomes from what it should be, 19 times in 20.
 
-    Outcomes over `step` sessions overlap: only every `step`-th is an independent one.
+    Outcomes over `step` sessions overlap, which widens the variance of a share as `_overlap` says.
 
     Args:
         share: What it should be [0-1].
         outcomes: Of how many.
         step: Sessions ahead.
     """
-    reach: _Share = 1.96 * np.sqrt(share * (1 - share) * step / outcomes)
+    reach: _Share = 1.96 * np.sqrt(share * (1 - share) * _overlap(step) / outcomes)
     return reach
 
 
@@ -109,8 +109,7 @@ def independent_outcomes(inside: np.ndarray, *, step: int) -> float:
     """How many independent outcomes tell as much of the share inside as these, which overlap.
 
     Runs of misses widen the share's variance (Newey-West, Bartlett's kernel), and overlap alone
-    widens it by `(step + 1) / 2` or so: the larger of the two divides their number
-    (`docs/decisions/0225-tests-of-overlapping-losses.md`).
+    widens it as `_overlap` says: the larger of the two divides their number.
 
     Args:
         inside: 1 where an outcome lay inside, else 0, in time's order, shape (n,).
@@ -120,7 +119,7 @@ def independent_outcomes(inside: np.ndarray, *, step: int) -> float:
         At most n.
     """
     n = len(inside)
-    overlap = (step + 1) / 2
+    overlap = _overlap(step)
     centred = inside - inside.mean()
     alone = float((centred**2).mean())
     if alone == 0:
@@ -130,6 +129,14 @@ def independent_outcomes(inside: np.ndarray, *, step: int) -> float:
     lags = max(step - 1, math.ceil(n ** (1 / 3)))
     together = S_hac_simple(centred[:, None], nlags=lags).item() / n
     return n / max(together / alone, overlap)
+
+
+def _overlap(step: int) -> float:
+    """How many times overlap alone widens the variance of a share, or a little less.
+
+    `docs/decisions/0225-tests-of-overlapping-losses.md` has the measured figures.
+    """
+    return (step + 1) / 2
 
 
 def _known(frame: pd.DataFrame, model: str, step: int) -> pd.DataFrame:

@@ -103,7 +103,7 @@ def judge(
     }
     if rivals:
         refusals = _against_champion(figures, learnt, level=level, band=band, fewest=fewest)
-        grounds = "not worse than the champion"
+        grounds = f"not worse than the champion beyond the margin of {margin:.2%}"
         held = _held_by_chance(learnt)
         if held is not None:
             grounds = (

@@ -190,7 +190,10 @@ def _score_step(
         yield {
             **_metrics(name, step, sample),
             "mase": _mase(sample, naive_mae),
-            "pt_p": pesaran_timmermann(*returns) if step == 1 else np.nan,
+            # Of several tickers the outcomes of an origin are not independent either.
+            "pt_p": pesaran_timmermann(*returns)
+            if step == 1 and len(set(sample.tickers)) == 1
+            else np.nan,
             **columns[name],
             "pinball_reference": spread,
         }

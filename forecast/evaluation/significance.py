@@ -32,10 +32,12 @@ def mean_block(n: int, *, step: int) -> int:
 def diebold_mariano(losses: np.ndarray, reference: np.ndarray, *, step: int) -> float:
     """Two-sided p-value of equal expected loss, Diebold-Mariano with Harvey's correction.
 
-    Student t with n - 1 degrees of freedom. Beyond step 1 the variance is that of both papers, the
-    sum of the autocovariances up to `step - 1` lags (rectangular kernel). At step 1, and where that
-    sum is not positive, it is statsmodels' `diebold_mariano_test` as it stands: Bartlett's kernel,
-    `max(step - 1, ceil(n ** (1/3)))` lags.
+    At step 1 statsmodels' `diebold_mariano_test` as it stands: Bartlett's kernel,
+    `ceil(n ** (1/3))` lags, Student t with n - 1 degrees of freedom. Beyond it the variance is that
+    of both papers, the sum of the autocovariances up to `step - 1` lags (rectangular kernel);
+    where that is not positive, Bartlett's with `max(step - 1, ceil(n ** (1/3)))` lags. It rests on
+    n / step independent outcomes, so Student t has n / step - 1 degrees of freedom there, not the
+    paper's n - 1 (`docs/decisions/0225-tests-of-overlapping-losses.md`).
 
     Source: F. Diebold, R. Mariano (1995), JBES 13; D. Harvey, S. Leybourne, P. Newbold (1997),
     International Journal of Forecasting 13.
@@ -64,14 +66,16 @@ def diebold_mariano(losses: np.ndarray, reference: np.ndarray, *, step: int) -> 
         harvey_adj=True,
         horizon=step,
     )
-    covariances = acovf(difference, nlag=step - 1, fft=False)
-    variance = float(covariances[0] + 2 * covariances[1:].sum())
-    if step == 1 or variance <= 0:
+    if step == 1:
         return float(bartlett.pvalue)
     from scipy.stats import t
 
-    statistic = bartlett.harvey_adj_factor * abs(difference.mean()) / math.sqrt(variance / n)
-    return float(2 * t.sf(statistic, n - 1))
+    statistic = abs(bartlett.statistic)
+    covariances = acovf(difference, nlag=step - 1, fft=False)
+    variance = float(covariances[0] + 2 * covariances[1:].sum())
+    if variance > 0:
+        statistic = bartlett.harvey_adj_factor * abs(difference.mean()) / math.sqrt(variance / n)
+    return float(2 * t.sf(statistic, n / step - 1))
 
 
 def skill(losses: np.ndarray, reference: np.ndarray) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 SIGNIFICANT = 0.05
+_ROUNDING = 1e-9  # percent
 PLAIN_NAMES = {"ewma": "the EWMA baseline", "garch": "the GARCH baseline"}
 
 
@@ -115,9 +116,11 @@ def compared(skill: float, reference: str) -> str:
     if math.isnan(skill):
         return f"no smaller than the zero of {reference}"
     percent = 100 * abs(skill)
-    if percent < 0.005:
+    if percent < _ROUNDING:
         return f"the same as that of {reference}"
-    size = f"{percent:.{2 if percent < 0.1 else 1}f} %"
+    # Not "the same": a test may find so little to be no chance.
+    least = "less than 0.01 %"
+    size = least if percent < 0.005 else f"{percent:.{2 if percent < 0.1 else 1}f} %"
     return f"{size} {'below' if skill > 0 else 'above'} that of {reference}"
 
 

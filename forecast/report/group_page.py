@@ -102,7 +102,8 @@ def write_group_page(
         key=lambda row: finite(row.get(by)) or float("-inf"),
         reverse=True,
     )
-    whole = next(row for row in document["scores"] if row["model"] == network)
+    by_model = {row["model"]: row for row in document["scores"]}
+    whole = by_model[network]
     pictures = [
         group_skills.group_skills(rows, whole, model=network, step=step, panels=kind.panels),
         training_curve(history, ticker=f"{len(rows)} tickers", model=network),
@@ -112,7 +113,11 @@ def write_group_page(
         "settings": runs[0].get("settings"),
         "versions": runs[0].get("versions"),
         # The figures below the verdict.
-        "scores": [{**whole, "step": step, **_as_price(whole)}],
+        "scores": [
+            {**row, "step": step, **_as_price(row)}
+            for name, row in by_model.items()
+            if name in (network, "drift")
+        ],
     }
     text = render_page(
         shown,

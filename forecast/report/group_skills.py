@@ -102,7 +102,8 @@ def group_skills(
     alt = f"Skill by ticker. {title}."
     reading = (
         "One mark a ticker, the lowest skill left. Blue marks above the dashed line are better "
-        "than the reference with p < 0.05, orange ones below worse; grey ones may be chance. "
+        "than the reference with p < 0.05, orange ones below worse; grey ones may be chance. Where "
+        "nothing differs, chance alone makes one ticker in forty blue and one orange. "
         "The label at the right is the skill over all tickers. Triangles lie beyond the panel; "
         "where the reference never errs there is no skill, and no mark."
     )

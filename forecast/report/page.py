@@ -30,7 +30,7 @@ class Side:
 
     Attributes:
         badges: Under the verdict: its key, what is judged, beside whom.
-        figures: The figures to take away, from the network's row of scores.
+        figures: The figures to take away, from the network's row of scores and `usual_direction`.
         tables: Makers of the score tables.
         by: Columns of the scores by year or regime.
     """
@@ -161,9 +161,20 @@ def _known(value: Any) -> str:
 
 
 def _own_scores(scores: Sequence[Mapping[str, Any]], network: str) -> _Lenient:
+    """The network's row at the last step; empty without one.
+
+    With it `usual_direction`: how often the direction of `drift`, the same each time, came there.
+    """
     own = [row for row in scores if row.get("model") == network]
-    last: Mapping[str, Any] = max(own, key=lambda row: row.get("step") or 0) if own else {}
-    return _Lenient(last)
+    if not own:
+        return _Lenient({})
+    last = max(own, key=lambda row: row.get("step") or 0)
+    usual = [
+        row.get("direction_accuracy")
+        for row in scores
+        if row.get("model") == "drift" and row.get("step") == last.get("step")
+    ]
+    return _Lenient({"usual_direction": usual[0] if usual else None, **last})
 
 
 def _verdict(verdict: Any, side: Side) -> dict[str, Any]:

@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib import ticker as mticker
 
+from forecast.evaluation.significance import diebold_mariano
+from forecast.evaluation.verdict import SIGNIFICANT
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.plots import forecasts_of
@@ -39,11 +41,9 @@ def return_scatter(
     right = float(np.mean(np.sign(said) == np.sign(came))) if len(said) else np.nan
     title = f"{ticker}: too few different returns to correlate"
     if np.isfinite(r):
-        # Returns over `step` sessions overlap, so that only every `step`-th is news.
-        chance = abs(r) < 1.96 / np.sqrt(len(said) / step)
         title = (
             f"{ticker}: predicted and actual returns correlate at {fixed(r)}, "
-            f"{'no more than chance' if chance else 'more than chance'}"
+            f"{_by_chance(said, came, r, step)}"
         )
     figure = style.new_figure(
         title,
@@ -113,6 +113,22 @@ def return_scatter(
         "orange line’s slope is what one unit of forecast was worth."
     )
     return Picture("return_scatter", figure, title, alt, reading)
+
+
+def _by_chance(said: np.ndarray, came: np.ndarray, r: float, step: int) -> str:
+    """Whether the correlation is more than chance gives, in words.
+
+    Tested is the mean of the products that it is made of, so that overlap counts, and that wild
+    sessions have both large returns and large forecasts: the textbook's 1.96 / sqrt(n) knows
+    neither.
+    """
+    products = (said - said.mean()) * (came - came.mean())
+    p = diebold_mariano(products, np.zeros(len(products)), step=step)
+    if np.isnan(p):
+        return "too few to tell from chance"
+    if p >= SIGNIFICANT:
+        return "no more than chance"
+    return "more than chance" if r > 0 else "more than chance, the wrong way round"
 
 
 def _fit(said: np.ndarray, came: np.ndarray) -> tuple[float, float, float]:

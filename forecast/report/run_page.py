@@ -138,7 +138,14 @@ def _figures(own: Mapping[str, Any]) -> list[tuple[str, str, str]]:
             f"pinball loss saved against {rival}, p {wording.equals(own['dm_p_pinball'])}",
         ),
         (wording.percent(own["coverage_80"]), "of closes in the 80 % band", "80 % would be right"),
-        (wording.percent(own["direction_accuracy"]), "of directions right", "a coin gets 50 %"),
+        (
+            wording.percent(own["direction_accuracy"]),
+            "of directions right",
+            # Prices rise more often than they fall, the more so the further ahead.
+            "a coin gets 50 %"
+            if own["usual_direction"] is None
+            else f"naming the usual one each time gets {wording.percent(own['usual_direction'])}",
+        ),
     ]
 
 

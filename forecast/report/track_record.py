@@ -86,7 +86,7 @@ def track_record(
         "Orange dots came outside the 80 % band: one in five should. The middle line should stay "
         "in the grey zone, where chance alone would keep it nineteen times in twenty. Below, "
         "above zero the spread was better than EWMA’s; the dashed line is what the backtest had "
-        "promised, and a line that stays far below it is overfitting."
+        "promised: a line that stays far below it for long is a sign of overfitting."
     )
     return Picture("track_record", figure, title, alt, reading)
 

@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import binomtest, norm
 
 from forecast.evaluation.coverage import (
+    by_chance,
     coverage_text,
     independent_outcomes,
     pit_histogram,
@@ -54,6 +55,16 @@ def test_rolling_coverage_by_hand():
     assert rolling.iloc[1:].tolist() == [0.5, 0.5, 1.0]
     assert np.isnan(rolling.iloc[0])
     assert rolling.index[-1] == frame["session"].iloc[-1]
+
+
+@pytest.mark.parametrize("step", [1, 5, 20])
+def test_chance_keeps_a_share_within_reach_nineteen_times_in_twenty(step):
+    normal = np.random.default_rng(9).standard_normal((3000, 470 + step))
+    sums = np.cumsum(normal, axis=1)
+    inside = np.abs(sums[:, step:] - sums[:, :-step]) < norm.ppf(0.9) * np.sqrt(step)
+    apart = np.abs(inside.mean(axis=1) - 0.8)
+    # With every `step`-th outcome alone it would be 99 times in a hundred.
+    assert 0.93 < (apart <= by_chance(0.8, 470, step=step)).mean() < 0.975
 
 
 def test_no_warning_where_the_band_holds():

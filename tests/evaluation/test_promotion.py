@@ -57,7 +57,9 @@ def losses(one):
 def test_an_equal_is_promoted_and_the_sentence_says_why():
     found = judge(frame("lstm", wobble=0.05, seed=6), CHAMPION, EWMA, **LIMITS)
     assert found.promote
-    assert found.reason.startswith("Promoted: not worse than the champion; on 400 origins its ")
+    assert found.reason.startswith(
+        "Promoted: not worse than the champion beyond the margin of 0.50%; on 400 origins its "
+    )
     difference = found.figures["champion"]["pinball"]["difference"]
     assert f"its pinball loss is {100 * abs(difference):.1f} % below" in found.reason
     assert "its squared error is the same as that of the champion" in found.reason

@@ -46,15 +46,15 @@ def skills_of(networks, skills=(0.01, 0.01)):
     return pd.Series(np.tile(skills, len(networks)), index=index)
 
 
-def ask(frame, networks, *, skills=None):
+def ask(frame, networks, *, skills=None, step=1):
     """Of each network one seed unless told otherwise: so only the forecasts tell them apart."""
     return which_network(
-        losses_by_origin(frame, step=1, loss="pinball"),
-        losses_by_origin(frame, step=1, loss="squared"),
+        losses_by_origin(frame, step=step, loss="pinball"),
+        losses_by_origin(frame, step=step, loss="squared"),
         ruler=OF_PRICES,
         reference="last_close",
         networks=list(networks),
-        step=1,
+        step=step,
         skills=skills_of(networks, skills=(0.01,)) if skills is None else skills,
     )
 
@@ -116,6 +116,19 @@ def test_a_baseline_that_never_errs_has_no_share():
     found = ask(frame, ["lstm"])
     assert "lstm's loss is above that of last_close" in found.text
     assert "nan" not in found.text
+
+
+def test_a_gain_on_few_outcomes_that_do_not_overlap_is_told_with_caution():
+    frame = frame_of({"lstm": (1.0, 0.3), **BASELINES})
+    assert "do not overlap" not in ask(frame, ["lstm"]).text
+    found = ask(frame.assign(step=10), ["lstm"], step=10)
+    assert found.price.networks == ["lstm"]
+    assert found.text.endswith(
+        "Only 40 of these outcomes do not overlap: with so few, gains look clear more often than "
+        "they should."
+    )
+    none = ask(frame_of({"lstm": (2.5, 0.0), **BASELINES}).assign(step=10), ["lstm"], step=10)
+    assert "do not overlap" not in none.text
 
 
 def test_a_price_skill_is_named_and_luck_is_not():

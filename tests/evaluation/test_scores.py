@@ -190,13 +190,19 @@ def test_models_must_share_their_origins(frame):
 def test_several_tickers_count_as_one_origin_each(aapl):
     bars = {"AAPL": aapl, "TWIN": aapl}
     names = ("last_close", "ewma", "drift")
-    both = pd.concat([baseline_frame(b, ticker=t, names=names) for t, b in bars.items()])
+    frames = [baseline_frame(b, ticker=t, names=names) for t, b in bars.items()]
+    both = pd.concat(frames, ignore_index=True)
     one = score_table(both[both["ticker"] == "AAPL"]).set_index("model")
     two = score_table(both).set_index("model")
     # A ticker counted twice is no more evidence.
     for name in ("mse_price", "pinball", "skill_mse", "dm_p_mse", "dm_p_pinball", "coverage_80"):
         np.testing.assert_allclose(two[name], one[name], rtol=1e-9)
     assert (two["origins"] == 600).all()
+    # The test of directions counts rows: it would take it for that.
+    said_down = (both["model"] == "drift") & (both["origin"].dt.day_of_week == 0)
+    both.loc[said_down, "predicted"] *= 0.98
+    assert score_table(both[both["ticker"] == "AAPL"])["pt_p"].notna().any()
+    assert score_table(both)["pt_p"].isna().all()
 
 
 def test_losses_of_an_origin_are_scaled_sums():

@@ -330,3 +330,16 @@ def test_no_heading_of_a_table_parts_a_number_from_its_percent_sign(document):
 
 def test_the_figures_name_what_they_are_beside_as_the_verdict_does(document):
     assert "pinball loss saved against the EWMA baseline, p " in render_run(document, [])
+
+
+def test_directions_are_beside_the_usual_one_not_a_coin_alone(document):
+    """Where prices rise, who always says so is right more often than a coin."""
+    others = [row for row in document["scores"] if row["model"] != "drift"]
+    last = max(row["step"] for row in others)
+    usual = [
+        {**others[0], "model": "drift", "step": step, "direction_accuracy": 0.5 + 0.01 * step}
+        for step in range(1, last + 1)
+    ]
+    assert "a coin gets 50 %" in render_run({**document, "scores": others}, [])
+    text = render_run({**document, "scores": [*others, *usual]}, [])
+    assert f"naming the usual one each time gets {50 + last}.0 %" in text

@@ -143,6 +143,31 @@ def test_scatter_fits_the_slope_that_the_points_have(bars):
     assert picture.title == "XYZ: predicted and actual returns correlate at 1.00, more than chance"
 
 
+@pytest.mark.parametrize(
+    ("rows", "slope", "words"),
+    [
+        (60, -0.5, "at −1.00, more than chance, the wrong way round"),
+        (9, 0.5, "at 1.00, too few to tell from chance"),
+        (60, None, "no more than chance"),
+    ],
+)
+def test_a_correlation_is_more_than_chance_only_where_a_test_says_so(bars, rows, slope, words):
+    origins = bars.index[200 : 200 + rows]
+    close = bars["close"].loc[origins].to_numpy()
+    said = np.random.default_rng(3).normal(0, 0.01, rows)
+    if slope is None:
+        # One wild session, large forecast and large return, makes a correlation of 0.4 alone.
+        came = np.random.default_rng(5).normal(0, 0.01, rows)
+        said[30], came[30] = 0.05, 0.06
+        assert np.corrcoef(said, came)[0, 1] > 1.96 / np.sqrt(rows)
+    else:
+        came = slope * said
+    frame = pd.DataFrame(
+        {"origin": origins, "session": origins, "step": 1, "model": "lstm"}
+    ).assign(predicted=close * np.exp(said), actual=close * np.exp(came))
+    assert return_scatter(frame, bars, ticker="XYZ", model="lstm").title.endswith(words)
+
+
 def test_a_constant_forecast_has_no_correlation(forecasts, bars):
     flat = forecasts[forecasts["model"] == "last_close"]
     picture = return_scatter(flat, bars, ticker="XYZ", model="last_close")
@@ -245,7 +270,9 @@ def test_what_chance_does_to_each_bin_allows_for_overlap(forecasts_for, step):
     (chance,) = [drawn for drawn in pit.collections if drawn.get_label() == "by chance"]
     highest = np.array(chance.get_segments())[:, 1, 1]
     # Of the bin from p25 to p50, a quarter of the outcomes.
-    assert highest[3] - 1 == pytest.approx(1.96 * np.sqrt(0.25 * 0.75 * step / 100) / 0.25)
+    assert highest[3] - 1 == pytest.approx(
+        1.96 * np.sqrt(0.25 * 0.75 * (step + 1) / 2 / 100) / 0.25
+    )
     assert pit.get_ylim()[1] > highest.max()
 
 
