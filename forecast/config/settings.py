@@ -87,7 +87,7 @@ class _Table(BaseModel):
 
 
 class Quality(_Table):
-    """When something about a history counts as odd; `market.quality.Thresholds` says what each is.
+    """When something about a history counts as odd; `market.findings.Thresholds` says what each is.
 
     Sizes in robust standard deviations, log returns, sessions and fractions.
     """

@@ -12,7 +12,7 @@ import pandas as pd
 
 from forecast.errors import SourceUnavailable
 from forecast.market.bars import History
-from forecast.market.quality import Thresholds
+from forecast.market.findings import Thresholds
 from forecast.market.reading import read
 from forecast.market.rules import Rules
 from forecast.market.serving import Served, readable

@@ -13,7 +13,7 @@ import pandas as pd
 from forecast.errors import ForecastError, NotEnoughBars, as_known
 from forecast.market.asking import Wanted, ask
 from forecast.market.bars import History, check_bars, check_ticker, derive_bars
-from forecast.market.quality import Finding, Thresholds
+from forecast.market.findings import Finding, Thresholds
 from forecast.market.serving import Served
 from forecast.market.sessions import last_completed
 from forecast.market.snapshots import Manifest, decode, decode_sessions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from forecast.errors import ArtifactError
-from forecast.market.quality import Finding
+from forecast.market.findings import Finding
 from forecast.market.snapshots import Manifest
 from forecast.market.store import Store
 

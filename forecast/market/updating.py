@@ -11,8 +11,8 @@ import pandas as pd
 
 from forecast.errors import ArtifactError, MalformedData, SourceError
 from forecast.market.bars import QUOTE_COLUMNS, History
+from forecast.market.findings import MOST_LISTED, Finding
 from forecast.market.overlap import OVERLAP, Comparison, compare, confined, join, union
-from forecast.market.quality import MOST_LISTED, Finding
 from forecast.market.rules import CHANGES, PASSING, Rules, says_as_much
 from forecast.market.serving import Served, readable, telling
 from forecast.market.sessions import calendar_name, last_completed

@@ -12,7 +12,7 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ArtifactError, BusyError
 from forecast.market.fetching import Failed, Fetched, distinct, fetch_many, fetch_one
-from forecast.market.quality import Thresholds
+from forecast.market.findings import Thresholds
 from forecast.market.store import Store
 from forecast.pipeline.watch import Watch
 from forecast.registry import named_snapshots
