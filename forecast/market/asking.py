@@ -13,6 +13,7 @@ import pandas as pd
 from forecast.errors import SourceUnavailable
 from forecast.market.bars import History
 from forecast.market.findings import Thresholds
+from forecast.market.judging import judged_now
 from forecast.market.reading import read
 from forecast.market.rules import Rules
 from forecast.market.serving import Served, readable
@@ -20,7 +21,7 @@ from forecast.market.sessions import check_exchange
 from forecast.market.snapshots import decode
 from forecast.market.sources import check_source, csv_files, sample, yahoo
 from forecast.market.store import Store
-from forecast.market.updating import judged_now, update
+from forecast.market.updating import update
 
 
 @dataclass(frozen=True)
