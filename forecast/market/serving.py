@@ -30,7 +30,7 @@ def readable(store: Store, ticker: str, source: str) -> tuple[Served | None, str
         return Served(newest.manifest, store.payload(newest.manifest)), newest.damage
     except ArtifactError as error:
         damage = newest.damage or error.message
-    for manifest in store.history(ticker, source):
+    for manifest in store.manifests(ticker, source):
         try:
             return Served(manifest, store.payload(manifest)), damage
         except ArtifactError:

@@ -116,7 +116,7 @@ class Store:
             damage = error.message
         except (TypeError, KeyError):
             damage = self._damaged(ticker, name).message
-        found = self.history(ticker, source)
+        found = self.manifests(ticker, source)
         if not found:
             return None
         return Newest(found[0], None, damage or self.lost(ticker))
@@ -137,8 +137,8 @@ class Store:
         except TypeError as error:
             raise self._damaged(ticker, f"{snapshot}.json") from error
 
-    def history(self, ticker: str, source: str | None = None) -> list[Manifest]:
-        """All snapshots of a ticker with a whole manifest, the newest first.
+    def manifests(self, ticker: str, source: str | None = None) -> list[Manifest]:
+        """The whole manifests of a ticker, of one source or of all, the newest first.
 
         Raises:
             ArtifactError: if the ticker's folder cannot be read.

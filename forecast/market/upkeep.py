@@ -66,8 +66,8 @@ def prune(
     removed = []
     with store.lock(ticker):
         kept = {*named, *_pointed(store, ticker)}
-        for source in {one.source for one in store.history(ticker)}:
-            own = store.history(ticker, source)
+        for source in {one.source for one in store.manifests(ticker)}:
+            own = store.manifests(ticker, source)
             newest = store.newest(ticker, source)
             kept |= {newest.manifest.snapshot} if newest else set()
             for one, next_one in zip(own[keep:], own[keep - 1 :], strict=False):

@@ -96,8 +96,8 @@ def test_the_newest_of_each_source_is_its_own(store):
     assert store.newest("AAPL", "yahoo").marks == MARKS
     assert store.newest("AAPL", "csv").manifest == csv
     assert store.newest("AAPL", "sample") is None
-    assert store.history("AAPL") == [newer, csv, yahoo]
-    assert store.history("AAPL", "yahoo") == [newer, yahoo]
+    assert store.manifests("AAPL") == [newer, csv, yahoo]
+    assert store.manifests("AAPL", "yahoo") == [newer, yahoo]
     assert store.tickers() == ["AAPL"]
 
 
@@ -240,9 +240,9 @@ def test_pruning_keeps_the_newest_of_each_source_and_what_runs_name(store):
     csv = add(store, made_up(10), source="csv")
     removed = prune(store, "AAPL", keep=2, now=LATER, named={old[1].snapshot})
     assert sorted(removed) == sorted([old[0].snapshot, old[2].snapshot])
-    assert store.history("AAPL", "yahoo") == [old[4], old[3], old[1]]
-    assert store.history("AAPL", "csv") == [csv]
-    for manifest in store.history("AAPL"):
+    assert store.manifests("AAPL", "yahoo") == [old[4], old[3], old[1]]
+    assert store.manifests("AAPL", "csv") == [csv]
+    for manifest in store.manifests("AAPL"):
         assert len(read(store, manifest)) == manifest.rows
     assert prune(store, "AAPL", keep=2, now=LATER, named={old[1].snapshot}) == []
 
@@ -252,7 +252,7 @@ def test_pruning_leaves_what_was_replaced_within_the_last_day(store):
     # A training may have begun with `taken` until the newest came, six hours ago.
     now = NOON + pd.Timedelta(hours=36)
     assert prune(store, "AAPL", keep=1, now=now) == [old.snapshot]
-    assert store.history("AAPL") == [newest, taken]
+    assert store.manifests("AAPL") == [newest, taken]
     assert prune(store, "AAPL", keep=1, now=now + pd.Timedelta(hours=19)) == [taken.snapshot]
 
 
@@ -309,7 +309,7 @@ def test_many_writers_and_readers_never_see_half_a_file(local):
         readers = [pool.submit(look, number) for number in range(200)]
         for future in writers + readers:
             future.result()
-    assert len(local.history("AAPL")) == 30
+    assert len(local.manifests("AAPL")) == 30
 
 
 def test_a_store_that_cannot_be_written(tmp_path):

@@ -34,18 +34,18 @@ def bars(
     whole, files = [], 0
     for ticker in tickers:
         try:
-            torn, history = damaged(store, ticker), store.history(ticker)
+            torn, snapshots = damaged(store, ticker), store.manifests(ticker)
         except ArtifactError as error:
             yield Finding("bars", WARN, error.message, error.hint)
             continue
         for one in torn:
             yield Finding("bars", WARN, one.message, one.hint)
-        if not history:
+        if not snapshots:
             hint = f"forecast fetch {ticker}"
             yield Finding("bars", OK, f"{ticker}: none yet; a night fetches them", hint)
             continue
-        files += len(history)
-        newest = history[0]
+        files += len(snapshots)
+        newest = snapshots[0]
         kept = exchange or newest.exchange
         due = last_completed(kept, pd.Timestamp.now("UTC"))
         first = pd.Timestamp(newest.last) + pd.Timedelta(days=1)
