@@ -25,6 +25,7 @@ from forecast.evaluation.walk_forward import SCHEMES
 from forecast.features.targets import CLASSES, TARGETS
 from forecast.files import expanded
 from forecast.market.bars import check_ticker
+from forecast.market.findings import Thresholds
 from forecast.market.sessions import check_exchange
 from forecast.market.sources import check_source
 from forecast.market.storage import LOCAL
@@ -86,18 +87,21 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+_USUAL = Thresholds()
+
+
 class Quality(_Table):
     """When something about a history counts as odd; `market.findings.Thresholds` says what each is.
 
     Sizes in robust standard deviations, log returns, sessions and fractions.
     """
 
-    jump: float = Field(12.0, gt=0)
-    jump_floor: float = Field(0.15, ge=0)
-    flat_run: int = Field(6, ge=2)
-    few_sessions: int = Field(250, ge=0)
-    stale_sessions: int = Field(5, ge=0)
-    rounding: float = Field(1e-6, ge=0, lt=0.01)
+    jump: float = Field(_USUAL.jump, gt=0)
+    jump_floor: float = Field(_USUAL.jump_floor, ge=0)
+    flat_run: int = Field(_USUAL.flat_run, ge=2)
+    few_sessions: int = Field(_USUAL.few_sessions, ge=0)
+    stale_sessions: int = Field(_USUAL.stale_sessions, ge=0)
+    rounding: float = Field(_USUAL.rounding, ge=0, lt=0.01)
 
 
 def webhook_refusal(url: str) -> str | None:
