@@ -26,7 +26,8 @@ from store import fill
 
 from forecast.config import Settings
 from forecast.evaluation.intervals import Calibration
-from forecast.features.inputs import DEFAULT_FEATURES, fit_inputs
+from forecast.features.inputs import fit_inputs
+from forecast.features.sets import DEFAULT_FEATURES
 from forecast.networks.architectures import build
 from forecast.networks.forward import read_forward
 from forecast.networks.training import load_model, prepare_backend

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.market.bars import QUOTE_COLUMNS, History
-from forecast.market.quality import Thresholds
+from forecast.market.findings import Thresholds
 from forecast.market.sessions import expected_sessions, last_completed
 from forecast.market.store import Store
 from forecast.market.updating import Rules, update

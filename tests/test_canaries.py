@@ -20,7 +20,7 @@ from forecast.errors import LeakError
 from forecast.evaluation.scores import score_table
 from forecast.evaluation.verdict import verdict
 from forecast.features.indicators import INDICATORS, Indicator, log_return
-from forecast.features.inputs import DEFAULT_FEATURES
+from forecast.features.sets import DEFAULT_FEATURES
 from forecast.features.targets import Prediction
 from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.scoring import calibrated, frame_of

@@ -12,7 +12,7 @@ import pytest
 from forecast.cli import cli
 from forecast.config import Nightly, Quality, Settings, Space, Tune
 from forecast.features.indicators import INDICATORS
-from forecast.features.inputs import DEFAULT_FEATURES
+from forecast.features.sets import DEFAULT_FEATURES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [

@@ -242,7 +242,7 @@ def make(
 
 def features_of(name: str) -> tuple[str, ...]:
     """The indicators that one of `FEATURES` stands for."""
-    from forecast.features.inputs import DEFAULT_FEATURES
+    from forecast.features.sets import DEFAULT_FEATURES
 
     return TEXTBOOK if name == "textbook" else DEFAULT_FEATURES["return"]
 

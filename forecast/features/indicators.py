@@ -8,13 +8,12 @@ volume) the indicator takes its neutral value, which each docstring names.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from forecast.errors import ConfigError, NotEnoughBars
 from forecast.features.volatility import SMALLEST_VOLATILITY, log_of, range_volatility
 
 
@@ -398,55 +397,6 @@ INDICATORS: dict[str, Indicator] = {
     "weekday_sin": Indicator(lambda b: weekday_wave(_sessions(b), phase="sin"), 0),
     "weekday_cos": Indicator(lambda b: weekday_wave(_sessions(b), phase="cos"), 0),
 }
-
-
-def check_features(names: Sequence[str]) -> tuple[str, ...]:
-    """The same names, if each is in `INDICATORS` and appears once.
-
-    Raises:
-        ConfigError: naming the unknown or repeated name and the choices.
-    """
-    unknown = [name for name in names if name not in INDICATORS]
-    if unknown or not names:
-        raise ConfigError(
-            f"every feature must be a known one. Received {', '.join(unknown) or 'none'}.",
-            hint=f"some of: {', '.join(INDICATORS)}",
-        )
-    repeated = sorted({name for name in names if list(names).count(name) > 1})
-    if repeated:
-        raise ConfigError(
-            f"every feature must be named once. Repeated: {', '.join(repeated)}.",
-            hint="remove the repetition",
-        )
-    return tuple(names)
-
-
-def compute_features(bars: pd.DataFrame, names: Sequence[str], *, ticker: str) -> pd.DataFrame:
-    """Features of one ticker, without the warm-up rows.
-
-    Args:
-        bars: As `check_bars` wants them, shape (n, 5).
-        names: Keys of `INDICATORS`; the columns of the result, in this order.
-        ticker: Named in errors.
-
-    Returns:
-        Index = sessions after the longest warm-up, float64, no NaN.
-
-    Raises:
-        ConfigError: if a name is unknown.
-        NotEnoughBars: if the warm-up uses up all bars.
-    """
-    names = check_features(names)
-    warm_up = max(INDICATORS[name].warm_up for name in names)
-    if len(bars) <= warm_up:
-        raise NotEnoughBars(
-            f"{ticker}: the chosen features need more than {warm_up} sessions to warm up. "
-            f"Received {len(bars)}.",
-            hint="a longer history, or features with a shorter warm-up",
-        )
-    # Not one assignment a column: that would copy the frame each time.
-    columns = {name: INDICATORS[name].compute(bars) for name in names}
-    return pd.DataFrame(columns, index=bars.index).iloc[warm_up:]
 
 
 def _sessions(bars: pd.DataFrame) -> pd.DatetimeIndex:

@@ -15,12 +15,9 @@ import pandas as pd
 
 from forecast.errors import ArtifactError
 from forecast.features.calendar import CALENDAR, calendar_ahead, trading_week
-from forecast.features.indicators import (
-    INDICATORS,
-    check_features,
-    compute_features,
-)
+from forecast.features.indicators import INDICATORS
 from forecast.features.scaling import Scaler, fit_minmax, fit_standard
+from forecast.features.sets import check_features, compute_features
 from forecast.features.splits import (
     Boundaries,
     Split,
@@ -29,7 +26,6 @@ from forecast.features.splits import (
     require_sessions,
 )
 from forecast.features.targets import (
-    CLASSES,
     ClassTarget,
     Prediction,
     PriceTarget,
@@ -42,61 +38,10 @@ from forecast.features.volatility import SPANS, VolatilityUnit, fit_unit
 from forecast.features.windows import Windows, make_windows, with_column
 from forecast.market.bars import PRICE_COLUMNS
 
-_INDICATORS = (
-    "return_1",
-    "return_5",
-    "return_20",
-    "return_overnight",
-    "rsi_14",
-    "bollinger_20_b",
-    "macd_ratio",
-    "atr_14_ratio",
-    "volatility_20",
-    "true_range_1",
-    "true_range_5",
-    "true_range_22",
-    "true_range_66",
-    "volume_20_ratio",
-    "weekday_sin",
-    "weekday_cos",
-)
-DEFAULT_FEATURES: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("return", *CLASSES), _INDICATORS),
-    # As textbooks do: the scaled close and nothing else.
-    "price": ("close",),
-}
-
 TICKER = "ticker"
 """Name of the column that says which ticker a row is of."""
 STRANGER = 0
 """The number of every ticker that a network never saw."""
-
-FEATURE_GROUPS: dict[str, tuple[str, ...]] = {
-    "default": DEFAULT_FEATURES["return"],
-    # What tells of the spread and of nothing else.
-    "ranges": (
-        "return_1",
-        "volatility_20",
-        "true_range_1",
-        "true_range_5",
-        "true_range_22",
-        "true_range_66",
-        "volume_20_ratio",
-    ),
-    "wide": (
-        *DEFAULT_FEATURES["return"],
-        "return_60",
-        "sma_50_ratio",
-        "bollinger_20_width",
-        "adx_14",
-        "mfi_14",
-        "parkinson_5",
-        "parkinson_20",
-        "volatility_5",
-        "volatility_60",
-    ),
-}
-"""Sets of indicators that `tune` chooses among by name."""
 
 _UNIT_WARM_UP = max(SPANS) - 1
 

@@ -56,7 +56,7 @@ def chronological(origins: int, *, horizon: int, sessions: int, ticker: str) -> 
     Raises:
         NotEnoughBars: if the test part would be too short, saying how many sessions are needed.
     """
-    least = max(MIN_ORIGINS, 20 * horizon)
+    least = _least_origins(horizon)
     needed = sessions - origins + least
     require_sessions(
         sessions,
@@ -108,7 +108,7 @@ def at_boundaries(
     first, second = (
         int(place) for place in origins.searchsorted([boundaries.validation, boundaries.test])
     )
-    least = max(MIN_ORIGINS, 20 * horizon)
+    least = _least_origins(horizon)
     test_share = 1 - TRAIN_SHARE - VALIDATION_SHARE
     for name, share, found, where in (
         ("training", TRAIN_SHARE, first, f"before {boundaries.validation:%Y-%m-%d}"),
@@ -147,7 +147,8 @@ def first_test_bar(sessions: int, *, before: int, horizon: int, ticker: str) -> 
 
 def what_helps(horizon: int) -> str:
     """The setting that asks for many sessions at this horizon, to be made smaller."""
-    return "a smaller 'horizon'" if 20 * horizon > MIN_ORIGINS else "a smaller 'lookback'"
+    smaller = "horizon" if _least_origins(horizon) > MIN_ORIGINS else "lookback"
+    return f"a smaller '{smaller}'"
 
 
 def require_sessions(
@@ -164,3 +165,7 @@ def require_sessions(
             f"Received {sessions}.",
             hint=hint,
         )
+
+
+def _least_origins(horizon: int) -> int:
+    return max(MIN_ORIGINS, 20 * horizon)

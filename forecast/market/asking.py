@@ -1,4 +1,4 @@
-"""Who is asked for a ticker's bars: its file, Yahoo, or what stands in for Yahoo."""
+"""Who is asked for a ticker's bars: its file, a live source, or what stands in for Yahoo."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import pandas as pd
 
 from forecast.errors import SourceUnavailable
 from forecast.market.bars import History
-from forecast.market.quality import Thresholds
+from forecast.market.findings import Thresholds
+from forecast.market.judging import judged_now
 from forecast.market.reading import read
 from forecast.market.rules import Rules
 from forecast.market.serving import Served, readable
 from forecast.market.sessions import check_exchange
 from forecast.market.snapshots import decode
-from forecast.market.sources import check_source, csv_files, sample, yahoo
+from forecast.market.sources import SOURCES, check_source, csv_files, sample, yahoo
 from forecast.market.store import Store
-from forecast.market.updating import judged_now, update
+from forecast.market.updating import update
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Wanted:
 
     Attributes:
         store: Where to.
-        kind: `auto`, `yahoo`, `sample` or `csv`.
+        kind: `auto` or a key of `SOURCES`.
         folder: Of the CSV files, or None.
         rules: How answers are judged.
         start: First session wanted, or None for all.
@@ -90,15 +91,15 @@ def ask(ticker: str, wanted: Wanted) -> Served:
     """
     if wanted.kind in ("sample", "csv"):
         return _from_files(ticker, wanted, wanted.kind)
-    if wanted.kind == "yahoo":
-        return _from_yahoo(ticker, wanted)
-    return _from_any(ticker, wanted)
+    if wanted.kind == "auto":
+        return _from_any(ticker, wanted)
+    return _from_live(ticker, wanted, wanted.kind)
 
 
 def _from_any(ticker: str, wanted: Wanted) -> Served:
     """Yahoo; where it cannot be reached its stored bars, else the sample, and say so."""
     try:
-        return _from_yahoo(ticker, wanted)
+        return _from_live(ticker, wanted, "yahoo")
     except SourceUnavailable as error:
         stored, _ = readable(wanted.store, ticker, "yahoo")
         if stored is not None:
@@ -123,12 +124,17 @@ def _from_any(ticker: str, wanted: Wanted) -> Served:
         ) from error
 
 
-def _from_yahoo(ticker: str, wanted: Wanted) -> Served:
+def _from_live(ticker: str, wanted: Wanted, source: str) -> Served:
+    """A source that is asked for what is missing: Yahoo, or another of `SOURCES`."""
+    if source == "yahoo":
+        bring = partial(_ask_yahoo, ticker, wanted.store)
+    else:
+        bring = partial(SOURCES[source], ticker)
     return update(
         wanted.store,
         ticker,
-        partial(_ask_yahoo, ticker, wanted.store),
-        source="yahoo",
+        bring,
+        source=source,
         rules=wanted.rules,
         start=wanted.start,
         end=wanted.end,

@@ -13,7 +13,7 @@ import pandas as pd
 from forecast.errors import ForecastError, NotEnoughBars, as_known
 from forecast.market.asking import Wanted, ask
 from forecast.market.bars import History, check_bars, check_ticker, derive_bars
-from forecast.market.quality import Finding, Thresholds
+from forecast.market.findings import Finding, Thresholds
 from forecast.market.serving import Served
 from forecast.market.sessions import last_completed
 from forecast.market.snapshots import Manifest, decode, decode_sessions
@@ -66,17 +66,7 @@ class Fetched:
     @cached_property
     def history(self) -> History:
         """The quotes from `start` to `end`; `exchange` is always a known one."""
-        quotes = decode(self.content)
-        first, last = (None if day is None else pd.Timestamp(day) for day in (self.start, self.end))
-        manifest = self.manifest
-        return History(
-            self.ticker,
-            quotes.loc[first:last],
-            source=manifest.source,
-            exchange=manifest.exchange,
-            currency=manifest.currency,
-            timezone=manifest.timezone,
-        )
+        return self.manifest.history(decode(self.content).loc[self._wanted])
 
     @cached_property
     def bars(self) -> pd.DataFrame:
@@ -86,9 +76,8 @@ class Fetched:
     @property
     def days(self) -> pd.DatetimeIndex:
         """Sessions from `start` to `end`, read anew: of many tickers nothing stays in memory."""
-        first, last = (None if day is None else pd.Timestamp(day) for day in (self.start, self.end))
-        days = decode_sessions(self.content)
-        return days[days.slice_indexer(first, last)]
+        days, wanted = decode_sessions(self.content), self._wanted
+        return days[days.slice_indexer(wanted.start, wanted.stop)]
 
     @property
     def sessions(self) -> int:
@@ -104,6 +93,12 @@ class Fetched:
     def last(self) -> str:
         """Last session, ISO date."""
         return f"{self.history.quotes.index[-1]:%Y-%m-%d}" if self._is_part else self.manifest.last
+
+    @property
+    def _wanted(self) -> slice:
+        return slice(
+            *(None if day is None else pd.Timestamp(day) for day in (self.start, self.end))
+        )
 
     @property
     def _is_part(self) -> bool:

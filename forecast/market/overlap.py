@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.market.bars import QUOTE_COLUMNS
-from forecast.market.quality import MOST_LISTED, Finding
+from forecast.market.findings import MOST_LISTED, Finding
 
 # Sessions fetched again at each update. A dividend or split moves all of them; a vendor's late
 # correction moves the last few.

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from forecast.market.bars import QUOTE_COLUMNS, History
-from forecast.market.quality import Finding, Thresholds, inspect, refuse
+from forecast.market.findings import Finding, Thresholds
+from forecast.market.quality import inspect, refuse
 from forecast.market.sessions import WEEKDAYS, calendar_name, infer_calendar
 from forecast.market.snapshots import Manifest
 

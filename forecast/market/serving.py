@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from forecast.errors import ArtifactError
-from forecast.market.quality import Finding
+from forecast.market.findings import Finding
 from forecast.market.snapshots import Manifest
 from forecast.market.store import Store
 
@@ -30,7 +30,7 @@ def readable(store: Store, ticker: str, source: str) -> tuple[Served | None, str
         return Served(newest.manifest, store.payload(newest.manifest)), newest.damage
     except ArtifactError as error:
         damage = newest.damage or error.message
-    for manifest in store.history(ticker, source):
+    for manifest in store.manifests(ticker, source):
         try:
             return Served(manifest, store.payload(manifest)), damage
         except ArtifactError:

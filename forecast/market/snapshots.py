@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from forecast.errors import ArtifactError
-from forecast.market.bars import QUOTE_COLUMNS
+from forecast.market.bars import QUOTE_COLUMNS, History
 
 _LIBRARIES = ("numpy", "pandas", "pyarrow", "yfinance", "exchange_calendars")
 
@@ -55,6 +55,12 @@ class Manifest:
     change: str | None
     parent: str | None
     libraries: dict[str, str]
+
+    def history(self, quotes: pd.DataFrame) -> History:
+        """The snapshot's quotes, or some of them, with what the source said of the ticker."""
+        return History(
+            self.ticker, quotes, self.source, self.exchange, self.currency, self.timezone
+        )
 
 
 @dataclass(frozen=True)

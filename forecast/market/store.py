@@ -12,11 +12,10 @@ previous snapshot or the new one. Readers take no lock.
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
-from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,13 +26,12 @@ from forecast.errors import ArtifactError, BusyError
 from forecast.files import locked
 from forecast.market.bars import History
 from forecast.market.sessions import WEEKDAYS
+from forecast.market.signing import sign, verify
 from forecast.market.snapshots import Manifest, Marks, Newest, encode, libraries
 from forecast.market.storage import LOCAL, Storage
 
 _LOCK_WAIT = 300.0
 _GLANCE = 0.2
-# A training that began with a snapshot reads it again at its end.
-_IN_USE = pd.Timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -110,7 +108,7 @@ class Store:
         """
         damage, name = None, f"{source}.json"
         try:
-            pointer = self._document(ticker, name)
+            pointer = self.document(ticker, name)
             if pointer is not None:
                 manifest = self.manifest(ticker, pointer["snapshot"])
                 return Newest(manifest, Marks(**pointer["marks"]))
@@ -118,7 +116,7 @@ class Store:
             damage = error.message
         except (TypeError, KeyError):
             damage = self._damaged(ticker, name).message
-        found = self.history(ticker, source)
+        found = self.manifests(ticker, source)
         if not found:
             return None
         return Newest(found[0], None, damage or self.lost(ticker))
@@ -131,7 +129,7 @@ class Store:
         """
         if "/" in snapshot or "\\" in snapshot or snapshot.startswith("."):
             raise self._absent(ticker, snapshot)
-        document = self._document(ticker, f"{snapshot}.json")
+        document = self.document(ticker, f"{snapshot}.json")
         if document is None:
             raise self._absent(ticker, f"{snapshot}.json")
         try:
@@ -139,14 +137,14 @@ class Store:
         except TypeError as error:
             raise self._damaged(ticker, f"{snapshot}.json") from error
 
-    def history(self, ticker: str, source: str | None = None) -> list[Manifest]:
-        """All snapshots of a ticker with a whole manifest, the newest first.
+    def manifests(self, ticker: str, source: str | None = None) -> list[Manifest]:
+        """The whole manifests of a ticker, of one source or of all, the newest first.
 
         Raises:
             ArtifactError: if the ticker's folder cannot be read.
         """
         found = []
-        for snapshot in self._snapshots(ticker):
+        for snapshot in self.snapshots(ticker):
             try:
                 manifest = self.manifest(ticker, snapshot)
             except ArtifactError:
@@ -157,12 +155,39 @@ class Store:
 
     def lost(self, ticker: str) -> str | None:
         """The message about a manifest that is not whole, of whatever source; None if all are."""
-        for snapshot in self._snapshots(ticker):
+        for snapshot in self.snapshots(ticker):
             try:
                 self.manifest(ticker, snapshot)
             except ArtifactError as error:
                 return error.message
         return None
+
+    def snapshots(self, ticker: str) -> list[str]:
+        """The ids of all snapshots, in any order, those with a damaged manifest too.
+
+        Raises:
+            ArtifactError: if the ticker's folder cannot be read.
+        """
+        return [
+            name.removesuffix(".json")
+            for name in self.files.names(ticker)
+            if name.endswith(".json") and "-" in name and not name.startswith(".")
+        ]
+
+    def document(self, ticker: str, name: str) -> dict[str, Any] | None:
+        """What a manifest or a pointer says; None if there is no such file.
+
+        Raises:
+            ArtifactError: if it is damaged, or cannot be read.
+        """
+        content = self.files.read(ticker, name)
+        if content is None:
+            return None
+        document = verify(content)
+        if document is None:
+            # A pointer has the name of its source.
+            raise self._damaged(ticker, name, name.removesuffix(".json"))
+        return document
 
     def payload(self, manifest: Manifest) -> bytes:
         """The snapshot's Parquet file, its SHA-256 verified.
@@ -177,29 +202,6 @@ class Store:
         if hashlib.sha256(content).hexdigest() != manifest.sha256:
             raise self._damaged(manifest.ticker, name, manifest.source)
         return content
-
-    def damaged(self, ticker: str) -> list[ArtifactError]:
-        """What is wrong with a ticker's files and what helps, one a file; none if all are whole.
-
-        Raises:
-            ArtifactError: if the ticker's folder cannot be read.
-        """
-        found, pointed = [], self._pointed(ticker)
-        for snapshot in sorted(self._snapshots(ticker)):
-            try:
-                self.payload(self.manifest(ticker, snapshot))
-            except ArtifactError as error:
-                hint = _fetch_again(ticker, pointed.get(snapshot))
-                if snapshot not in pointed:
-                    path = self.files.path(ticker, snapshot)
-                    hint = f"bring it back from a backup, or rm {path}.*: no fetch needs it"
-                found.append(ArtifactError(error.message, hint=hint))
-        for name in self._pointers(ticker):
-            try:
-                self._document(ticker, name)
-            except ArtifactError as error:
-                found.append(error)
-        return found
 
     def add(
         self,
@@ -248,7 +250,7 @@ class Store:
                 libraries=libraries(),
             )
         self.files.write(ticker, f"{manifest.snapshot}.parquet", content)
-        self.files.write(ticker, f"{manifest.snapshot}.json", _signed(asdict(manifest)))
+        self.files.write(ticker, f"{manifest.snapshot}.json", sign(asdict(manifest)))
         self.point(manifest, marks)
         return manifest, content
 
@@ -259,54 +261,7 @@ class Store:
             "snapshot": manifest.snapshot,
             "marks": asdict(marks),
         }
-        self.files.write(manifest.ticker, f"{manifest.source}.json", _signed(pointer))
-
-    def prune(
-        self, ticker: str, *, keep: int, now: pd.Timestamp, named: Collection[str] = ()
-    ) -> list[str]:
-        """Remove old snapshots, those of a damaged manifest, and what a killed writer left.
-
-        Takes the lock.
-
-        Args:
-            ticker: Such as `AAPL`.
-            keep: How many of the newest to keep of each source, >= 1.
-            now: The clock, tz-aware; what was replaced within the last day may be in use and stays.
-            named: Snapshots that saved runs name; they stay.
-
-        Returns:
-            The ids removed.
-
-        Raises:
-            ValueError: if `keep` < 1.
-            ArtifactError: if the ticker's folder cannot be read, or a file not be removed.
-            BusyError: if another process holds the ticker for too long.
-        """
-        if keep < 1:
-            raise ValueError(f"keep must be at least 1. Received {keep}.")
-        removed = []
-        with self.lock(ticker):
-            kept = {*named, *self._pointed(ticker)}
-            for source in {one.source for one in self.history(ticker)}:
-                own = self.history(ticker, source)
-                newest = self.newest(ticker, source)
-                kept |= {newest.manifest.snapshot} if newest else set()
-                for one, next_one in zip(own[keep:], own[keep - 1 :], strict=False):
-                    in_use = now - pd.Timestamp(next_one.fetched_at) < _IN_USE
-                    if one.snapshot not in kept and not in_use:
-                        removed.append(one.snapshot)
-            removed += [one for one in self._unreadable(ticker) if one not in kept]
-            for snapshot in removed:
-                # The manifest first: without it the rest is an orphan, never a snapshot.
-                self.files.remove(ticker, f"{snapshot}.json")
-                self.files.remove(ticker, f"{snapshot}.parquet")
-            if self.files.remote is None:
-                names = self.files.names(ticker)
-                for name in names:
-                    orphan = name.endswith(".parquet") and f"{name[:-8]}.json" not in names
-                    if name.startswith(".") or orphan:
-                        self.files.remove(ticker, name)
-        return removed
+        self.files.write(manifest.ticker, f"{manifest.source}.json", sign(pointer))
 
     def tickers(self) -> list[str]:
         """All tickers with a folder in the store, sorted.
@@ -315,48 +270,6 @@ class Store:
             ArtifactError: if the store cannot be read.
         """
         return self.files.tickers()
-
-    def _snapshots(self, ticker: str) -> list[str]:
-        return [
-            name.removesuffix(".json")
-            for name in self.files.names(ticker)
-            if name.endswith(".json") and "-" in name and not name.startswith(".")
-        ]
-
-    def _pointers(self, ticker: str) -> list[str]:
-        return [
-            name
-            for name in self.files.names(ticker)
-            if name.endswith(".json") and "-" not in name and not name.startswith(".")
-        ]
-
-    def _pointed(self, ticker: str) -> dict[str, str]:
-        """The snapshots that pointers name, as far as these are whole, and of which source."""
-        found = {}
-        for name in self._pointers(ticker):
-            with suppress(ArtifactError):
-                snapshot = str((self._document(ticker, name) or {}).get("snapshot"))
-                found[snapshot] = name.removesuffix(".json")
-        return found
-
-    def _unreadable(self, ticker: str) -> list[str]:
-        """The snapshots whose manifest is damaged, not merely kept from being read just now."""
-        contents = {one: self.files.read(ticker, f"{one}.json") for one in self._snapshots(ticker)}
-        return [
-            snapshot
-            for snapshot, content in contents.items()
-            if content is not None and _unsigned(content) is None
-        ]
-
-    def _document(self, ticker: str, name: str) -> dict[str, Any] | None:
-        content = self.files.read(ticker, name)
-        if content is None:
-            return None
-        document = _unsigned(content)
-        if document is None:
-            # A pointer has the name of its source.
-            raise self._damaged(ticker, name, name.removesuffix(".json"))
-        return document
 
     def _absent(self, ticker: str, name: str) -> ArtifactError:
         return ArtifactError(
@@ -367,30 +280,11 @@ class Store:
     def _damaged(self, ticker: str, name: str, source: str | None = None) -> ArtifactError:
         return ArtifactError(
             f"{self.files.path(ticker, name)} must be as it was written. It is damaged.",
-            hint=_fetch_again(ticker, source),
+            hint=fetch_again(ticker, source),
         )
 
 
-def _fetch_again(ticker: str, source: str | None) -> str:
+def fetch_again(ticker: str, source: str | None) -> str:
     """The command that writes a source's snapshot again; the folder of a CSV is not known here."""
     asked = {"sample": " --source sample", "csv": " --source csv:DIR"}.get(source or "", "")
     return f"forecast fetch {ticker}{asked} --refresh"
-
-
-def _signed(document: dict[str, Any]) -> bytes:
-    signed = {**document, "digest": _digest(document)}
-    return (json.dumps(signed, indent=2, allow_nan=False, ensure_ascii=False) + "\n").encode()
-
-
-def _unsigned(content: bytes) -> dict[str, Any] | None:
-    """What `_signed` was given; None where the digest does not hold."""
-    try:
-        document: dict[str, Any] = json.loads(content)
-        return document if document.pop("digest") == _digest(document) else None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _digest(document: dict[str, Any]) -> str:
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

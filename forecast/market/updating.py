@@ -11,11 +11,12 @@ import pandas as pd
 
 from forecast.errors import ArtifactError, MalformedData, SourceError
 from forecast.market.bars import QUOTE_COLUMNS, History
+from forecast.market.findings import Finding
+from forecast.market.judging import judged_answer, judged_as_one, judged_now
 from forecast.market.overlap import OVERLAP, Comparison, compare, confined, join, union
-from forecast.market.quality import MOST_LISTED, Finding
-from forecast.market.rules import CHANGES, PASSING, Rules, says_as_much
+from forecast.market.rules import Rules, says_as_much
 from forecast.market.serving import Served, readable, telling
-from forecast.market.sessions import calendar_name, last_completed
+from forecast.market.sessions import last_completed
 from forecast.market.snapshots import Manifest, Marks, Newest, decode
 from forecast.market.store import Store
 
@@ -169,35 +170,6 @@ def _look_up(
     )
 
 
-def judged_now(served: Served, quotes: pd.DataFrame, rules: Rules) -> Served:
-    """What is stored by the rules of now, as bars grow stale and settings change.
-
-    Told alone: another home with other settings may use the store. Repairs and changes stay on
-    record.
-    """
-    manifest = served.manifest
-    history = History(
-        manifest.ticker,
-        quotes,
-        manifest.source,
-        manifest.exchange,
-        manifest.currency,
-        manifest.timezone,
-    )
-    # Every session is over two days after its date: a clock set back drops none of them.
-    over = pd.Timestamp(manifest.last, tz="UTC") + pd.Timedelta(days=2)
-    rules = replace(rules, now=max(rules.now, over))
-    hint = f"forecast fetch {manifest.ticker} --refresh"
-    _, odd = rules.check(history, lenient=True, hint=lambda _: hint)
-    earlier = [
-        Finding(**finding)
-        for finding in manifest.findings
-        if (finding["severity"] == "repair" or finding["kind"] in CHANGES)
-        and finding["kind"] not in PASSING
-    ]
-    return telling(served, [*earlier, *odd])
-
-
 def _ask(
     bring: Bring, first: date | None, rules: Rules, *, exchange: str | None = None
 ) -> tuple[History, list[Finding]] | None:
@@ -205,24 +177,7 @@ def _ask(
     history = bring(first)
     if history is None or history.quotes.empty:
         return None
-    if calendar_name(history.exchange) is None:
-        history = replace(history, exchange=exchange)
-    return rules.check(history, lenient=True, hint=partial(_way_out, history))
-
-
-def _way_out(history: History, finding: Finding) -> str:
-    """What to do about a refused answer: a later start helps where enough bars follow."""
-    again = f"forecast fetch {history.ticker}"
-    sessions = pd.DatetimeIndex(finding.sessions)
-    # Of very many only the first are listed: nobody knows where they end.
-    listed = 0 < len(sessions) < MOST_LISTED
-    if listed and (history.quotes.index > sessions[-1]).sum() >= OVERLAP:
-        start = f"{sessions[-1] + pd.Timedelta(days=1):%Y-%m-%d}"
-        return (
-            f"{again} later; or set start = {start} (forecast.toml, FORECAST_START), "
-            f"then {again} --refresh"
-        )
-    return f"{again}, later: the source may have mended it"
+    return judged_answer(history, rules, exchange=exchange)
 
 
 def _update(
@@ -254,26 +209,9 @@ def _update_partly(
     if not confined(known.quotes, history.quotes, change):
         return change
     quotes = join(known.quotes, history.quotes)
-    history, findings = _as_one(known.served, history, findings, quotes, rules)
+    history, findings = judged_as_one(known.served, history, findings, quotes, rules)
     findings += change.findings("the new values are kept, the old snapshot too")
     return _keep(known, history, findings, change.change, store=store, rules=rules, whole=False)
-
-
-def _as_one(
-    served: Served, history: History, findings: list[Finding], quotes: pd.DataFrame, rules: Rules
-) -> tuple[History, list[Finding]]:
-    """Stored and new quotes judged as the one history that they make; repairs stay on record."""
-    hint = f"forecast fetch {history.ticker}"
-    joined, odd = rules.check(replace(history, quotes=quotes), lenient=True, hint=lambda _: hint)
-    earlier = [
-        Finding(**finding)
-        for finding in served.manifest.findings
-        if finding["severity"] == "repair"
-        and finding["kind"] not in PASSING
-        and finding["sessions"][0] < f"{history.quotes.index[0]:%Y-%m-%d}"
-    ]
-    mended = [finding for finding in findings if finding.severity == "repair"]
-    return joined, [*earlier, *mended, *odd]
 
 
 def _update_whole(
@@ -308,7 +246,7 @@ def _update_whole(
         enough = 1 if refresh else OVERLAP // 2
         if not len(change.changed) and common >= enough:
             quotes = union(known.quotes, history.quotes)
-            history, findings = _as_one(known.served, history, findings, quotes, rules)
+            history, findings = judged_as_one(known.served, history, findings, quotes, rules)
             did = "they are kept as they were stored"
         elif not refresh:
             absent = len(change.absent)

@@ -123,7 +123,7 @@ def train_epochs(
         for number in range(1, epochs + 1):
             callbacks.on_epoch_begin(number - 1)
             with average.training() if average else nullcontext():
-                loss = _update(
+                loss = _one_epoch(
                     learner,
                     train,
                     next(drawn),
@@ -151,7 +151,7 @@ def train_epochs(
     return history
 
 
-def _update(
+def _one_epoch(
     learner: Any,
     windows: Windows,
     chosen: list[np.ndarray],
@@ -160,7 +160,7 @@ def _update(
     updated: Callable[[], None],
     check: Callable[[], None],
 ) -> float:
-    """One epoch: the weights updated by each batch, gathered when it is needed; the mean loss."""
+    """The weights updated by each batch, gathered when it is needed; gives the mean loss."""
     if scored is None:
         batches = (gather_windows(windows, positions) for positions in chosen)
     else:

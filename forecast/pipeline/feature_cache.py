@@ -23,7 +23,8 @@ import pandas as pd
 
 from forecast.config import Settings
 from forecast.errors import ArtifactError
-from forecast.features.inputs import DEFAULT_FEATURES, Inputs
+from forecast.features.inputs import Inputs
+from forecast.features.sets import DEFAULT_FEATURES
 from forecast.features.splits import Boundaries, Split
 from forecast.features.windows import Windows
 from forecast.files import write_atomically

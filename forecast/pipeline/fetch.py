@@ -12,8 +12,9 @@ import pandas as pd
 from forecast.config import Settings
 from forecast.errors import ArtifactError, BusyError
 from forecast.market.fetching import Failed, Fetched, distinct, fetch_many, fetch_one
-from forecast.market.quality import Thresholds
+from forecast.market.findings import Thresholds
 from forecast.market.store import Store
+from forecast.market.upkeep import prune
 from forecast.pipeline.watch import Watch
 from forecast.registry import named_snapshots
 
@@ -127,7 +128,8 @@ def _prune(
     store, named = Store.open(settings.data(home)), named_snapshots(home)
     for one in updated:
         try:
-            store.prune(
+            prune(
+                store,
                 one.ticker,
                 keep=settings.keep_snapshots,
                 now=pd.Timestamp(one.manifest.fetched_at),

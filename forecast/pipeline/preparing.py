@@ -9,8 +9,8 @@ import pandas as pd
 
 from forecast.config import Settings
 from forecast.evaluation.audit import as_document, require_no_leak
-from forecast.features.indicators import check_features
-from forecast.features.inputs import DEFAULT_FEATURES, Inputs, fit_inputs
+from forecast.features.inputs import Inputs, fit_inputs
+from forecast.features.sets import DEFAULT_FEATURES, check_features
 from forecast.features.splits import Boundaries, Split
 from forecast.features.windows import Windows
 from forecast.market.fetching import Fetched

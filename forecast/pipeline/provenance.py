@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from forecast.config import PREFIX, Settings
-from forecast.features.inputs import DEFAULT_FEATURES
+from forecast.features.sets import DEFAULT_FEATURES
 from forecast.networks.importing import DEFAULT_BACKEND, backend_asked_for
 from forecast.pipeline.readers import READERS, VERBS, Reader, read_by
 

@@ -198,9 +198,9 @@ def _exchanges(home: Path, settings: Settings) -> tuple[set[str], list[str]]:
     store = Store.open(settings.data(home))
     found, unknown = set(), []
     for ticker in settings.nightly.tickers:
-        history = store.history(ticker)
-        if history:
-            found.add(history[0].exchange)
+        snapshots = store.manifests(ticker)
+        if snapshots:
+            found.add(snapshots[0].exchange)
         else:
             unknown.append(ticker)
     if not unknown and found:

@@ -12,7 +12,7 @@ from matplotlib import ticker as mticker
 from matplotlib.axes import Axes
 
 from forecast.features.indicators import bollinger, rsi, sma
-from forecast.market.quality import MOST_LISTED
+from forecast.market.findings import MOST_LISTED
 from forecast.report import style
 from forecast.report.picture import Picture
 from forecast.report.style import BLUE, GRID, INK, MUTED, ORANGE, RULE

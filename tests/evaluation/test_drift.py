@@ -15,7 +15,8 @@ from forecast.baselines.ewma import ewma
 from forecast.evaluation import drift
 from forecast.evaluation.coverage import independent_outcomes
 from forecast.evaluation.forecasts import QUANTILE_COLUMNS
-from forecast.features.inputs import DEFAULT_FEATURES, feature_rows
+from forecast.features.inputs import feature_rows
+from forecast.features.sets import DEFAULT_FEATURES
 
 UNIT = np.array([-1.645, -1.282, -0.674, 0.0, 0.674, 1.282, 1.645])
 

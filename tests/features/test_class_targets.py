@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from forecast.features.inputs import DEFAULT_FEATURES, fit_inputs
+from forecast.features.inputs import fit_inputs
+from forecast.features.sets import DEFAULT_FEATURES
 from forecast.features.targets import (
     CLASSES,
     TARGETS,

@@ -8,7 +8,8 @@ from simulated import random_walk
 
 from forecast.errors import ConfigError, NotEnoughBars
 from forecast.features import indicators
-from forecast.features.indicators import INDICATORS, compute_features
+from forecast.features.indicators import INDICATORS
+from forecast.features.sets import compute_features
 
 EVERY = pytest.mark.parametrize("name", list(INDICATORS))
 

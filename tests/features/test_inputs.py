@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from forecast.errors import ArtifactError, ConfigError, NotEnoughBars
-from forecast.features.inputs import DEFAULT_FEATURES, Inputs, feature_rows, fit_inputs
+from forecast.features.inputs import Inputs, feature_rows, fit_inputs
 from forecast.features.scaling import fit_minmax, fit_standard
+from forecast.features.sets import DEFAULT_FEATURES
 from forecast.features.splits import MIN_ORIGINS, chronological
 from forecast.features.targets import (
     TARGETS,

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from forecast.market import overlap, quality
+from forecast.market import oddities, overlap, quality
 from forecast.market.fetching import fetch_one
-from forecast.market.quality import Thresholds
+from forecast.market.findings import Thresholds
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "data.md").read_text()
@@ -51,11 +51,8 @@ def test_every_kind_of_finding_is_in_the_table():
         for row in re.findall(r"^\| (`.*?) \|", section("Quality"), re.M)
         for kind in re.findall(r"`(\w+)`", row)
     }
-    source = Path(quality.__file__).read_text() + Path(overlap.__file__).read_text()
-    made = set(
-        re.findall(r'(?:"(?:reject|repair|warn)",|_broken\(|Comparison\()\s*"(\w+)"', source)
-    )
-    made -= {"repair"}  # of the severities' own list
+    source = "".join(Path(one.__file__).read_text() for one in (quality, oddities, overlap))
+    made = set(re.findall(r'(?:"(?:reject|repair|warn)",|broken\(|Comparison\()\s*"(\w+)"', source))
     assert len(made) > 15
     assert made <= told
     assert {kind for kind in told if f'"{kind}"' not in source} == set()

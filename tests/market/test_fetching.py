@@ -23,7 +23,7 @@ from forecast.errors import (
 )
 from forecast.market.bars import check_bars, derive_bars
 from forecast.market.fetching import Failed, Fetched, fetch_many, fetch_one
-from forecast.market.quality import Thresholds
+from forecast.market.findings import Thresholds
 from forecast.market.sessions import expected_sessions
 from forecast.market.sources import sample, yahoo
 from forecast.market.sources.throttle import Gate

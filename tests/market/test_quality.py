@@ -6,7 +6,8 @@ import pytest
 from loopback import made_up
 
 from forecast.errors import MalformedData
-from forecast.market.quality import MOST_LISTED, Finding, Thresholds, inspect, refuse
+from forecast.market.findings import MOST_LISTED, Finding, Thresholds
+from forecast.market.quality import inspect, refuse
 from forecast.market.sessions import EVERY_DAY, WEEKDAYS, expected_sessions
 
 # After the close of the 300th session from 2024-01-02 on.

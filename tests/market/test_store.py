@@ -14,8 +14,10 @@ from loopback import made_up
 from forecast.errors import ArtifactError, BusyError, ConfigError
 from forecast.market import store as store_module
 from forecast.market.bars import QUOTE_COLUMNS, History
+from forecast.market.signing import sign
 from forecast.market.snapshots import Marks, decode, encode
 from forecast.market.store import Store
+from forecast.market.upkeep import damaged, prune
 
 NOON = pd.Timestamp("2026-11-20 12:00", tz="UTC")
 LATER = NOON + pd.Timedelta(days=9)
@@ -94,8 +96,8 @@ def test_the_newest_of_each_source_is_its_own(store):
     assert store.newest("AAPL", "yahoo").marks == MARKS
     assert store.newest("AAPL", "csv").manifest == csv
     assert store.newest("AAPL", "sample") is None
-    assert store.history("AAPL") == [newer, csv, yahoo]
-    assert store.history("AAPL", "yahoo") == [newer, yahoo]
+    assert store.manifests("AAPL") == [newer, csv, yahoo]
+    assert store.manifests("AAPL", "yahoo") == [newer, yahoo]
     assert store.tickers() == ["AAPL"]
 
 
@@ -178,17 +180,17 @@ def test_a_damaged_manifest_falls_back_to_the_one_before(local):
 def test_every_damaged_file_is_listed(local):
     first = add(local, made_up(30))
     second = add(local, made_up(31), hours=1)
-    assert local.damaged("AAPL") == []
+    assert damaged(local, "AAPL") == []
     Path(local.root, "AAPL", f"{first.snapshot}.parquet").write_bytes(b"PAR1")
     Path(local.root, "AAPL", f"{second.snapshot}.json").write_text("{")
     Path(local.root, "AAPL", "yahoo.json").write_text("[]")
     names = [
-        error.message.split(" must be")[0].rsplit("/", 1)[1] for error in local.damaged("AAPL")
+        error.message.split(" must be")[0].rsplit("/", 1)[1] for error in damaged(local, "AAPL")
     ]
     assert sorted(names) == sorted(
         [f"{first.snapshot}.parquet", f"{second.snapshot}.json", "yahoo.json"]
     )
-    assert local.damaged("MSFT") == []
+    assert damaged(local, "MSFT") == []
 
 
 def test_what_helps_against_damage_depends_on_whether_a_fetch_writes_the_file_again(local):
@@ -196,14 +198,14 @@ def test_what_helps_against_damage_depends_on_whether_a_fetch_writes_the_file_ag
     second = add(local, made_up(31), hours=1)
     for one in (first, second):
         Path(local.root, "AAPL", f"{one.snapshot}.parquet").write_bytes(b"PAR1")
-    old, newest = local.damaged("AAPL")
+    old, newest = damaged(local, "AAPL")
     assert newest.hint == "forecast fetch AAPL --refresh"
     path = Path(local.root, "AAPL", first.snapshot)
     assert f"rm {path}.*" in old.hint
     # What it says helps.
     for file in path.parent.glob(f"{path.name}.*"):
         file.unlink()
-    assert len(local.damaged("AAPL")) == 1
+    assert len(damaged(local, "AAPL")) == 1
 
 
 def test_pruning_takes_what_has_a_damaged_manifest_unless_a_run_or_a_pointer_names_it(local):
@@ -211,7 +213,7 @@ def test_pruning_takes_what_has_a_damaged_manifest_unless_a_run_or_a_pointer_nam
     other = add(local, made_up(20), source="csv")
     for one in (torn, named, other):
         Path(local.root, "AAPL", f"{one.snapshot}.json").write_text("")
-    assert local.prune("AAPL", keep=9, now=LATER, named={named.snapshot}) == [torn.snapshot]
+    assert prune(local, "AAPL", keep=9, now=LATER, named={named.snapshot}) == [torn.snapshot]
     left = {path.name.partition(".")[0] for path in files(local)}
     assert left == {named.snapshot, old.snapshot, newest.snapshot, other.snapshot, "yahoo", "csv"}
 
@@ -220,8 +222,8 @@ def test_pruning_leaves_a_manifest_that_a_newer_version_wrote(local):
     first = add(local, made_up(30))
     add(local, made_up(31), hours=1)
     path = Path(local.root, "AAPL", f"{first.snapshot}.json")
-    path.write_bytes(store_module._signed(asdict(first) | {"of_a_later_version": 1}))
-    assert local.prune("AAPL", keep=9, now=LATER) == []
+    path.write_bytes(sign(asdict(first) | {"of_a_later_version": 1}))
+    assert prune(local, "AAPL", keep=9, now=LATER) == []
     assert path.exists()
 
 
@@ -236,22 +238,22 @@ def test_adding_the_same_quotes_again_heals_a_damaged_file(local):
 def test_pruning_keeps_the_newest_of_each_source_and_what_runs_name(store):
     old = [add(store, made_up(30 + hour), hours=hour) for hour in range(5)]
     csv = add(store, made_up(10), source="csv")
-    removed = store.prune("AAPL", keep=2, now=LATER, named={old[1].snapshot})
+    removed = prune(store, "AAPL", keep=2, now=LATER, named={old[1].snapshot})
     assert sorted(removed) == sorted([old[0].snapshot, old[2].snapshot])
-    assert store.history("AAPL", "yahoo") == [old[4], old[3], old[1]]
-    assert store.history("AAPL", "csv") == [csv]
-    for manifest in store.history("AAPL"):
+    assert store.manifests("AAPL", "yahoo") == [old[4], old[3], old[1]]
+    assert store.manifests("AAPL", "csv") == [csv]
+    for manifest in store.manifests("AAPL"):
         assert len(read(store, manifest)) == manifest.rows
-    assert store.prune("AAPL", keep=2, now=LATER, named={old[1].snapshot}) == []
+    assert prune(store, "AAPL", keep=2, now=LATER, named={old[1].snapshot}) == []
 
 
 def test_pruning_leaves_what_was_replaced_within_the_last_day(store):
     old, taken, newest = [add(store, made_up(30 + hour), hours=hour) for hour in (0, 2, 30)]
     # A training may have begun with `taken` until the newest came, six hours ago.
     now = NOON + pd.Timedelta(hours=36)
-    assert store.prune("AAPL", keep=1, now=now) == [old.snapshot]
-    assert store.history("AAPL") == [newest, taken]
-    assert store.prune("AAPL", keep=1, now=now + pd.Timedelta(hours=19)) == [taken.snapshot]
+    assert prune(store, "AAPL", keep=1, now=now) == [old.snapshot]
+    assert store.manifests("AAPL") == [newest, taken]
+    assert prune(store, "AAPL", keep=1, now=now + pd.Timedelta(hours=19)) == [taken.snapshot]
 
 
 def test_pruning_clears_what_a_killed_writer_left(local):
@@ -260,7 +262,7 @@ def test_pruning_clears_what_a_killed_writer_left(local):
     (folder / ".yahoo.json.x1y2").write_text("{")
     (folder / "20261120T120000Z-ffffffff.parquet").write_bytes(b"PAR1")
     (folder / ".ipynb_checkpoints").mkdir()
-    local.prune("AAPL", keep=3, now=LATER)
+    prune(local, "AAPL", keep=3, now=LATER)
     # A folder is not a writer's.
     assert {path.name for path in folder.iterdir()} - {".ipynb_checkpoints"} == {
         f"{manifest.snapshot}.parquet",
@@ -271,7 +273,7 @@ def test_pruning_clears_what_a_killed_writer_left(local):
 
 def test_pruning_to_nothing_is_a_programming_fault(store):
     with pytest.raises(ValueError, match="at least 1"):
-        store.prune("AAPL", keep=0, now=LATER)
+        prune(store, "AAPL", keep=0, now=LATER)
 
 
 def test_the_lock_lets_one_in_at_a_time(local, monkeypatch):
@@ -307,7 +309,7 @@ def test_many_writers_and_readers_never_see_half_a_file(local):
         readers = [pool.submit(look, number) for number in range(200)]
         for future in writers + readers:
             future.result()
-    assert len(local.history("AAPL")) == 30
+    assert len(local.manifests("AAPL")) == 30
 
 
 def test_a_store_that_cannot_be_written(tmp_path):

@@ -5,8 +5,8 @@ from vendor import SESSIONS, Vendor
 
 from forecast.errors import MalformedData, SourceUnavailable
 from forecast.market.bars import History, check_bars, derive_bars
+from forecast.market.findings import Thresholds
 from forecast.market.overlap import OVERLAP
-from forecast.market.quality import Thresholds
 from forecast.market.snapshots import decode
 from forecast.market.store import Store
 from forecast.market.updating import Rules, update

@@ -16,7 +16,7 @@ from loopback import made_up
 from vendor import Vendor
 
 from forecast.market.fetching import fetch_one
-from forecast.market.quality import Thresholds
+from forecast.market.findings import Thresholds
 from forecast.market.snapshots import decode
 from forecast.market.store import Store
 from forecast.market.updating import Rules, readable, update

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.slow
 
 _TRAIN = """
 import numpy as np
-from forecast.features.inputs import DEFAULT_FEATURES, fit_inputs
+from forecast.features.inputs import fit_inputs
+from forecast.features.sets import DEFAULT_FEATURES
 from forecast.market.bars import derive_bars
 from forecast.market.sources import sample
 from forecast.networks.training import fit, infer

@@ -8,7 +8,6 @@ from loopback import made_up
 
 from forecast.config import Settings, load_settings
 from forecast.errors import ArtifactError
-from forecast.market.store import Store
 from forecast.pipeline import folds
 from forecast.pipeline.feature_cache import FeatureCache
 from forecast.pipeline.fetch import fetch, fetch_for
@@ -70,7 +69,7 @@ def test_what_cannot_be_pruned_is_told_and_the_bars_are_stored(tmp_path, monkeyp
     def refuse(*_, **__):
         raise ArtifactError("20261120T230000Z-aaaa.json must be removable.")
 
-    monkeypatch.setattr(Store, "prune", refuse)
+    monkeypatch.setattr("forecast.pipeline.fetch.prune", refuse)
     write(tmp_path, made_up(300))
     told = []
     known = Settings(source=f"csv:{tmp_path}")

@@ -9,7 +9,8 @@ import pytest
 
 from forecast.config import Settings, load_settings
 from forecast.errors import ConfigError
-from forecast.features.inputs import DEFAULT_FEATURES, FEATURE_GROUPS, fit_inputs
+from forecast.features.inputs import fit_inputs
+from forecast.features.sets import DEFAULT_FEATURES, FEATURE_GROUPS
 from forecast.market.fetching import fetch_one
 from forecast.pipeline.tune import candidates, space
 from forecast.pipeline.tune.part import before_test, moved_earlier, row_hashes

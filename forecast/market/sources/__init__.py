@@ -8,8 +8,8 @@ from forecast.errors import ConfigError
 from forecast.market.bars import History
 from forecast.market.sources import csv_files, sample, yahoo
 
-# Each is called as fetch(ticker, start, end, **own), where `csv` needs folder= and `yahoo` cache=.
-# None stands for: nothing new in that range.
+# Each is called as fetch(ticker, start) for all bars from `start` on; of their own `csv` needs
+# folder= and `yahoo` cache=. None stands for: nothing new in that range.
 SOURCES: dict[str, Callable[..., History | None]] = {
     "yahoo": yahoo.fetch,
     "sample": sample.fetch,

@@ -126,6 +126,6 @@ def _written(store: Store, tickers: Sequence[str]) -> datetime | None:
     times = []
     for ticker in tickers:
         with suppress(ArtifactError):  # which `holdings.bars` tells
-            newest = store.history(ticker)[:1]
+            newest = store.manifests(ticker)[:1]
             times += [datetime.fromisoformat(manifest.fetched_at) for manifest in newest]
     return max(times, default=None)

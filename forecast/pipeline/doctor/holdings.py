@@ -14,6 +14,7 @@ from forecast.ledger import examine
 from forecast.market.sessions import expected_sessions, last_completed
 from forecast.market.sources.csv_files import folder_of
 from forecast.market.store import Store
+from forecast.market.upkeep import damaged
 from forecast.pipeline.doctor.finding import FAIL, OK, WARN, Finding
 from forecast.pipeline.schedule import scheduled
 from forecast.registry import champion, load_run
@@ -33,18 +34,18 @@ def bars(
     whole, files = [], 0
     for ticker in tickers:
         try:
-            damaged, history = store.damaged(ticker), store.history(ticker)
+            torn, snapshots = damaged(store, ticker), store.manifests(ticker)
         except ArtifactError as error:
             yield Finding("bars", WARN, error.message, error.hint)
             continue
-        for one in damaged:
+        for one in torn:
             yield Finding("bars", WARN, one.message, one.hint)
-        if not history:
+        if not snapshots:
             hint = f"forecast fetch {ticker}"
             yield Finding("bars", OK, f"{ticker}: none yet; a night fetches them", hint)
             continue
-        files += len(history)
-        newest = history[0]
+        files += len(snapshots)
+        newest = snapshots[0]
         kept = exchange or newest.exchange
         due = last_completed(kept, pd.Timestamp.now("UTC"))
         first = pd.Timestamp(newest.last) + pd.Timedelta(days=1)
@@ -54,7 +55,7 @@ def bars(
                 f"{ticker}: the newest bar is of {newest.last}, the newest session {due:%Y-%m-%d}"
             )
             yield Finding("bars", WARN, told, f"forecast fetch {ticker}")
-        elif not damaged:
+        elif not torn:
             whole.append(f"{ticker} to {newest.last}")
     if whole:
         told = f"{', '.join(whole[:5])}{' …' if len(whole) > 5 else ''}"

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from forecast.config import Settings, changed
 from forecast.config import Space as SpaceSettings
 from forecast.errors import ConfigError
-from forecast.features.indicators import check_features
-from forecast.features.inputs import FEATURE_GROUPS, warm_up_of
+from forecast.features.inputs import warm_up_of
+from forecast.features.sets import FEATURE_GROUPS, check_features
 from forecast.pipeline.preparing import batch_of, features_of, learning_rate_of
 
 NAMES = tuple(SpaceSettings.model_fields)
