@@ -252,5 +252,5 @@ def _live(entries: Sequence[Mapping[str, Any]]) -> Table | None:
 
 def _p(compared: Mapping[str, Any]) -> str:
     if "p_not_worse" in compared:
-        return f"not worse: p {wording.equals(compared['p_not_worse'])}"
+        return f"within the margin: p {wording.equals(compared['p_not_worse'])}"
     return f"p {wording.equals(compared['p_different'])}"

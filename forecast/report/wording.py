@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from forecast.evaluation.verdict import SIGNIFICANT
+
 NOTHING = "–"
 _MINUS = "−"
 _HELD = "\u00a0"
@@ -122,10 +124,13 @@ def fixed(value: Any, decimals: int = 2) -> str:
 
 
 def p_value(value: Any) -> str:
-    """A p-value: two digits, `< 0.001` below that."""
+    """A p-value: two digits, `< 0.001` below that, four where it would round to 0.05 itself."""
     known = finite(value)
     if known is None:
         return NOTHING
+    if round(known, 3) == SIGNIFICANT:
+        # As in the verdict: which side of it decides.
+        return f"{known:.4f}"
     return "< 0.001" if known < 0.001 else f"{known:.3f}" if known < 0.1 else f"{known:.2f}"
 
 

@@ -85,6 +85,8 @@ def test_fixed_decimals_know_no_negative_zero():
 
 def test_p_values():
     assert [p_value(p) for p in (0.0004, 0.0312, 0.4)] == ["< 0.001", "0.031", "0.40"]
+    # Never rounded across the boundary that decides.
+    assert [p_value(p) for p in (0.0496, 0.0504, 0.05)] == ["0.0496", "0.0504", "0.0500"]
 
 
 def test_dates():
