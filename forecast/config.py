@@ -52,7 +52,7 @@ def _split(value: Any) -> Any:
 
 
 def _day(value: Any) -> Any:
-    if isinstance(value, str | int):  # pydantic would take a number for seconds since 1970
+    if isinstance(value, str | int | float):  # pydantic would take a number for seconds since 1970
         try:
             return date.fromisoformat(str(value))
         except ValueError as error:
@@ -162,7 +162,14 @@ class Nightly(_Table):
         return value
 
 
-Choices = tuple[Any, ...] | str | None
+def _choices(value: Any) -> Any:
+    # pydantic would name each of the types that the value is not.
+    if not isinstance(value, list | tuple | str | None):
+        raise ValueError('must be a list of values, or a range such as "0..0.4"')
+    return value
+
+
+Choices = Annotated[tuple[Any, ...] | str | None, BeforeValidator(_choices)]
 """A list of values, a range such as `"0.0001..0.01 log"`, or not searched."""
 
 
@@ -362,10 +369,15 @@ def changed(settings: Settings, **values: Any) -> Settings:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        # Some editors begin a file with a byte order mark, which TOML does not know.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
+    except NotADirectoryError as error:
+        raise ConfigError(
+            f"the home folder must be a folder. Received {path.parent}, which is none.",
+            hint="another one with --home DIR, or FORECAST_HOME=DIR",
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise ConfigError(
             f"{path} must be a readable TOML file. Reading it failed: {error}.",
