@@ -1,4 +1,4 @@
-"""Streams that nobody reads or that lack a character: the work is done, and its exit code stands."""
+"""Streams that nobody reads or that lack a character: the work is done, its exit code stands."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from types import ModuleType
 
 import pytest
-
-from forecast.__main__ import main
 
 DONE = ["fetch", "IBM", "--source=sample"]
 FAILED = ["train", "NOPE", "--source=sample"]
@@ -83,15 +80,3 @@ def test_what_the_encoding_of_stdout_lacks_is_escaped(encoding, ticker, tmp_path
     assert "failed   UnknownTicker" in text.stdout.decode(name)
     (entry,) = json.loads(document.stdout.decode(name))["tickers"]
     assert entry["ticker"] == os.fsdecode(ticker).upper()
-
-
-def test_an_interrupt_while_the_program_is_imported_ends_it_as_any_other(monkeypatch, capsys):
-    class Interrupted(ModuleType):
-        def __getattr__(self, name):
-            raise KeyboardInterrupt
-
-    monkeypatch.setitem(sys.modules, "forecast.cli", Interrupted("forecast.cli"))
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 130
-    assert capsys.readouterr().err == "Interrupted.\n"
