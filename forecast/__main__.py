@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import signal
 import sys
 import threading
@@ -15,9 +16,11 @@ def main() -> None:
         pressed.set()
         raise KeyboardInterrupt
 
-    before = signal.getsignal(signal.SIGINT)
-    if before is signal.default_int_handler:
+    mine = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if mine:
         signal.signal(signal.SIGINT, interrupt)
+        # The first one registered runs last: with the work done, an interrupt changes nothing.
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     try:
         from forecast.cli import main as run
 
@@ -29,7 +32,8 @@ def main() -> None:
         print("Interrupted.", file=sys.stderr)
         sys.exit(130)
     finally:
-        signal.signal(signal.SIGINT, before)
+        if mine:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         # Where an interrupt came out of code that was made from a text, CPython ends by the signal
         # itself in place of the exit code, unless such code has come to its end since.
         exec("")

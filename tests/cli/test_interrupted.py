@@ -66,3 +66,19 @@ def test_an_interrupt_out_of_code_made_from_a_text_is_no_death_by_a_signal(tmp_p
     )
     program = [sys.executable, "-m", "interrupted"]
     assert subprocess.run(program, cwd=tmp_path, check=False).returncode == 130
+
+
+def test_an_interrupt_after_the_work_changes_nothing(tmp_path):
+    (tmp_path / "late.py").write_text(
+        "import os, signal\n"
+        "import forecast.cli\n"
+        "from forecast.__main__ import main\n"
+        "class Late:\n"
+        "    def __del__(self, kill=os.kill, number=signal.SIGINT, own=os.getpid()):\n"
+        "        kill(own, number)\n"
+        "late = Late()\n"
+        "forecast.cli.main = lambda: None\n"
+        "main()\n"
+    )
+    program = [sys.executable, "-m", "late"]
+    assert subprocess.run(program, cwd=tmp_path, check=False).returncode == 0
