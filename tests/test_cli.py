@@ -283,6 +283,8 @@ def test_bad_files_get_one_clear_error_and_leave_no_run(change, type_, words, tm
         (["train", "FB", "--source=sample"], 1, "Received 196"),
         (["predict", "AAPL", "--source=sample"], 1, "forecast train AAPL"),
         (["predict", "AAPL", "--model=../../../etc"], 1, "there must be a run"),
+        (["predict", "AAPL", "--model="], 1, "there must be a run ''"),
+        (["schedule", "--at="], 1, "the time must be HH:MM"),
         (["train", "AAPL", "--source=nowhere"], 1, "csv:DIR"),
         (["train", "AAPL", "--lookback=1"], 1, "greater than or equal to 2"),
         (["train", "AAPL", "--units=64,x"], 1, "valid integer"),

@@ -80,7 +80,7 @@ def test_webhooks_that_can_be_posted_to(tmp_path, monkeypatch):
     assert load_settings(tmp_path).nightly.webhook is None
 
 
-@pytest.mark.parametrize("value", ["2008", 2008, "2008-01", "today"])
+@pytest.mark.parametrize("value", ["2008", 2008, "2008-01", "today", 1.5, 86400.0, True])
 def test_a_start_is_a_full_date(tmp_path, value):
     with pytest.raises(ConfigError, match="'start': must be a date as YYYY-MM-DD"):
         load_settings(tmp_path, start=value)
@@ -132,6 +132,24 @@ def test_a_group_set_whole_and_by_its_parts_is_refused(order, tmp_path, monkeypa
 def test_a_variable_spelt_twice_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("os.environ", {"FORECAST_EPOCHS": "3", "FORECAST_epochs": "4"})
     with pytest.raises(ConfigError, match="FORECAST_EPOCHS and FORECAST_epochs"):
+        load_settings(tmp_path)
+
+
+def test_a_file_that_begins_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "forecast.toml").write_bytes(b"\xef\xbb\xbfseed = 3\r\n")
+    assert load_settings(tmp_path).seed == 3
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "home").touch()
+    with pytest.raises(ConfigError, match="the home folder must be a folder") as caught:
+        load_settings(tmp_path / "home")
+    assert "--home DIR" in str(caught.value.hint)
+
+
+def test_what_is_no_choice_to_search_is_refused(tmp_path):
+    (tmp_path / "forecast.toml").write_text("[tune.space]\nunits = 64\n")
+    with pytest.raises(ConfigError, match=r"'tune\.space\.units': must be a list .*Received 64 "):
         load_settings(tmp_path)
 
 

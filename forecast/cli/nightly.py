@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from forecast.cli.options import ANY_TICKERS, SOURCE, Shared, shared_options
-from forecast.cli.running import print_lines, settings_for, watching_of
+from forecast.cli.running import print_json, print_lines, settings_for, watching_of
 
 EXIT_BUSY = 75
 """`EX_TEMPFAIL` of sysexits.h: another night is at work; try again later."""
@@ -65,7 +64,7 @@ def nightly(
             )
     except BusyError as error:
         if shared.json:
-            click.echo(json.dumps({"error": error.as_document()}, ensure_ascii=False))
+            print_json({"error": error.as_document()}, indent=None)
         click.echo(f"{type(error).__name__}: {error}", err=True)
         return EXIT_BUSY
     if night.alert is not None:
@@ -73,7 +72,7 @@ def nightly(
         click.echo(night.alert, err=True)
     if shared.json:
         # One line, so that a log of nights is a file of JSON lines.
-        click.echo(json.dumps(night.document, allow_nan=False, ensure_ascii=False))
+        print_json(night.document, indent=None)
     else:
         print_lines(night_lines(night.document))
     return night.exit_code

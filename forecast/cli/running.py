@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
@@ -80,6 +81,8 @@ def print_lines(lines: list[str]) -> None:
     click.echo("\n".join(lines))
 
 
-def print_json(document: dict[str, Any]) -> None:
-    """Print the one document of `--json`."""
-    click.echo(json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False))
+def print_json(document: dict[str, Any], *, indent: int | None = 2) -> None:
+    """Print the one document of `--json`; None as indent prints it in one line."""
+    # A stream's own escape for a character that its encoding lacks is none of JSON's.
+    escaped = not (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    click.echo(json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=escaped))

@@ -1,4 +1,4 @@
-"""Standard streams that nobody reads: what is said there is lost, and the work goes on."""
+"""Standard streams that nobody reads, or that cannot write every character: the work goes on."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class _Unread(io.FileIO):
 def mend_streams() -> None:
     """Let stdout and stderr be closed, before the start (`>&-`) or by their reader (`| head`).
 
+    A character that their encoding lacks is written as an escape.
+
     What somebody else has put in their place, such as a test, stays.
     """
     for number, name in ((1, "stdout"), (2, "stderr")):
@@ -40,7 +42,7 @@ def _mended(number: int, stream: TextIO | None) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(_Unread(number, "w", closefd=False)),
         encoding="utf-8" if stream is None else stream.encoding,
-        errors="backslashreplace" if stream is None else stream.errors,
+        errors="backslashreplace",
         line_buffering=stream is not None and bool(stream.line_buffering),
     )
 

@@ -93,10 +93,15 @@ def _at(home: Path, values: dict[str, Any]) -> dict[str, Any]:
 
 def _from_file(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
+        # Some editors begin a file with a byte order mark, which TOML does not know.
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
+    except NotADirectoryError as error:
+        raise ConfigError(
+            f"the home folder must be a folder. Received {path.parent}, which is none.",
+            hint="another one with --home DIR, or FORECAST_HOME=DIR",
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise ConfigError(
             f"{path} must be a readable TOML file. Reading it failed: {error}.",

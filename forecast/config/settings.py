@@ -45,7 +45,7 @@ def _split(value: Any) -> Any:
 
 
 def _day(value: Any) -> Any:
-    if isinstance(value, str | int):  # pydantic would take a number for seconds since 1970
+    if isinstance(value, str | int | float):  # pydantic would take a number for seconds since 1970
         try:
             return date.fromisoformat(str(value))
         except ValueError as error:
@@ -158,7 +158,14 @@ class Nightly(_Table):
         return value
 
 
-Choices = tuple[Any, ...] | str | None
+def _choices(value: Any) -> Any:
+    # pydantic would name each of the types that the value is not.
+    if not isinstance(value, list | tuple | str | None):
+        raise ValueError('must be a list of values, or a range such as "0..0.4"')
+    return value
+
+
+Choices = Annotated[tuple[Any, ...] | str | None, BeforeValidator(_choices)]
 """A list of values, a range such as `"0.0001..0.01 log"`, or not searched."""
 
 

@@ -127,7 +127,7 @@ def _saved(shelf: Shelf, ticker: str, run: str | None) -> SavedRun:
     Raises:
         ArtifactError: if there is none, or it is damaged.
     """
-    name = run or champion(shelf.home, ticker)
+    name = champion(shelf.home, ticker) if run is None else run
     if name is None and (other := newest_together(shelf.home)) is not None:
         raise ArtifactError(
             f"{ticker}: there must be a trained network. It has no champion.",

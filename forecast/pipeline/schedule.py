@@ -179,9 +179,9 @@ def _require_tickers(settings: Settings) -> None:
 
 
 def _nights(home: Path, settings: Settings, at: str | None) -> tuple[list[Night], list[str]]:
-    wanted = at or settings.nightly.at
+    wanted = settings.nightly.at if at is None else at
     exchanges, notices = _exchanges(home, settings)
-    planned = nights(exchanges, at=parse_time(wanted) if wanted else None)
+    planned = nights(exchanges, at=None if wanted is None else parse_time(wanted))
     notices += [
         f"{night} is before the session has settled ({night.settled:%H:%M}): "
         "each night would forecast from the session before."

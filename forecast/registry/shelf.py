@@ -33,7 +33,7 @@ class Shelf:
         Raises:
             ArtifactError: if there is none, or it is damaged.
         """
-        name = run or champion(self.home, ticker)
+        name = champion(self.home, ticker) if run is None else run
         if name in self._together:
             return self._together[name]
         saved = load_run(self.home, ticker, name)

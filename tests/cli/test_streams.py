@@ -1,15 +1,13 @@
-"""Streams that nobody reads: the work is done, and its exit code stands."""
+"""Streams that nobody reads or that lack a character: the work is done, its exit code stands."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from types import ModuleType
 
 import pytest
-
-from forecast.__main__ import main
 
 DONE = ["fetch", "IBM", "--source=sample"]
 FAILED = ["train", "NOPE", "--source=sample"]
@@ -67,13 +65,18 @@ def test_a_full_disk_behind_stdout_is_an_error_without_a_traceback(tmp_path):
     assert "Traceback" not in result.stderr
 
 
-def test_an_interrupt_while_the_program_is_imported_ends_it_as_any_other(monkeypatch, capsys):
-    class Interrupted(ModuleType):
-        def __getattr__(self, name):
-            raise KeyboardInterrupt
-
-    monkeypatch.setitem(sys.modules, "forecast.cli", Interrupted("forecast.cli"))
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    assert exit_.value.code == 130
-    assert capsys.readouterr().err == "Interrupted.\n"
+@pytest.mark.parametrize("encoding", ["latin-1", "iso8859-2", "utf-8", "utf-8:surrogateescape"])
+@pytest.mark.parametrize("ticker", [b"\xe2\x82\xac", b"\xc3\xaa", b"\xff"])
+def test_what_the_encoding_of_stdout_lacks_is_escaped(encoding, ticker, tmp_path):
+    program = [sys.executable, "-m", "forecast", "fetch", ticker, "--home", str(tmp_path)]
+    variables = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "1"}
+    text, document = (
+        subprocess.run([*program, *json_], capture_output=True, check=False, env=variables)
+        for json_ in ([], ["--json"])
+    )
+    assert (text.returncode, document.returncode) == (1, 1)
+    assert b"Traceback" not in text.stderr + document.stderr
+    name = encoding.partition(":")[0]
+    assert "failed   UnknownTicker" in text.stdout.decode(name)
+    (entry,) = json.loads(document.stdout.decode(name))["tickers"]
+    assert entry["ticker"] == os.fsdecode(ticker).upper()
