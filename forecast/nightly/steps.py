@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from forecast.nightly.ray_cluster import ray_cluster
 from forecast.nightly.ready import Ready, ready_of
 from forecast.nightly.recorded import recorded
 from forecast.nightly.state import Heartbeat, fresh_scratch, read_state
-from forecast.nightly.work import Outcome
+from forecast.nightly.work import Outcome, work
 from forecast.pipeline.capacity import room_for
 from forecast.pipeline.fetch import fetch
 from forecast.pipeline.tuned import tuned_for
@@ -243,7 +243,29 @@ class Work:
         yield from engines.here(self._jobs(quick, entries), pause=pause)
         if not due or self.stop.is_set():
             return
-        jobs, nightly = self._jobs(due, entries), self.settings.nightly
+        try:
+            for outcome in self._trained(
+                self._jobs(due, entries), len(due), engine, address, workers
+            ):
+                if outcome.error is not None and outcome.forecast is None:
+                    yield self._untrained(ready[outcome.ticker], outcome.error)
+                else:
+                    yield outcome
+        except Exception as failure:
+            # What trains is broken, not what forecasts.
+            for one in due:
+                if one.plan.ticker not in entries and not pause():
+                    yield self._untrained(one, _known(one.plan.ticker, failure))
+
+    def _trained(
+        self,
+        jobs: Iterator[Job],
+        count: int,
+        engine: str,
+        address: str | None,
+        workers: int | None,
+    ) -> Iterator[Outcome]:
+        nightly, pause = self.settings.nightly, self._pause
         if engine == "ray":
             yield from ray_cluster(
                 jobs,
@@ -254,9 +276,19 @@ class Work:
                 pause=pause,
             )
             return
-        count = workers or room_for(len(due), memory=nightly.memory)
-        scratch = fresh_scratch(self.home)
-        yield from engines.pool(jobs, workers=count, scratch=scratch, pause=pause)
+        yield from engines.pool(
+            jobs,
+            workers=workers or room_for(count, memory=nightly.memory),
+            scratch=fresh_scratch(self.home),
+            pause=pause,
+        )
+
+    def _untrained(self, one: Ready, error: ForecastError) -> Outcome:
+        """The champion's forecast where its ticker's training came to nothing."""
+        try:
+            return replace(work(self._job(one, train=False)), error=error)
+        except Exception:
+            return Outcome(one.plan.ticker, None, None, error, 0.0)
 
     def _jobs(self, ready: Iterable[Ready], entries: dict[str, dict[str, Any]]) -> Iterator[Job]:
         """The jobs as they are asked for; where one cannot be made, the entry says so."""
@@ -268,9 +300,9 @@ class Work:
             else:
                 yield job
 
-    def _job(self, one: Ready) -> Job:
+    def _job(self, one: Ready, *, train: bool = True) -> Job:
         """The ticker's job as it is now: past the deadline nothing is trained any more."""
-        train = one.why is not None
+        train = train and one.why is not None
         if train and time.monotonic() - self.begun > self.settings.nightly.deadline * 60:
             self.late.add(one.plan.ticker)
             train = False

@@ -51,9 +51,12 @@ def health(home: Path, *, now: datetime) -> Health:
         return Health("none yet", "there was none yet")
     except (OSError, ValueError, KeyError, TypeError):
         return Health("unknown", f"{path} cannot be read")
-    told = f"{stage}, {ago.total_seconds() / 3600:.1f} hours ago"
+    hours = ago.total_seconds() / 3600
+    told = f"{stage}, {abs(hours):.1f} hours {'ago' if hours >= 0 else 'ahead of the clock'}"
     if failed:
         told += f"; {failed} ticker{'s'[: failed > 1]} failed"
+    if ago < -STUCK:
+        return Health(told, f"it lies in the future, so that nothing can be told by it: {told}")
     if ago > SILENT:
         return Health(told, f"none for {SILENT.total_seconds() / 3600:.0f} hours: {told}")
     if stage not in _OVER and ago > STUCK:

@@ -12,15 +12,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from homes import Home
 
+from forecast.ledger import open_ledger
 from forecast.market.fetching import Fetched, fetch_one
 from forecast.nightly import engines, steps
 from forecast.nightly.jobs import Job, RunFiles
-from forecast.nightly.work import work
+from forecast.nightly.work import failed, work
 from forecast.pipeline.predict import newest_forecast
-from forecast.registry import load_run, promote, run_folder, runs, save_run
+from forecast.registry import champion, load_run, promote, run_folder, runs, save_run
 
 
 def never() -> bool:
@@ -162,3 +164,29 @@ def test_a_fault_of_the_program_is_one_tickers_error(home):
     outcome = work(broken)
     assert outcome.forecast is None
     assert "its job must end without a fault. TypeError" in outcome.error.message
+
+
+def _no_engine(*_, **__):
+    raise OSError("no space left")
+
+
+def _dead_workers(jobs, **_):
+    for job in jobs:
+        yield failed(job, engines.died(job.ticker, "it was ended twice"))
+
+
+@pytest.mark.parametrize(
+    ("name", "broken", "told"),
+    [("fresh_scratch", _no_engine, "no space left"), ("pool", _dead_workers, "was ended twice")],
+)
+def test_where_nothing_can_be_trained_the_champions_forecast(home, monkeypatch, name, broken, told):
+    monkeypatch.setattr(engines if name == "pool" else steps, name, broken)
+    night = home.night("2012-07-03", force=True)
+    for entry in night.document["tickers"]:
+        assert entry["status"] == "failed"
+        assert told in entry["error"]["message"]
+        assert entry["forecast"]["run"] == champion(home.folder, entry["ticker"])
+    with open_ledger(home.folder) as ledger:
+        assert {ledger.track_record(ticker)["origin"].iloc[-1] for ticker in home.tickers} == {
+            pd.Timestamp("2012-07-03")
+        }

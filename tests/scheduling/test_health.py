@@ -62,3 +62,12 @@ def test_the_exit_code_is_what_a_container_asks_for(tmp_path):
     path = beat(tmp_path, "ended", hours=0)
     path.write_text(json.dumps({"at": datetime.now(UTC).isoformat(), "stage": "ended"}))
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_a_heartbeat_of_a_clock_that_ran_ahead_vouches_for_nothing(tmp_path):
+    beat(tmp_path, "ended", hours=-0.4)
+    assert health(tmp_path, now=NOW).wrong is None
+    beat(tmp_path, "ended", hours=-30)
+    found = health(tmp_path, now=NOW)
+    assert found.told == "ended, 30.0 hours ahead of the clock"
+    assert "in the future" in found.wrong
