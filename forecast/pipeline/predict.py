@@ -82,7 +82,9 @@ def predict(
     watch.stage("forecasting")
     for request, answer in zip(requests, _answers(requests, watch), strict=True):
         drawn = len(names) <= PICTURES
-        results[request.fetched.ticker] = _pictured(request, answer, home) if drawn else answer
+        results[request.fetched.ticker] = (
+            _pictured(request, answer, home, watch) if drawn else answer
+        )
     told: list[dict[str, Any] | FailedRun] = []
     for name in names:
         answer = results[name]
@@ -242,11 +244,15 @@ def _odds(coming: ComingClasses) -> Iterator[dict[str, Any]]:
         }
 
 
-def _pictured(request: Request, answer: _Answer, home: Path) -> _Answer:
+def _pictured(request: Request, answer: _Answer, home: Path, watch: Watch) -> _Answer:
     if not isinstance(answer, dict):
         return answer
     try:
         return {**answer, "plot": _draw(request, answer, home)}
+    except ArtifactError as error:
+        # The forecast is told all the same to who may not write.
+        watch.notice(f"there is no picture: {error.message}")
+        return answer
     except Exception as failure:
         return as_known(failure, ticker=request.fetched.ticker)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -27,6 +28,7 @@ from forecast.pipeline.every import FailedRun
 from forecast.pipeline.fetch import fetch_for
 from forecast.pipeline.newest import Request
 from forecast.pipeline.scoring import adjust
+from forecast.pipeline.watch import Watch
 from forecast.registry import load_run, promote, run_folder, save_run
 from forecast.report.forecast_text import forecast_lines
 
@@ -199,6 +201,20 @@ def test_an_unforeseen_fault_of_one_ticker_leaves_the_others_their_forecast(home
     first, bad, last = predict(home, *SEEN)
     assert numbers([first, last]) == [whole[0], whole[2]]
     assert bad.error.message.startswith("BBB: its job must end without a fault. KeyError")
+
+
+def test_a_picture_that_cannot_be_written_costs_no_forecast(home):
+    whole = predict(home, "AAA")
+    assert whole[0]["plot"] is not None
+    folder = home / "reports" / "AAA" / "predict"
+    shutil.rmtree(folder)
+    folder.write_text("a file where the folder should be")
+    told = []
+    again = predict(home, "AAA", watch=Watch(notice=told.append))
+    assert again[0]["plot"] is None
+    assert numbers(again) == numbers(whole)
+    assert "there is no picture" in told[-1]
+    folder.unlink()
 
 
 def test_chunks_for_workers_give_the_same_and_leave_to_keras_what_only_it_knows(home, monkeypatch):
