@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from forecast.config import Settings
-from forecast.errors import ForecastError, as_known
+from forecast.errors import ForecastError
 from forecast.ledger import Ledger, open_ledger
 from forecast.market.fetching import Failed, Fetched
-from forecast.nightly import engines, summary
+from forecast.nightly import summary
 from forecast.nightly.clock import Clock
 from forecast.nightly.commit import Committed, commit, mark_done
-from forecast.nightly.jobs import Job, RunFiles
+from forecast.nightly.doing import Outcomes, as_its_own, failed_entry
 from forecast.nightly.logs import NightLog
 from forecast.nightly.plan import Plan, plan
-from forecast.nightly.ray_cluster import ray_cluster
 from forecast.nightly.ready import Ready, ready_of
 from forecast.nightly.recorded import recorded
-from forecast.nightly.state import Heartbeat, fresh_scratch, read_state
-from forecast.nightly.work import Outcome, work
-from forecast.pipeline.capacity import room_for
+from forecast.nightly.state import Heartbeat, read_state
+from forecast.nightly.work import Outcome
 from forecast.pipeline.fetch import fetch
 from forecast.pipeline.tuned import tuned_for
 from forecast.pipeline.watch import Watch
-from forecast.registry import TOGETHER, Shelf, new_run, prune
+from forecast.registry import TOGETHER, Shelf, prune
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -48,7 +45,6 @@ class Work:
         watch: Told how it goes.
         log: The night's.
         begun: When, on the monotonic clock.
-        late: Tickers that the deadline left without a challenger.
         earlier: Entries of nights that were done before.
         whole: Entries with what killed runs of the same session recorded, for the page.
         stopped: SIGTERM came before all tickers were done.
@@ -62,7 +58,6 @@ class Work:
     watch: Watch
     log: NightLog
     begun: float = field(default_factory=time.monotonic)
-    late: set[str] = field(default_factory=set)
     earlier: list[dict[str, Any] | None] = field(default_factory=list)
     whole: dict[str, dict[str, Any]] = field(default_factory=dict)
     stopped: bool = False
@@ -91,9 +86,11 @@ class Work:
                 self._void_others(tickers, ledger)
                 ready = self._make_ready(plans, ledger, entries)
                 self.heart.tell("working", len(entries), len(tickers))
-                for outcome in self._outcomes(ready, entries, engine, address, workers):
+                outcomes = Outcomes(self.home, self.settings, self.clock, self.begun, self._pause)
+                for outcome in outcomes.of(ready, entries, engine, address, workers):
                     committed.add(outcome.ticker)
-                    self._commit(ready[outcome.ticker], outcome, ledger, entries)
+                    late = outcome.ticker in outcomes.late
+                    self._commit(ready[outcome.ticker], outcome, ledger, entries, late=late)
                     self._tell("working", len(entries), len(tickers), outcome.ticker)
                 self._prune(committed, ledger)
                 self.stopped = self.stop.is_set() and len(entries) < len(tickers)
@@ -116,7 +113,7 @@ class Work:
             whole = {**document, "tickers": tickers}
             summary.write(self.home, whole, [entry for entry in self.earlier if entry])
         except Exception as failure:  # whatever it stumbles over in an earlier run's entries
-            error = _known(document["page"], failure)
+            error = as_its_own(document["page"], failure)
             document["page"] = None
             self.watch.notice(f"the night's page could not be written: {error}")
         failed = sum(entry["status"] == summary.FAILED for entry in document["tickers"])
@@ -142,7 +139,7 @@ class Work:
             try:
                 one = self._plan(result)
             except Exception as failure:
-                error = _known(result.ticker, failure)
+                error = as_its_own(result.ticker, failure)
                 entries[result.ticker] = summary.failed(result.ticker, None, error)
                 continue
             self.earlier.append(read_state(self.home, one.ticker).entry)
@@ -163,7 +160,7 @@ class Work:
                     settled = ledger.settle(ticker, None, snapshot=None, now=now)
                     entries[ticker]["void"] = settled.void
             except Exception as failure:
-                error = _known(ticker, failure)
+                error = as_its_own(ticker, failure)
                 entries[ticker]["notices"].append(f"nothing could be settled: {error.message}")
 
     def _void_others(self, tickers: list[str], ledger: Ledger) -> None:
@@ -173,7 +170,7 @@ class Work:
             try:
                 void = ledger.settle(ticker, None, snapshot=None, now=now).void
             except Exception as failure:
-                told = _known(ticker, failure).message
+                told = as_its_own(ticker, failure).message
                 self.watch.notice(f"{ticker}: nothing could be settled: {told}")
                 continue
             if void:
@@ -183,14 +180,12 @@ class Work:
         return plan(
             fetched,
             read_state(self.home, fetched.ticker),
-            settings=self._settings_of(fetched, self.watch),
+            settings=tuned_for(fetched, home=self.home, settings=self.settings, watch=self.watch)[
+                0
+            ],
             now=self.clock.now(),
             force=self.force,
         )
-
-    def _settings_of(self, fetched: Fetched, watch: Watch) -> Settings:
-        """The settings, with those that a search found for the ticker."""
-        return tuned_for(fetched, home=self.home, settings=self.settings, watch=watch)[0]
 
     def _make_ready(
         self, plans: list[Plan], ledger: Ledger, entries: dict[str, dict[str, Any]]
@@ -222,101 +217,21 @@ class Work:
                         force=self.force,
                     )
             except Exception as failure:
-                error = _known(one.ticker, failure)
+                error = as_its_own(one.ticker, failure)
                 entries[one.ticker] = summary.failed(
                     one.ticker, one.key.session, error, settled=settled
                 )
         return ready
 
-    def _outcomes(
-        self,
-        ready: dict[str, Ready],
-        entries: dict[str, dict[str, Any]],
-        engine: str,
-        address: str | None,
-        workers: int | None,
-    ) -> Iterator[Outcome]:
-        """Forecasts that need no training first; then the longest untrained."""
-        quick = [one for one in ready.values() if one.why is None]
-        due = sorted((one for one in ready.values() if one.why), key=lambda one: one.last)
-        pause = self._pause
-        yield from engines.here(self._jobs(quick, entries), pause=pause)
-        if not due or self.stop.is_set():
-            return
-        try:
-            for outcome in self._trained(
-                self._jobs(due, entries), len(due), engine, address, workers
-            ):
-                if outcome.error is not None and outcome.forecast is None:
-                    yield self._untrained(ready[outcome.ticker], outcome.error)
-                else:
-                    yield outcome
-        except Exception as failure:
-            # What trains is broken, not what forecasts.
-            for one in due:
-                if one.plan.ticker not in entries and not pause():
-                    yield self._untrained(one, _known(one.plan.ticker, failure))
-
-    def _trained(
-        self,
-        jobs: Iterator[Job],
-        count: int,
-        engine: str,
-        address: str | None,
-        workers: int | None,
-    ) -> Iterator[Outcome]:
-        nightly, pause = self.settings.nightly, self._pause
-        if engine == "ray":
-            yield from ray_cluster(
-                jobs,
-                workers=workers,
-                address=address,
-                memory=nightly.memory,
-                gpus=nightly.gpus,
-                pause=pause,
-            )
-            return
-        yield from engines.pool(
-            jobs,
-            workers=workers or room_for(count, memory=nightly.memory),
-            scratch=fresh_scratch(self.home),
-            pause=pause,
-        )
-
-    def _untrained(self, one: Ready, error: ForecastError) -> Outcome:
-        """The champion's forecast where its ticker's training came to nothing."""
-        try:
-            return replace(work(self._job(one, train=False)), error=error)
-        except Exception:
-            return Outcome(one.plan.ticker, None, None, error, 0.0)
-
-    def _jobs(self, ready: Iterable[Ready], entries: dict[str, dict[str, Any]]) -> Iterator[Job]:
-        """The jobs as they are asked for; where one cannot be made, the entry says so."""
-        for one in ready:
-            try:
-                job = self._job(one)
-            except Exception as failure:
-                entries[one.plan.ticker] = _failed(one, _known(one.plan.ticker, failure))
-            else:
-                yield job
-
-    def _job(self, one: Ready, *, train: bool = True) -> Job:
-        """The ticker's job as it is now: past the deadline nothing is trained any more."""
-        train = train and one.why is not None
-        if train and time.monotonic() - self.begun > self.settings.nightly.deadline * 60:
-            self.late.add(one.plan.ticker)
-            train = False
-        return Job(
-            one.plan.fetched,
-            self._settings_of(one.plan.fetched, Watch()),
-            RunFiles.of(one.champion, one.plan.ticker) if one.champion else None,
-            new_run(self.clock.now().to_pydatetime()) if train else None,
-        )
-
     def _commit(
-        self, one: Ready, outcome: Outcome, ledger: Ledger, entries: dict[str, dict[str, Any]]
+        self,
+        one: Ready,
+        outcome: Outcome,
+        ledger: Ledger,
+        entries: dict[str, dict[str, Any]],
+        *,
+        late: bool,
     ) -> None:
-        late = outcome.ticker in self.late
         try:
             done = commit(
                 self.home,
@@ -342,7 +257,7 @@ class Work:
             if entry["status"] == summary.DONE:
                 mark_done(self.home, one.plan, self._recorded(one.plan, entry, ledger))
         except Exception as failure:
-            entry = _failed(one, _known(outcome.ticker, failure))
+            entry = failed_entry(one, as_its_own(outcome.ticker, failure))
         entries[outcome.ticker] = entry
         self._log(entry)
 
@@ -352,7 +267,7 @@ class Work:
             if ticker in entries:
                 continue
             if not self.stop.is_set():
-                entries[ticker] = _failed(
+                entries[ticker] = failed_entry(
                     one,
                     ForecastError(
                         f"{ticker}: a job must come to an outcome. None came of this one.",
@@ -371,7 +286,7 @@ class Work:
         try:
             self.whole[one.ticker] = recorded(ledger, one, entry)
         except Exception as failure:
-            error = _known(one.ticker, failure)
+            error = as_its_own(one.ticker, failure)
             entry["notices"].append(f"what was recorded could not be told: {error.message}")
             self.whole[one.ticker] = entry
         return self.whole[one.ticker]
@@ -408,12 +323,3 @@ class Work:
     def _pause(self) -> bool:
         self.heart.beat()
         return self.stop.is_set()
-
-
-def _failed(one: Ready, error: ForecastError) -> dict[str, Any]:
-    return summary.failed(one.plan.ticker, one.plan.key.session, error, settled=one.settled)
-
-
-def _known(what: str, failure: Exception) -> ForecastError:
-    """An unforeseen fault, too, is one ticker's alone."""
-    return as_known(failure, ticker=what, hint="forecast doctor, which looks at what is kept")

@@ -18,7 +18,7 @@ from homes import Home
 
 from forecast.ledger import open_ledger
 from forecast.market.fetching import Fetched, fetch_one
-from forecast.nightly import engines, steps
+from forecast.nightly import doing, engines
 from forecast.nightly.jobs import Job, RunFiles
 from forecast.nightly.work import failed, work
 from forecast.pipeline.predict import newest_forecast
@@ -112,7 +112,7 @@ def test_a_run_over_several_tickers_is_read_once_and_each_job_has_its_own_part(h
     for ticker in home.tickers:
         promote(home.folder, ticker, together.name, reason="a test")
     read, jobs = [], []
-    before, job_before = runs.verified, steps.Work._job
+    before, job_before = runs.verified, doing.Outcomes._job
 
     def verified(folder, **known):
         read.append(folder)
@@ -123,7 +123,7 @@ def test_a_run_over_several_tickers_is_read_once_and_each_job_has_its_own_part(h
         return jobs[-1]
 
     monkeypatch.setattr(runs, "verified", verified)
-    monkeypatch.setattr(steps.Work, "_job", job)
+    monkeypatch.setattr(doing.Outcomes, "_job", job)
     night = home.night("2012-07-03")
     assert [entry["status"] for entry in night.document["tickers"]] == ["done", "done"]
     assert read.count(together) == 1
@@ -180,7 +180,7 @@ def _dead_workers(jobs, **_):
     [("fresh_scratch", _no_engine, "no space left"), ("pool", _dead_workers, "was ended twice")],
 )
 def test_where_nothing_can_be_trained_the_champions_forecast(home, monkeypatch, name, broken, told):
-    monkeypatch.setattr(engines if name == "pool" else steps, name, broken)
+    monkeypatch.setattr(engines if name == "pool" else doing, name, broken)
     night = home.night("2012-07-03", force=True)
     for entry in night.document["tickers"]:
         assert entry["status"] == "failed"
