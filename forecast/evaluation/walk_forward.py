@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from forecast.features.splits import (
-    MIN_ORIGINS,
     TRAIN_SHARE,
     VALIDATION_SHARE,
     Split,
+    least_origins,
     require_sessions,
     what_helps,
 )
@@ -57,7 +57,7 @@ def walk_forward(
     if scheme not in SCHEMES:
         raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}. Received {scheme!r}.")
     least_tested = max(_FEWEST_TESTED, 2 * horizon)
-    least_first = max(MIN_ORIGINS, 20 * horizon)
+    least_first = least_origins(horizon)
     for_first = round(least_first / FIRST_SHARE)
     least = max(for_first, round(folds * least_tested / (1 - FIRST_SHARE)))
     helps = what_helps(horizon) if least == for_first else "fewer --folds"

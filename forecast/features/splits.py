@@ -56,7 +56,7 @@ def chronological(origins: int, *, horizon: int, sessions: int, ticker: str) -> 
     Raises:
         NotEnoughBars: if the test part would be too short, saying how many sessions are needed.
     """
-    least = _least_origins(horizon)
+    least = least_origins(horizon)
     needed = sessions - origins + least
     require_sessions(
         sessions,
@@ -108,7 +108,7 @@ def at_boundaries(
     first, second = (
         int(place) for place in origins.searchsorted([boundaries.validation, boundaries.test])
     )
-    least = _least_origins(horizon)
+    least = least_origins(horizon)
     test_share = 1 - TRAIN_SHARE - VALIDATION_SHARE
     for name, share, found, where in (
         ("training", TRAIN_SHARE, first, f"before {boundaries.validation:%Y-%m-%d}"),
@@ -147,7 +147,7 @@ def first_test_bar(sessions: int, *, before: int, horizon: int, ticker: str) -> 
 
 def what_helps(horizon: int) -> str:
     """The setting that asks for many sessions at this horizon, to be made smaller."""
-    smaller = "horizon" if _least_origins(horizon) > MIN_ORIGINS else "lookback"
+    smaller = "horizon" if least_origins(horizon) > MIN_ORIGINS else "lookback"
     return f"a smaller '{smaller}'"
 
 
@@ -167,5 +167,6 @@ def require_sessions(
         )
 
 
-def _least_origins(horizon: int) -> int:
+def least_origins(horizon: int) -> int:
+    """How many origins a history must have to be split, or a first fold to be trained on."""
     return max(MIN_ORIGINS, 20 * horizon)
