@@ -34,7 +34,7 @@ from forecast.pipeline.preparing import Prepared, prepare
 from forecast.pipeline.provenance import data_hash, git_commit, versions
 from forecast.pipeline.together import spans_of
 from forecast.pipeline.watch import Watch
-from forecast.registry import NETWORK, SavedRun, Shelf
+from forecast.registry import NETWORK, SavedRun, Shelf, champion
 
 _SAMPLE = "AAPL"
 # Log return. The saved forecasts may have been made on another machine, which rounds otherwise.
@@ -126,7 +126,8 @@ def _champions(home: Path) -> list[str]:
 
 def _audit(ticker: str, *, shelf: Shelf, settings: Settings, watch: Watch) -> Audit:
     home = shelf.home
-    saved = shelf.take(ticker) if ticker in _champions(home) else None
+    run = champion(home, ticker)
+    saved = None if run is None else shelf.take(ticker, run)
     watch.stage(f"fetching {ticker}")
     as_of = {}
     if saved is not None:
