@@ -199,20 +199,28 @@ def validate(
     check: Callable[[], None],
 ) -> float:
     """The mean loss over all batches; Keras's own gives the last one's alone, and adds `l2`."""
-    from keras import ops
-
-    losses, sizes = [], []
+    loss, losses, sizes = loss_of(learner), [], []
     for each in chosen:
         if scored is None:
             x, y = gather_windows(windows, each)
         else:
             x, y = gather_slices(windows, each, scored=scored)
-        # Several devices answer the whole batch each.
-        outputs = ops.convert_to_tensor(learner.predict_on_batch(x)[: len(x)])
-        losses.append(float(ops.mean(learner.loss(ops.convert_to_tensor(y), outputs))))
+        losses.append(loss(x, y))
         sizes.append(len(x))
         check()
     return float(np.average(losses, weights=sizes))
+
+
+def loss_of(learner: Any) -> Callable[[np.ndarray, np.ndarray], float]:
+    """From a batch of samples and their encoded outcomes to the mean loss, without dropout."""
+    from keras import ops
+
+    def loss(x: np.ndarray, y: np.ndarray) -> float:
+        # Several devices answer the whole batch each.
+        outputs = ops.convert_to_tensor(learner.predict_on_batch(x)[: len(x)])
+        return float(ops.mean(learner.loss(ops.convert_to_tensor(y), outputs)))
+
+    return getattr(learner, "loss_on_batch", loss)
 
 
 def _tensorboard(logs: Path | None) -> list[Any]:

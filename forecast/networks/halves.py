@@ -160,6 +160,11 @@ def answers_in_halves(model: Any) -> Callable[[np.ndarray], Any]:
 def _streams(variables: list[Any], half: int) -> list[Any]:
     """The states of the seed generators, a stream for each half; fixed weights as they are."""
     return [
-        variable.value + (half << 16) if "int" in variable.dtype else variable.value
+        stream(variable.value, half) if "int" in variable.dtype else variable.value
         for variable in variables
     ]
+
+
+def stream(seed: Any, half: int) -> Any:
+    """From the state of a seed generator to another for each half of a batch."""
+    return seed + (half << 16)

@@ -7,12 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 import numpy as np
 
 from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.devices import devices, set_precision, strategy
+from forecast.networks.direct import direct
+from forecast.networks.fast.chain import Chain
 from forecast.networks.halves import HALVES, in_halves
 from forecast.networks.heads import Head, head_of
 
@@ -49,7 +52,7 @@ def learner_of(
         shape: What else `architectures.build` takes.
 
     Returns:
-        keras.Model for `train_on_batch` and `predict_on_batch`. The next call with the same shape
+        keras.Model for `train_on_batch` and `epochs.loss_of`. The next call with the same shape
         gives the same object.
     """
     import keras
@@ -59,6 +62,13 @@ def learner_of(
     # The fused kernels of a GPU, half precision and torch have loops of their own.
     fast = not on_gpu and precision == "float32" and backend != "torch"
     halved = fast and backend == "tensorflow"
+    ending = head_of(head)
+    key = (network, head, scored, centred, precision, batch, weights, *shape.values())
+    chain = _chain(network, ending, scored, **shape) if halved else None
+    if chain and key not in _kept:
+        # While Keras builds, in Python. No daemon: one inside TensorFlow at Python's end would
+        # crash it.
+        Thread(target=chain.warm_up).start()
     set_precision(precision)
     try:
         with strategy():
@@ -70,16 +80,19 @@ def learner_of(
                 fast=fast,
                 **shape,
             )
-            key = (network, head, scored, centred, precision, batch, weights, *shape.values())
             if key in _kept:
                 learner, first = _kept[key]
                 _reset(learner, fresh, first)
             else:
                 _kept.clear()
-                learner = in_halves(fresh, compiled=NETWORKS[network].compiled) if halved else fresh
+                learner = fresh
+                if chain and ending.gradient:
+                    learner = direct(fresh, chain, ending.gradient(centred))
+                elif halved:
+                    learner = in_halves(fresh, compiled=NETWORKS[network].compiled)
                 learner.compile(
                     optimizer=keras.optimizers.Adam(global_clipnorm=1.0),
-                    loss=head_of(head).loss(centred=centred, weights=weights),
+                    loss=ending.loss(centred=centred, weights=weights),
                     jit_compile=False if halved else "auto",
                 )
                 if not halved:
@@ -90,6 +103,21 @@ def learner_of(
         set_precision("float32")
     learner.optimizer.learning_rate = learning_rate
     return learner
+
+
+def _chain(network: str, head: Head, scored: int | None, **shape: Any) -> Chain | None:
+    """The network, where its gradient is written out."""
+    if network != "lstm" or scored is None or head.gradient is None:
+        return None
+    if shape["l2"] or shape.get("known") or shape.get("embedding"):
+        return None
+    return Chain(
+        shape["n_features"],
+        shape["units"],
+        shape["horizon"] * head.outputs,
+        scored=scored,
+        dropout=shape["dropout"],
+    )
 
 
 def _reset(learner: Any, fresh: Any, first: Sequence[np.ndarray]) -> None:

@@ -29,6 +29,7 @@ from forecast.networks.importing import importing_keras
 from forecast.networks.inference import predictor
 from forecast.networks.learner import give_back_memory, learner_of, prepare_tensorflow
 from forecast.networks.linear import fit_linear, without
+from forecast.networks.products import blas, one_thread
 
 BATCH_SLICES = 64
 SCORED_STEPS = 60
@@ -81,6 +82,7 @@ def prepare_backend(seed: int, *, network: str = "lstm") -> None:
         ConfigError: if Keras's backend cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    blas()
     with importing_keras():
         import keras
 
@@ -158,9 +160,11 @@ def fit(
     give_back_memory()
     prepare_backend(seed, network=network)
     targets = targets_hash(train)
-    linear = fit_linear(train, validation, first=int(embedding > 0)) if centred else None
-    if linear is not None:
-        train, validation = without([train, validation], linear)
+    linear = None
+    if centred:
+        with one_thread():
+            linear = fit_linear(train, validation, first=int(embedding > 0))
+            train, validation = without([train, validation], linear)
     shape: dict[str, Any] = {
         "n_features": train.features.shape[1],
         "horizon": train.horizon,

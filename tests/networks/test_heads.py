@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from scipy import stats
 from sklearn.metrics import log_loss
 from sklearn.utils.class_weight import compute_class_weight
@@ -233,3 +234,20 @@ def test_fewer_than_two_classes_are_refused_and_a_head_needs_no_name():
         classes(1)
     assert classes(6) is classes(6)
     assert head_of(classes(6)).outputs == 6
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("head", [name for name, head in HEADS.items() if head.gradient])
+def test_a_gradient_that_is_written_out_is_the_loss_s(head, centred):
+    ending, rng = head_of(head), np.random.default_rng(1)
+    # Far from zero too, where an exponential would overflow.
+    raw = rng.normal(size=(40, ending.outputs), scale=[[1.0]] * 20 + [[30.0]] * 20)
+    raw, y = raw.astype("float32"), rng.normal(size=40).astype("float32")
+    given = tf.constant(raw)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        answers = ending.finish(given[:, None], None)
+        expected = tf.reduce_mean(ending.loss(centred=centred)(y[:, None, None], answers))
+    mean, gradient = ending.gradient(centred)(raw, y)
+    assert mean == pytest.approx(float(expected), rel=1e-6)
+    np.testing.assert_allclose(gradient, tape.gradient(expected, given), rtol=1e-5, atol=1e-6)

@@ -73,12 +73,11 @@ def lstm(
         # The spare units' own rows between the weights and the bias.
         rows = tf.concat([kernel, recurrent, tf.zeros((spare, 4 * units)), bias[None]], axis=0)
         rows = tf.reshape(widened(by_gate(rows)), (-1, 4 * (units + spare)))
-        given = {
-            "seq_len_max": tf.cast(steps, "int64"),
-            **{"x": by_step(x), "h_prev": h, "cs_prev": c, "w": rows[:-1], "b": rows[-1]},
-            **dict.fromkeys(("wci", "wcf", "wco"), tf.zeros(units + spare)),
-            "use_peephole": False,
-        }
+        given = operands(
+            *(by_step(x), h, c, rows[:-1], rows[-1]),
+            steps=tf.cast(steps, "int64"),
+            peephole=tf.zeros(units + spare),
+        )
         ran = tf.raw_ops.BlockLSTMV2(**given, cell_clip=0.0)
 
         def gradient(dh: Any, dc: Any = None) -> tuple[Any, ...]:
@@ -102,6 +101,27 @@ def lstm(
     outputs = run(inputs, *weights, *(start or ()))
     every = outputs if states else [outputs]
     return every[0], lambda: [each[:, -1] for each in every]
+
+
+def operands(
+    x: Any, h: Any, c: Any, weights: Any, bias: Any, *, steps: Any, peephole: Any
+) -> dict[str, Any]:
+    """What `BlockLSTMV2` and its gradient are both given.
+
+    Args:
+        x: (steps, batch, n_features).
+        h: Output before the first step, (batch, units).
+        c: Cell state before it, (batch, units).
+        weights: Of the inputs, then of the outputs: (n_features + units, 4 × units).
+        bias: (4 × units,).
+        steps: How many, int64.
+        peephole: (units,), which is asked for and not used.
+    """
+    return {
+        **{"seq_len_max": steps, "x": x, "h_prev": h, "cs_prev": c, "w": weights, "b": bias},
+        **dict.fromkeys(("wci", "wcf", "wco"), peephole),
+        "use_peephole": False,
+    }
 
 
 def last_rows(rows: Any, count: int) -> Any:

@@ -11,13 +11,13 @@ import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from forecast.networks.forward.layers import LAYERS, OPERATIONS, Function, UnknownPart, Weights
+from forecast.networks.products import one_thread
 
 
 class Network(Protocol):
@@ -61,20 +61,10 @@ class Forward:
     def predict_on_batch(self, windows: np.ndarray) -> np.ndarray:
         """Outputs, shape (n, horizon, outputs), of windows, shape (n, lookback, n_features)."""
         values = {self.window: np.asarray(windows, dtype="float64")}
-        # The products of one step are so small that waking a second thread costs more than it
-        # gains, on a busy machine ten times more.
-        with _products().limit(limits=1):
+        with one_thread():
             for node in self.nodes:
                 values[node.name] = node.function(*_filled(node.arguments, values))
         return values[self.nodes[-1].name]
-
-
-@cache
-def _products() -> Any:
-    """Control of the threads of NumPy's matrix products; looking for it takes a millisecond."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController().select(user_api="blas")
 
 
 def load_network(path: Path) -> Network:

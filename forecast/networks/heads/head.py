@@ -8,6 +8,10 @@ from typing import Any
 
 import numpy as np
 
+Loss = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
+"""From what the head's last layer gives, shape (n, outputs), and encoded outcomes, shape (n,), to
+the mean loss and its gradient in the former, shape (n, outputs)."""
+
 
 @dataclass(frozen=True)
 class Head:
@@ -25,6 +29,8 @@ class Head:
         answer: The network's outputs, shape (n, horizon, outputs) → what is scored: point and
             seven quantiles in the target's unit, shape (n, horizon, 8), or the probability of each
             class, shape (n, horizon, classes).
+        gradient: centred → the same loss with its gradient, in NumPy; None where that is not
+            written out.
         targets: Keys of `features.targets.TARGETS` that it can be asked for.
         classes: How many classes it tells apart; 0 if it forecasts a number.
     """
@@ -35,6 +41,7 @@ class Head:
     start: Callable[[np.ndarray], np.ndarray]
     untrained: tuple[float, ...]
     answer: Callable[[np.ndarray], np.ndarray]
+    gradient: Callable[[bool], Loss] | None = None
     targets: tuple[str, ...] = ()
     classes: int = 0
 

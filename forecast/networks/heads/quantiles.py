@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from forecast.features.targets import LEVELS, NORMAL
-from forecast.networks.heads.head import Head
+from forecast.networks.heads.head import Head, Loss
 
 OUTPUTS = 1 + len(LEVELS)
 _MIDDLE = LEVELS.index(0.5)
@@ -60,14 +61,7 @@ def point_and_quantile_loss(
         Function of the encoded target, shape (batch, [steps,] horizon, 1), and the outputs, shape
         (batch, [steps,] horizon, 8), giving the loss, shape (batch, [steps,] horizon).
     """
-    # One for the point and one for each quantile: all outputs are computed with at once. Slices of
-    # so small a tensor, and their gradients, cost more than arithmetic (docs/decisions/0240).
-    weights_of_all = (
-        (0.0, *LEVELS),
-        (0.0, *(1.0 / len(LEVELS) for _ in LEVELS)),
-        (POINT_WEIGHT if centred else 1.0, *(0.0 for _ in LEVELS)),
-        (POINT_PULL, *(MEDIAN_PULL if level == 0.5 else 0.0 for level in LEVELS)),
-    )
+    weights_of_all = _weights(centred)
 
     def point_and_quantiles(y_true: Any, y_pred: Any) -> Any:
         from keras import ops
@@ -84,6 +78,55 @@ def point_and_quantile_loss(
         return ops.sum(loss, axis=-1)
 
     return point_and_quantiles
+
+
+def _weights(centred: bool) -> tuple[tuple[float, ...], ...]:
+    """Levels, and weights of pinball, squared error and pull: for the point and each quantile.
+
+    All outputs are computed with at once: slices of so small a tensor, and their gradients, cost
+    more than arithmetic (docs/decisions/0240).
+    """
+    return (
+        (0.0, *LEVELS),
+        (0.0, *(1.0 / len(LEVELS) for _ in LEVELS)),
+        (POINT_WEIGHT if centred else 1.0, *(0.0 for _ in LEVELS)),
+        (POINT_PULL, *(MEDIAN_PULL if level == 0.5 else 0.0 for level in LEVELS)),
+    )
+
+
+def point_and_quantile_gradient(centred: bool) -> Loss:
+    """The same loss of what the last layer gives, and its gradient, in NumPy.
+
+    Args:
+        centred: As `point_and_quantile_loss`.
+    """
+    levels, share, squares, pulls = np.array(_weights(centred), dtype="float32")[..., None]
+    if not centred:
+        pulls = np.zeros_like(pulls)
+
+    # A training that diverges ends with an error of its own.
+    @np.errstate(over="ignore", invalid="ignore")
+    def loss(raw: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
+        # An output a row: a sum over neighbouring outputs is then one over whole rows.
+        raw, count = np.ascontiguousarray(raw.T), len(raw)
+        median, free = raw[1], raw[2:]
+        gaps = np.maximum(free, 0.0) + np.log1p(np.exp(-np.abs(free)))
+        below, above = accumulate(gaps[:_MIDDLE]), accumulate(gaps[_MIDDLE:])
+        quantiles = [*(median - each for each in below)][::-1], *(median + each for each in above)
+        outputs = np.stack([raw[0], *quantiles[0], median, *quantiles[1:]])
+        error = y - outputs
+        slope = share * (levels - (error < 0.0))
+        square, pull = squares * error, pulls * outputs
+        total = float(((slope + square) * error + pull * outputs).sum())
+        towards = 2.0 * (pull - square) - slope
+        point, *lower, _ = towards[: 2 + _MIDDLE]
+        upper = towards[2 + _MIDDLE :]
+        further = [*accumulate(lower)][::-1], [*accumulate(upper[::-1])][::-1]
+        outer = np.stack([*(-each for each in further[0]), *further[1]]) * np.exp(free - gaps)
+        gradient = np.concatenate([[point, towards[1:].sum(axis=0)], outer])
+        return total / count, np.ascontiguousarray(gradient.T) / np.float32(count)
+
+    return loss
 
 
 def quantile_biases(quantiles: np.ndarray) -> np.ndarray:
@@ -110,5 +153,6 @@ QUANTILES = Head(
     start=lambda y: quantile_biases(np.quantile(y, LEVELS, axis=0).T),
     untrained=tuple(quantile_biases(np.array([NORMAL]))[0].tolist()),
     answer=lambda outputs: outputs,
+    gradient=point_and_quantile_gradient,
     targets=("return", "price"),
 )
