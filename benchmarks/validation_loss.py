@@ -1,7 +1,7 @@
 """What a setting does to the validation loss, over tickers and seeds: no test part is looked at.
 
     python benchmarks/validation_loss.py FOLDER [--together] [--seeds 3] [--every 1]
-        learning_rate=0.003 learning_rate=0.01 learning_rate=0.01,batch=32
+        learning_rate=0.003 learning_rate=0.008 learning_rate=0.008,batch=32
 
 `FOLDER` holds a CSV file a ticker, such as `benchmarks/long_histories.py` writes. Each word is one
 choice of settings; the first is what the others are compared with.

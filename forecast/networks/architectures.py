@@ -29,7 +29,6 @@ class Network:
         causal: Step *t* of the output depends on rows up to *t* alone, so that the network may be
             trained on every step.
         learning_rate: With which training begins, unless another is asked for.
-        momentum: Of Adam, its `beta_1`.
         decodes: The hidden tensor has a row a step ahead, shape (batch, horizon, width), made with
             the known inputs of the sessions ahead.
     """
@@ -37,7 +36,6 @@ class Network:
     build: Callable[..., Any]
     causal: bool
     learning_rate: float = 3e-3
-    momentum: float = 0.9
     decodes: bool = False
 
     @property
@@ -52,7 +50,7 @@ class Network:
 
 NETWORKS: dict[str, Network] = {
     "simple_rnn": Network(partial(stack, cell="SimpleRNN"), causal=True),
-    "lstm": Network(partial(stack, cell="LSTM"), causal=True, learning_rate=1e-2, momentum=0.8),
+    "lstm": Network(partial(stack, cell="LSTM"), causal=True, learning_rate=8e-3),
     "gru": Network(partial(stack, cell="GRU"), causal=True, learning_rate=8e-3),
     "bilstm": Network(partial(stack, cell="LSTM", bidirectional=True), causal=False),
     "bigru": Network(partial(stack, cell="GRU", bidirectional=True), causal=False),

@@ -91,9 +91,7 @@ def learner_of(
                 elif halved:
                     learner = in_halves(fresh, compiled=NETWORKS[network].compiled)
                 learner.compile(
-                    optimizer=keras.optimizers.Adam(
-                        beta_1=NETWORKS[network].momentum, global_clipnorm=1.0
-                    ),
+                    optimizer=keras.optimizers.Adam(global_clipnorm=1.0),
                     loss=ending.loss(centred=centred, weights=weights),
                     jit_compile=False if halved else "auto",
                 )

@@ -192,7 +192,7 @@ def test_the_best_epoch_is_kept_and_training_stops_early(parts):
 @pytest.mark.parametrize("network", ["lstm", "tcn"])
 def test_without_a_learning_rate_a_network_begins_with_its_own(parts, network):
     fitted = fit(*parts, network=network, epochs=1, **SMALL | {"learning_rate": None})
-    assert fitted.learning_rate == [pytest.approx({"lstm": 0.01, "tcn": 0.003}[network])]
+    assert fitted.learning_rate == [pytest.approx({"lstm": 0.008, "tcn": 0.003}[network])]
 
 
 def test_a_loss_that_is_no_number_stops_with_a_clear_error(parts):

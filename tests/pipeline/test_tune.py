@@ -28,7 +28,7 @@ from forecast.pipeline.watch import Watch
 
 QUICK = {"units": (4,), "lookback": 10, "epochs": 1, "horizon": 2}
 # Of one network shape: it is compiled once.
-SPACE = {"learning_rate": [0.001, 0.02], "patience": [3, 5]}
+SPACE = {"learning_rate": [0.001, 0.01], "patience": [3, 5]}
 
 
 def home_with(folder, bars):
@@ -76,8 +76,8 @@ def losses(document):
 def test_a_grid_tries_every_combination_once_after_the_settings_as_they_are(tuned):
     _, one = tuned
     said = [tuple(trial["settings"].values()) for trial in one.document["trials"]]
-    assert said[0] == (0.01, 10)
-    assert sorted(said[1:]) == [(0.001, 3), (0.001, 5), (0.02, 3), (0.02, 5)]
+    assert said[0] == (0.008, 10)
+    assert sorted(said[1:]) == [(0.001, 3), (0.001, 5), (0.01, 3), (0.01, 5)]
     assert [trial["default"] for trial in one.document["trials"]] == [True] + [False] * 4
 
 
@@ -90,7 +90,7 @@ def test_the_best_is_never_worse_than_the_settings_as_they_are(tuned):
         assert len(trial["folds"]) == 2
     # One epoch leaves patience nothing to do: the same settings but for it give the same bits.
     by = {tuple(trial["settings"].values()): trial["folds"] for trial in document["trials"]}
-    assert by[0.02, 3] == by[0.02, 5] != by[0.001, 3]
+    assert by[0.01, 3] == by[0.01, 5] != by[0.001, 3]
 
 
 def test_the_document_stands_beside_the_page(tuned):
@@ -102,7 +102,7 @@ def test_the_document_stands_beside_the_page(tuned):
         assert (home / path).is_file()
     assert document["counts"] == {"done": 5, "pruned": 0, "failed": 0}
     assert "--search=grid" in document["command"]
-    assert "--space=learning_rate=0.001,0.02" in document["command"]
+    assert "--space=learning_rate=0.001,0.01" in document["command"]
     assert document["text"] in " ".join(str(one).splitlines())
 
 
@@ -185,7 +185,7 @@ def test_a_setting_that_is_searched_but_set_is_named(home, tuned):
 
 
 def test_more_random_trials_train_the_new_ones_alone(home):
-    space = {"learning_rate": "0.001..0.02 log"}
+    space = {"learning_rate": "0.001..0.01 log"}
     few = run(home, space=space, search="random", trials=1).document
     begun = []
     watch = Watch(search=lambda now: begun.append(now.now))
@@ -197,7 +197,7 @@ def test_more_random_trials_train_the_new_ones_alone(home):
 
 def test_tpe_tries_nothing_twice_and_goes_on(home):
     pytest.importorskip("optuna")
-    space = {"learning_rate": [0.001, 0.02]}
+    space = {"learning_rate": [0.001, 0.01]}
     # Three are all there are: two values, and the settings as they are.
     document = run(home, space=space, search="tpe", trials=30).document
     assert len(document["trials"]) == 3
@@ -245,7 +245,7 @@ def test_tpe_without_optuna_says_what_to_install(home, monkeypatch):
 
 def test_a_trial_that_fails_is_counted_and_shown(tuned, tmp_path, history, monkeypatch):
     def fit(prepared, settings, **options):
-        if settings.learning_rate == 0.02:
+        if settings.learning_rate == 0.01:
             raise TrainingError("it diverged")
         if settings.patience == 3:
             raise MemoryError("no room")

@@ -16,7 +16,7 @@ from forecast.pipeline.tuned import Tuned, read_tuned, tuned_for, write_tuned
 from forecast.pipeline.watch import Watch
 from forecast.registry import champion, load_run
 
-FOUND = {"units": [3], "learning_rate": 0.015, "features": ["return_1", "rsi_14"]}
+FOUND = {"units": [3], "learning_rate": 0.01, "features": ["return_1", "rsi_14"]}
 
 
 def tuned(**changes):
@@ -64,11 +64,11 @@ def test_what_is_written_is_read_again(home, history):
 
 def test_they_fill_what_nobody_has_set(fetched, home):
     settings, used, notices = asked(fetched, home)
-    assert (settings.units, settings.learning_rate) == ((3,), 0.015)
+    assert (settings.units, settings.learning_rate) == ((3,), 0.01)
     assert settings.features == ("return_1", "rsi_14")
     assert used.settings == FOUND
     assert len(notices) == 1
-    assert "units 3, learning_rate 0.015" in notices[0]
+    assert "units 3, learning_rate 0.01" in notices[0]
     assert notices[0].endswith("(reports/XYZ/tune/0123), from models/XYZ/tuned.toml")
 
 
@@ -157,7 +157,7 @@ def test_train_uses_and_records_them(home, capsys, monkeypatch):
     words = document["command"].split()
     assert "--untuned" in words
     assert "--units=3" in words
-    assert "FORECAST_LEARNING_RATE=0.015" in words
+    assert "FORECAST_LEARNING_RATE=0.01" in words
     assert "FORECAST_FEATURES=return_1,rsi_14" in words
     plain, said = run("--untuned", "--units=4")
     assert plain["tuned"] is None
@@ -170,6 +170,6 @@ def test_together_uses_no_ticker_s_own(home, history):
     history.to_csv(home / "csv" / "ABC.csv", index_label="Date")
     settings = Settings(source=f"csv:{home / 'csv'}", units=(4,), lookback=10, epochs=1)
     runs = train(["XYZ", "ABC"], home=home, settings=settings, together=True)
-    assert [run.document["settings"]["learning_rate"] for run in runs] == [0.01, 0.01]
+    assert [run.document["settings"]["learning_rate"] for run in runs] == [0.008, 0.008]
     assert all(run.document["tuned"] is None for run in runs)
     assert "--untuned" not in runs[0].document["command"]

@@ -36,7 +36,7 @@ GRID: dict[str, Any] = {
     "network": ["lstm", "gru"],
     "units": ["32", "64+64"],
     "lookback": [30, 60],
-    "learning_rate": [0.003, 0.01],
+    "learning_rate": [0.003, 0.008],
 }
 """16 combinations: 48 trainings of some seconds in three folds."""
 
