@@ -82,6 +82,7 @@ def prepare_backend(seed: int, *, network: str = "lstm") -> None:
         ConfigError: if Keras's backend cannot be imported.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Looked for while TensorFlow's libraries are not there to look through.
     blas()
     with importing_keras():
         import keras
