@@ -57,6 +57,7 @@ def a_learner(
     scored=5,
     batch=6,
     centred=True,
+    head="quantiles",
     **shape,
 ):
     prepare_backend(seed)
@@ -67,7 +68,7 @@ def a_learner(
         learning_rate=learning_rate,
         precision="float32",
         batch=batch,
-        head="quantiles",
+        head=head,
         start=None,
         dropout=dropout,
         **{**SHAPE, **shape},
@@ -124,6 +125,21 @@ def test_weights_that_are_not_trained_are_the_same_in_both_halves(monkeypatch):
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "written"),
+    [
+        ({}, True),
+        ({"dropout": 0.4, "units": (64,)}, True),
+        ({"l2": 1e-3}, False),
+        ({"network": "gru"}, False),
+        ({"head": "student_t"}, False),
+        ({"embedding": (2, 1)}, False),
+    ],
+)
+def test_what_is_written_out_is_the_defaults_network_alone(settings, written):
+    assert hasattr(a_learner(1, **{"l2": 0.0, **settings}), "loss_on_batch") == written
 
 
 @pytest.mark.parametrize("centred", [True, False])
