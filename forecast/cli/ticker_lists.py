@@ -57,6 +57,11 @@ def _read(path: Path) -> Iterator[tuple[int, str, str | None]]:
     """Line number, ticker and snapshot."""
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"@{path} must name a text file of tickers, one a line. There is none at {path}.",
+            hint=f"ls {path.parent}",
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path} must be a readable text file of tickers, one a line. Reading it failed: "

@@ -73,9 +73,12 @@ def test_a_bad_file_names_the_line(text, words, call, tmp_path):
 def test_a_missing_file_and_one_that_is_no_text(call, tmp_path):
     code, _, err = call("fetch", f"@{tmp_path / 'none.txt'}")
     assert code == 1
-    assert "none.txt must be a readable text file" in err
+    assert "There is none at" in err
+    assert f"ls {tmp_path}" in err
     (tmp_path / "tickers.txt").write_bytes(b"\xff\xfe\x00")
-    assert call("fetch", f"@{tmp_path / 'tickers.txt'}")[0] == 1
+    code, _, err = call("fetch", f"@{tmp_path / 'tickers.txt'}")
+    assert code == 1
+    assert "tickers.txt must be a readable text file" in err
 
 
 def test_a_command_without_as_of_refuses_a_snapshot(call, tmp_path):

@@ -17,7 +17,7 @@ from forecast.config import Settings
 from forecast.errors import ConfigError
 from forecast.ledger import open_ledger
 from forecast.market.snapshots import Marks
-from forecast.market.sources import sample
+from forecast.market.sources import SOURCES, sample
 from forecast.market.store import Store
 from forecast.nightly.night import run_night
 from forecast.pipeline.doctor import FAIL, OK, WARN, Checkup, Finding, doctor, holdings, machine
@@ -167,6 +167,14 @@ def test_a_source_that_cannot_be_reached_is_a_warning(monkeypatch, tmp_path):
     assert holdings.source(Settings(source=f"csv:{tmp_path}")).state == OK
     assert holdings.source(Settings(source="csv:/nowhere")).state == FAIL
     assert holdings.source(Settings(source="sample")).state == WARN
+
+
+def test_of_a_source_that_is_none_of_the_programs_own_nothing_is_claimed(monkeypatch):
+    monkeypatch.setitem(SOURCES, "mine", SOURCES["sample"])
+    one = holdings.source(Settings(source="mine"))
+    assert one.state == OK
+    assert "Yahoo" not in one.detail
+    assert one.detail.startswith("mine")
 
 
 @pytest.mark.parametrize(

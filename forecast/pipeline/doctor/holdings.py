@@ -134,6 +134,8 @@ def source(settings: Settings) -> Finding:
         return Finding("source", FAIL, f"{folder} is not a folder", "correct the setting 'source'")
     if kind == "sample":
         return Finding("source", WARN, "the sample ends in 2013: there are no new bars in it")
+    if kind not in ("auto", "yahoo"):
+        return Finding("source", OK, f"{kind}, which is reached only when bars are fetched")
     from forecast.market.sources.yahoo_chart import Fault
     from forecast.market.sources.yahoo_session import YahooSession
 
