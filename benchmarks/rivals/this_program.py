@@ -87,8 +87,9 @@ class Spy:
         if self._looker is None:
             linear = None if self._linear is None else self._linear.tolist()
             self._looker = training.build(**self._shape, linear=linear)
-        for layer in learner.layers:
-            self._looker.get_layer(layer.name).set_weights(layer.get_weights())
+        pairs = zip(self._looker.trainable_variables, learner.trainable_variables, strict=True)
+        for own, trained in pairs:
+            own.assign(trained)
         return training.infer(self._looker, chosen(self._task, starts))[:, 0, 1:]
 
 

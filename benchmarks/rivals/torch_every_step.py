@@ -30,6 +30,7 @@ class Settings:
         scored: Steps with a loss in each.
         context: Rows before those.
         learning_rate: At its highest.
+        momentum: Adam's.
         warm_up: Share of the updates over which it rises.
         updates: Over which it rises and falls again.
         average: Decay of the moving average of the weights.
@@ -38,10 +39,11 @@ class Settings:
     batch: int = 32
     scored: int = 60
     context: int = LOOKBACK // 4
-    learning_rate: float = 8e-3
-    warm_up: float = 0.1
+    learning_rate: float = 1.2e-2
+    momentum: float = 0.8
+    warm_up: float = 0.03
     updates: int = 100
-    average: float = 0.9
+    average: float = 0.8
 
 
 def train(task: Task, watch: Watch, *, settings: Settings, seed: int) -> Forecaster:
@@ -50,7 +52,7 @@ def train(task: Task, watch: Watch, *, settings: Settings, seed: int) -> Forecas
     rng = np.random.default_rng(seed)
     features, targets = torch.from_numpy(task.features), torch.from_numpy(task.targets[:, 0])
     network, kept = (Network(features.shape[1], task.quantiles) for _ in range(2))
-    weights, average = Flat(network), Flat(kept)
+    weights, average = (Flat(each, settings.momentum) for each in (network, kept))
     asked = forecaster(kept, task)
     rows = settings.context + settings.scored
     steps = LOOKBACK - 1 - settings.context + torch.arange(rows)[:, None]
@@ -88,12 +90,12 @@ class Flat:
     this training.
     """
 
-    def __init__(self, network: torch.nn.Module) -> None:
+    def __init__(self, network: torch.nn.Module, momentum: float) -> None:
         parameters = list(network.parameters())
         self.values = torch.cat([parameter.detach().ravel() for parameter in parameters])
         self._gradient = torch.zeros_like(self.values)
         self._mean, self._square = torch.zeros_like(self.values), torch.zeros_like(self.values)
-        self._updates = 0
+        self._momentum, self._updates = momentum, 0
         first = 0
         for parameter in parameters:
             here = slice(first, first + parameter.numel())
@@ -106,10 +108,10 @@ class Flat:
         self._updates += 1
         gradient = self._gradient
         gradient.mul_((1.0 / (gradient.norm() + 1e-6)).clamp(max=1.0))
-        self._mean.lerp_(gradient, 0.1)
+        self._mean.lerp_(gradient, 1.0 - self._momentum)
         self._square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
         root = (self._square / (1.0 - 0.999**self._updates)).sqrt_().add_(1e-8)
-        self.values.addcdiv_(self._mean, root, value=-rate / (1.0 - 0.9**self._updates))
+        self.values.addcdiv_(self._mean, root, value=-rate / (1.0 - self._momentum**self._updates))
         gradient.zero_()
 
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
 from forecast.networks.averaging import share_of
+
+
+@dataclass
+class Adam:
+    """Its settings, by Keras's names and with Keras's defaults, but for the clipping."""
+
+    learning_rate: float
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+    global_clipnorm: float = 1.0
 
 
 class Vector:
@@ -22,12 +33,12 @@ class Vector:
     def __init__(self, start: np.ndarray) -> None:
         self.trained, self.average = start, start.copy()
         self._mean, self._square = np.zeros_like(start), np.zeros_like(start)
-        self._done = 0
+        self._done, self._kept = 0, 1.0
 
     # A training that diverges ends with an error of its own.
     @np.errstate(over="ignore", invalid="ignore")
-    def update(self, gradient: np.ndarray, optimizer: Any) -> None:
-        """One step against the gradient, with the settings of a keras.optimizers.Adam."""
+    def update(self, gradient: np.ndarray, optimizer: Adam) -> None:
+        """One step against the gradient."""
         self._done += 1
         # NumPy's norm is BLAS's, whose threads then wait for more at the cost of a core.
         length = np.sqrt(np.square(gradient).sum())
@@ -35,9 +46,11 @@ class Vector:
         gradient = gradient * np.float32(most / max(length, most))
         self._mean += (gradient - self._mean) * np.float32(1.0 - optimizer.beta_1)
         self._square += (gradient**2 - self._square) * np.float32(1.0 - optimizer.beta_2)
-        mean_share = 1.0 - optimizer.beta_1**self._done
+        # Not a power: the momentum of the first epoch may be another's (`networks.first_epoch`).
+        self._kept *= optimizer.beta_1
+        mean_share = 1.0 - self._kept
         square_share = 1.0 - optimizer.beta_2**self._done
-        rate = np.float32(float(optimizer.learning_rate) * square_share**0.5 / mean_share)
+        rate = np.float32(optimizer.learning_rate * square_share**0.5 / mean_share)
         step = self._mean / (np.sqrt(self._square) + np.float32(optimizer.epsilon))
         self.trained -= rate * step
         self.average += np.float32(share_of(self._done)) * (self.trained - self.average)

@@ -1,18 +1,22 @@
 """Training a stack of LSTMs on the CPU with TensorFlow, its gradient written out.
 
-Nothing is traced, so that the first update is done at once (docs/decisions/0270). As in
-`networks.halves` each half of a batch has a core of its own; the update is NumPy's.
+Nothing is traced and no layer is built, so that the first update is done at once
+(docs/decisions/0270, 0280). As in `networks.halves` each half of a batch has a core of its own; the
+update is NumPy's.
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from forecast.networks.adam import Vector
+from forecast.networks.adam import Adam, Vector
 from forecast.networks.fast.chain import Chain, Pass
 from forecast.networks.halves import HALVES, stream
 from forecast.networks.heads.head import Loss
@@ -21,90 +25,157 @@ _DRAWN = np.array([0, 1])
 """What Keras adds to the state of a seed generator for each draw."""
 
 
-def direct(network: Any, chain: Chain, loss: Loss) -> Any:
-    """The same layers and weights, trained half a batch a core.
+class Direct:
+    """A learner as `halves.in_halves` gives it, but for `loss_on_batch` in place of predictions.
 
     Args:
-        network: keras.Model: LSTMs on top of each other, dropout behind each, and a head.
-        chain: The same.
+        chain: LSTMs on top of each other, dropout behind each, and a head.
         loss: Of what the head's last layer gives.
+        weights: To begin with, in Keras's order.
+        seeds: Of the dropout behind each LSTM, as Keras's seed generators hold them; none without.
+        learning_rate: At the start.
 
-    Returns:
-        As `halves.in_halves` does, but for `loss_on_batch` instead of `predict_on_batch`.
+    Attributes:
+        optimizer: Its settings may be changed between updates.
+        stop_training: For the callbacks of Keras.
     """
-    import keras
-    from tensorflow import raw_ops
 
-    class Direct(keras.Model):  # type: ignore[misc]
-        averages_itself = True
+    averages_itself = True
+    takes_any_batch = True
 
-        def compile(self, **settings: Any) -> None:
-            super().compile(**settings)
-            self._beside = ThreadPoolExecutor(HALVES - 1)
-            self.restart()
+    def __init__(
+        self,
+        chain: Chain,
+        loss: Loss,
+        *,
+        weights: Sequence[np.ndarray],
+        seeds: Sequence[np.ndarray],
+        learning_rate: float,
+    ) -> None:
+        self.optimizer = Adam(learning_rate)
+        self.stop_training = False
+        self._chain, self._loss = chain, loss
+        self._vector, self._seeds = Vector(chain.vector(weights)), list(seeds)
+        self._beside = ThreadPoolExecutor(HALVES - 1)
 
-        def restart(self) -> None:
-            weights = [np.asarray(each.value) for each in self.trainable_variables]
-            self._vector = Vector(chain.vector(weights))
-            drops = [each for each in self.layers if isinstance(each, keras.layers.Dropout)]
-            self._seeds = [np.asarray(each.seed_generator.state.value) for each in drops]
+    @property
+    def trainable_variables(self) -> list[np.ndarray]:
+        """The averaged weights, in Keras's order: copies."""
+        return self._chain.own(self._vector.average)
 
-        def train_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:
-            weights = chain.weights(self._vector.trained)
+    def get_weights(self) -> list[np.ndarray]:
+        """As Keras's models have it."""
+        return self.trainable_variables
 
-            def gradient(x: np.ndarray, y: np.ndarray, masks: list[Any]) -> list[Any]:
-                passed = chain.forward(_by_step(x), weights, masks)
-                mean, raw = _loss(passed, y)
-                found = chain.gradient(passed, weights, raw)
-                return [mean, np.concatenate([np.ravel(each) for each in found])]
+    def set_weights(self, weights: Sequence[np.ndarray]) -> None:
+        """In place of the averaged ones."""
+        self._vector.average = self._chain.vector(weights)
 
-            halves = [
-                # Drawn here: two threads would hand Python's lock to and fro.
-                (*half, chain.masks(len(half[0]), self._drawn_from(number)))
-                for number, half in enumerate(_halves(x, y))
-            ]
-            self._seeds = [each + _DRAWN for each in self._seeds]
-            mean, found = self._mean(gradient, halves)
-            self._vector.update(found, self.optimizer)
-            averaged = chain.own(self._vector.average)
-            for variable, value in zip(self.trainable_variables, averaged, strict=True):
-                # `assign` itself takes four times as long, as much as the update of the weights.
-                raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
-            return float(mean)
+    def train_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:
+        """One update; gives the batch's loss before it."""
+        chain = self._chain
+        weights = chain.weights(self._vector.trained)
 
-        def loss_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:
-            weights = chain.weights(self._vector.average)
+        def gradient(x: np.ndarray, y: np.ndarray, masks: list[Any]) -> list[Any]:
+            passed = chain.forward(_by_step(x), weights, masks)
+            mean, raw = self._loss_of(passed, y)
+            found = chain.gradient(passed, weights, raw)
+            return [mean, np.concatenate([np.ravel(each) for each in found])]
 
-            def mean(x: np.ndarray, y: np.ndarray) -> list[Any]:
-                return [_loss(chain.forward(_by_step(x), weights), y)[0]]
+        halves = [
+            # Drawn here: two threads would hand Python's lock to and fro.
+            (*half, chain.masks(len(half[0]), self._drawn_from(number)))
+            for number, half in enumerate(_halves(x, y))
+        ]
+        self._seeds = [each + _DRAWN for each in self._seeds]
+        mean, found = self._mean(gradient, halves)
+        self._vector.update(found, self.optimizer)
+        return float(mean)
 
-            return float(self._mean(mean, _halves(x, y))[0])
+    def loss_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:
+        """The loss of the averaged weights, without dropout."""
+        weights = self._chain.weights(self._vector.average)
 
-        def _mean(
-            self, work: Callable[..., list[Any]], halves: Sequence[tuple[Any, ...]]
-        ) -> list[Any]:
-            """What comes of the halves, each on a core of its own, weighted by their sizes."""
-            begun = [self._beside.submit(work, *each) for each in halves[1:]]
-            results = [work(*halves[0]), *(each.result() for each in begun)]
-            sizes = [len(each[0]) for each in halves]
-            shares = [np.float32(each / sum(sizes)) for each in sizes]
-            return [
-                sum(share * each for share, each in zip(shares, part, strict=True))
-                for part in zip(*results, strict=True)
-            ]
+        def mean(x: np.ndarray, y: np.ndarray) -> list[Any]:
+            return [self._loss_of(self._chain.forward(_by_step(x), weights), y)[0]]
 
-        def _drawn_from(self, number: int) -> list[np.ndarray]:
-            """What Keras would draw from for a half's dropout."""
-            streams = (stream(each, number) % (np.iinfo("int32").max - 1) for each in self._seeds)
-            return [each.astype("int32") for each in streams]
+        return float(self._mean(mean, _halves(x, y))[0])
 
-    def _loss(passed: Pass, y: np.ndarray) -> tuple[float, np.ndarray]:
+    def _mean(self, work: Callable[..., list[Any]], halves: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """What comes of the halves, each on a core of its own, weighted by their sizes."""
+        begun = [self._beside.submit(work, *each) for each in halves[1:]]
+        results = [work(*halves[0]), *(each.result() for each in begun)]
+        sizes = [len(each[0]) for each in halves]
+        shares = [np.float32(each / sum(sizes)) for each in sizes]
+        return [
+            sum(share * each for share, each in zip(shares, part, strict=True))
+            for part in zip(*results, strict=True)
+        ]
+
+    def _loss_of(self, passed: Pass, y: np.ndarray) -> tuple[float, np.ndarray]:
         """The mean over steps, samples and sessions ahead, and its gradient in `passed.raw`."""
         outcomes, raw = _by_step(y).ravel(), np.asarray(passed.raw)
-        mean, gradient = loss(raw.reshape(len(outcomes), -1), outcomes)
+        mean, gradient = self._loss(raw.reshape(len(outcomes), -1), outcomes)
         return mean, gradient.reshape(raw.shape)
 
-    return Direct(network.inputs, network.outputs, name=network.name)
+    def _drawn_from(self, number: int) -> list[np.ndarray]:
+        """What Keras would draw from for a half's dropout."""
+        streams = (stream(each, number) % (np.iinfo("int32").max - 1) for each in self._seeds)
+        return [each.astype("int32") for each in streams]
+
+
+def drawn(
+    n_features: int, units: Sequence[int], *, dropout: float, biases: Sequence[float]
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Weights and seeds that Keras would draw for the network of `architectures.build`.
+
+    Args:
+        n_features: Columns of a row.
+        units: Width of each LSTM.
+        dropout: Share of the outputs of each LSTM.
+        biases: Of the head.
+
+    Returns:
+        The weights in Keras's order, float32, and the states of the seed generators of dropout.
+    """
+    from keras import initializers
+
+    weights, seeds = [], []
+    for inputs, width in pairwise([n_features, *units]):
+        kernel, recurrent = initializers.GlorotUniform(), initializers.Orthogonal()
+        _seed()  # of dropout within the layer, which there is none of
+        if dropout:
+            seeds.append(np.array([_seed(), 0], "uint32"))
+        bias = np.zeros((4, width), "float32")
+        bias[1] = 1.0
+        weights += [kernel((inputs, 4 * width)), recurrent((width, 4 * width)), bias.ravel()]
+    kernel = initializers.RandomNormal(stddev=0.01)
+    weights += [kernel((units[-1], len(biases))), np.array(biases, "float32")]
+    return [np.asarray(each) for each in weights], seeds
+
+
+def _seed() -> int:
+    """Drawn as Keras draws where none is given."""
+    return random.randint(1, int(1e9))
+
+
+@cache
+def warm_up() -> None:
+    """Let TensorFlow load what it computes with: that takes as long as five updates."""
+    from keras import initializers
+
+    # With seeds of their own: to draw one would change what is drawn after it.
+    for each in (initializers.GlorotUniform, initializers.Orthogonal):
+        each(seed=0)((2, 2))
+    chain = Chain(1, (2,), 1, scored=1, dropout=0.5)
+    weights = [np.zeros(each, "float32") for each in ((1, 8), (2, 8), 8, (2, 1), 1)]
+    seeds = [np.zeros(2, "uint32")]
+    tried = Direct(chain, _none, weights=weights, seeds=seeds, learning_rate=0.0)
+    tried.train_on_batch(np.zeros((2, 1, 1), "float32"), np.zeros((2, 1, 1, 1), "float32"))
+
+
+def _none(raw: np.ndarray, outcomes: np.ndarray) -> tuple[float, np.ndarray]:
+    return 0.0, raw
 
 
 def _halves(*arrays: np.ndarray) -> list[tuple[np.ndarray, ...]]:

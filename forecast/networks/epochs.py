@@ -24,6 +24,7 @@ from forecast.networks.batches import (
     training_context,
     validation_batches,
 )
+from forecast.networks.first_epoch import hastened
 from forecast.networks.interrupt import kept_interrupt
 from forecast.networks.learner import give_back_memory
 
@@ -122,11 +123,16 @@ def train_epochs(
     with kept_interrupt() as check:
         for number in range(1, epochs + 1):
             callbacks.on_epoch_begin(number - 1)
-            with average.training() if average else nullcontext():
+            batches = next(drawn)
+            with (
+                hastened(learner, batches) if number == 1 else nullcontext(batches) as chosen,
+                average.training() if average else nullcontext(),
+            ):
+                rate = float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate))
                 loss = _one_epoch(
                     learner,
                     train,
-                    next(drawn),
+                    chosen,
                     scored=scored,
                     updated=average.updated if average else _nothing,
                     check=check,
@@ -136,7 +142,7 @@ def train_epochs(
             told = {
                 "loss": loss,
                 "val_loss": validate(learner, validation, checked, scored=scored, check=check),
-                "learning_rate": float(keras.ops.convert_to_numpy(learner.optimizer.learning_rate)),
+                "learning_rate": rate,
             }
             for name, value in told.items():
                 history[name].append(value)
@@ -233,7 +239,7 @@ def _tensorboard(logs: Path | None) -> list[Any]:
         )
     import keras
 
-    return [keras.callbacks.TensorBoard(log_dir=str(logs))]
+    return [keras.callbacks.TensorBoard(log_dir=str(logs), write_graph=False)]
 
 
 def _require_finite(history: dict[str, list[float]]) -> None:

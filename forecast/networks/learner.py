@@ -14,7 +14,7 @@ import numpy as np
 
 from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.devices import devices, set_precision, strategy
-from forecast.networks.direct import direct
+from forecast.networks.direct import Direct, drawn, warm_up
 from forecast.networks.fast.chain import Chain
 from forecast.networks.halves import HALVES, in_halves
 from forecast.networks.heads import Head, head_of
@@ -33,7 +33,7 @@ def learner_of(
     learning_rate: float,
     precision: str,
     batch: int,
-    start: Sequence[Sequence[float]],
+    start: Sequence[Sequence[float]] | None,
     weights: tuple[float, ...] | None = None,
     **shape: Any,
 ) -> Any:
@@ -47,13 +47,13 @@ def learner_of(
         learning_rate: At the start.
         precision: One of `devices.PRECISIONS`.
         batch: Slices or windows an update: its halves are compiled for one size.
-        start: Biases of the untrained head, shape (horizon, outputs).
+        start: Biases of the untrained head, shape (horizon, outputs), or None.
         weights: Of the classes in the loss, or None.
         shape: What else `architectures.build` takes.
 
     Returns:
-        keras.Model for `train_on_batch` and `epochs.loss_of`. The next call with the same shape
-        gives the same object.
+        `Direct`, or keras.Model: for `train_on_batch` and `epochs.loss_of`. The next call with the
+        same shape gives the same model.
     """
     import keras
 
@@ -64,11 +64,18 @@ def learner_of(
     halved = fast and backend == "tensorflow"
     ending = head_of(head)
     key = (network, head, scored, centred, precision, batch, weights, *shape.values())
-    chain = _chain(network, ending, scored, **shape) if halved else None
-    if chain and key not in _kept:
-        # While Keras builds, in Python. No daemon: one inside TensorFlow at Python's end would
-        # crash it.
-        Thread(target=chain.warm_up).start()
+    if halved:
+        written = _written_out(
+            network,
+            ending,
+            scored=scored,
+            centred=centred,
+            learning_rate=learning_rate,
+            start=start,
+            **shape,
+        )
+        if written is not None:
+            return written
     set_precision(precision)
     try:
         with strategy():
@@ -86,9 +93,7 @@ def learner_of(
             else:
                 _kept.clear()
                 learner = fresh
-                if chain and ending.gradient:
-                    learner = direct(fresh, chain, ending.gradient(centred))
-                elif halved:
+                if halved:
                     learner = in_halves(fresh, compiled=NETWORKS[network].compiled)
                 learner.compile(
                     optimizer=keras.optimizers.Adam(global_clipnorm=1.0),
@@ -105,18 +110,33 @@ def learner_of(
     return learner
 
 
-def _chain(network: str, head: Head, scored: int | None, **shape: Any) -> Chain | None:
-    """The network, where its gradient is written out."""
+def _written_out(
+    network: str,
+    head: Head,
+    *,
+    scored: int | None,
+    centred: bool,
+    learning_rate: float,
+    start: Sequence[Sequence[float]] | None,
+    **shape: Any,
+) -> Direct | None:
+    """The network without Keras's layers, where its gradient is written out."""
+    from tensorflow import distribute
+
     if network != "lstm" or scored is None or head.gradient is None:
         return None
-    if shape["l2"] or shape.get("known") or shape.get("embedding"):
+    if shape["l2"] or shape.get("known") or shape.get("embedding") or distribute.has_strategy():
         return None
-    return Chain(
-        shape["n_features"],
-        shape["units"],
-        shape["horizon"] * head.outputs,
-        scored=scored,
-        dropout=shape["dropout"],
+    horizon, dropout = shape["horizon"], shape["dropout"]
+    widths = shape["n_features"], shape["units"]
+    biases = np.ravel(start if start is not None else [head.untrained] * horizon)
+    weights, seeds = drawn(*widths, dropout=dropout, biases=biases)
+    return Direct(
+        Chain(*widths, len(biases), scored=scored, dropout=dropout),
+        head.gradient(centred),
+        weights=weights,
+        seeds=seeds,
+        learning_rate=learning_rate,
     )
 
 
@@ -168,6 +188,10 @@ def prepare_tensorflow(*, compiled: bool) -> None:
         # Already started, by an earlier run in this process or by the caller: keep its choice.
         pass
     tf.config.experimental.enable_op_determinism()
+    if not gpus:
+        # While Python prepares what is trained on. No daemon: one inside TensorFlow at Python's end
+        # would crash it.
+        Thread(target=warm_up).start()
 
 
 def give_back_memory() -> None:

@@ -216,8 +216,9 @@ def fit(
     )
     give_back_memory()
     model = build(network, head=head, **shape, linear=None if linear is None else linear.tolist())
-    for layer in learner.layers:
-        model.get_layer(layer.name).set_weights(layer.get_weights())
+    # What is not trained is the same in both, or is the model's alone.
+    for own, trained in zip(model.trainable_variables, learner.trainable_variables, strict=True):
+        own.assign(trained)
     if shift is not None:
         bias = model.get_layer("head").bias
         bias.assign_sub(np.tile(shift, bias.shape[0] // len(shift)))

@@ -33,3 +33,12 @@ def test_another_learning_rate_counts_from_the_next_update():
     optimizer.learning_rate = 0.0
     vector.update(np.ones(1, "float32"), optimizer)
     np.testing.assert_array_equal(vector.trained, before)
+
+
+def test_with_another_momentum_a_lasting_gradient_still_gives_steps_of_the_rate():
+    optimizer = keras.optimizers.Adam(learning_rate=0.01, beta_1=0.8, global_clipnorm=1.0)
+    vector = Vector(np.zeros(1, "float32"))
+    for done in range(1, 5):
+        vector.update(np.ones(1, "float32"), optimizer)
+        np.testing.assert_allclose(vector.trained, -0.01 * done, rtol=1e-5)
+        optimizer.beta_1 = 0.9

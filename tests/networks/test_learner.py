@@ -13,8 +13,10 @@ from forecast.errors import TrainingError
 from forecast.features.windows import Windows, make_windows
 from forecast.networks import batches, epochs
 from forecast.networks import learner as module
+from forecast.networks.architectures import build
 from forecast.networks.averaging import Average
 from forecast.networks.batches import validation_batches
+from forecast.networks.heads import HEADS
 from forecast.networks.learner import learner_of
 from forecast.networks.training import fit, prepare_backend
 
@@ -85,7 +87,7 @@ def undivided(patch):
     """Let Keras train what is built, whole batches, by its own tape and optimizer."""
     module._kept.clear()
     patch.setattr(module, "in_halves", lambda network, **_: network)
-    patch.setattr(module, "direct", lambda network, *_: network)
+    patch.setattr(module, "_written_out", lambda *_, **__: None)
 
 
 def updated(learner, batches):
@@ -150,7 +152,7 @@ def test_what_is_written_out_trains_as_what_is_traced_drawing_the_same_dropout(
     shape = {"dropout": 0.4, "l2": 0.0, "centred": centred}
     losses, weights = updated(a_learner(1, **shape), batches)
     module._kept.clear()
-    monkeypatch.setattr(module, "_chain", lambda *_, **__: None)
+    monkeypatch.setattr(module, "_written_out", lambda *_, **__: None)
     expected_losses, expected = updated(a_learner(1, **shape), batches)
     np.testing.assert_allclose(losses, expected_losses, rtol=1e-5)
     for one, other in zip(weights, expected, strict=True):
@@ -182,16 +184,25 @@ def test_a_batch_of_another_size_is_trained_as_if_it_were_the_first():
 
 
 @pytest.mark.parametrize("l2", [0.0, 1e-3])
-def test_a_kept_learner_begins_as_a_new_one(l2):
+def test_a_learner_begins_as_one_before_it_began(l2):
     batches = [a_batch(6, seed) for seed in (1, 2)]
     first = a_learner(1, dropout=0.2, l2=l2)
     _, expected = updated(first, batches)
     updated(a_learner(2, dropout=0.2, l2=l2, learning_rate=0.1), batches)
     again = a_learner(1, dropout=0.2, l2=l2)
-    assert again is first
+    assert (again is first) == (l2 > 0.0)
     _, weights = updated(again, batches)
     for one, other in zip(weights, expected, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def loss_of_its_weights(learner, x, y):
+    """By Keras's layers, without dropout."""
+    network = build("lstm", **SHAPE, scored=5)
+    for own, trained in zip(network.trainable_variables, learner.trainable_variables, strict=True):
+        own.assign(trained)
+    loss = HEADS["quantiles"].loss(centred=True, weights=None)
+    return float(np.mean(loss(y, network(x, training=False))))
 
 
 @pytest.mark.parametrize("l2", [0.0, 1e-3])
@@ -200,13 +211,39 @@ def test_what_validates_sees_the_weights_after_the_first_update(l2, slices):
     """It is traced, and tried, while that update runs."""
     learner = a_learner(1, dropout=0.5, learning_rate=0.1, l2=l2)
     x, y = a_batch(6)
-    before = float(np.mean(learner.loss(y, learner([x], training=False))))
+    before = loss_of_its_weights(learner, x, y)
     learner.train_on_batch(x, y)
     x, y = x[:slices], y[:slices]
     validated = epochs.loss_of(learner)(x, y)
-    after = float(np.mean(learner.loss(y, learner([x], training=False))))
-    assert validated == pytest.approx(after, rel=2e-6)
+    assert validated == pytest.approx(loss_of_its_weights(learner, x, y), rel=2e-6)
     assert abs(validated - before) > 1e-4
+
+
+def test_best_weights_that_are_put_back_are_those_that_it_has():
+    learner, batch = a_learner(1, l2=0.0), a_batch(6)
+    best = learner.get_weights()
+    loss = epochs.loss_of(learner)(*batch)
+    updated(learner, [batch, batch])
+    assert epochs.loss_of(learner)(*batch) < loss
+    learner.set_weights(best)
+    assert epochs.loss_of(learner)(*batch) == loss
+    assert all(map(np.array_equal, learner.trainable_variables, best))
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize("units", [(4,), (64, 5)])
+def test_what_is_written_out_begins_as_keras_would(dropout, units):
+    """With the weights of the same seed, and what dropout draws from."""
+    learner = a_learner(3, l2=0.0, units=units, dropout=dropout)
+    prepare_backend(3)
+    network = build("lstm", **{**SHAPE, "units": units}, scored=5, dropout=dropout)
+    pairs = zip(learner.trainable_variables, network.trainable_variables, strict=True)
+    for own, theirs in pairs:
+        np.testing.assert_array_equal(own, np.asarray(theirs.value))
+    drops = [each for each in network.layers if "dropout" in each.name]
+    states = [np.asarray(each.seed_generator.state.value) for each in drops]
+    np.testing.assert_array_equal(learner._seeds, states)
+    assert len(states) == (len(units) if dropout else 0)
 
 
 def test_the_validation_loss_is_that_of_all_batches(monkeypatch):

@@ -183,14 +183,6 @@ class Chain:
             back = went.x_grad
         return gradients
 
-    def warm_up(self) -> None:
-        """Let TensorFlow load what it computes with: that takes as long as four updates."""
-        weights = self.weights(np.zeros(self._ends[-1], "float32"))
-        masks = self.masks(2, [np.zeros(2, "int32") for _ in self._lstms])
-        rows = np.zeros((self._scored, 2, self._lstms[0].inputs), "float32")
-        passed = self.forward(rows, weights, masks)
-        self.gradient(passed, weights, np.asarray(passed.raw))
-
 
 @lru_cache(maxsize=32)
 def _zeros(*shape: int) -> Any:
