@@ -129,7 +129,7 @@ def _written_out(
         return None
     horizon, dropout = shape["horizon"], shape["dropout"]
     widths = shape["n_features"], shape["units"]
-    biases = np.ravel(start if start is not None else [head.untrained] * horizon)
+    biases = np.ravel(start if start is not None else [head.untrained] * horizon).tolist()
     weights, seeds = drawn(*widths, dropout=dropout, biases=biases)
     return Direct(
         Chain(*widths, len(biases), scored=scored, dropout=dropout),
