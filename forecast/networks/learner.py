@@ -188,9 +188,21 @@ def prepare_tensorflow(*, compiled: bool) -> None:
         # Already started, by an earlier run in this process or by the caller: keep its choice.
         pass
     tf.config.experimental.enable_op_determinism()
-    if not gpus:
-        # While Python prepares what is trained on. No daemon: one inside TensorFlow at Python's end
-        # would crash it.
+
+
+def on_cpu_with_tensorflow() -> bool:
+    """Whether TensorFlow computes, without a GPU."""
+    import keras
+
+    return keras.backend.backend() == "tensorflow" and not any(
+        device.kind == "GPU" for device in devices()
+    )
+
+
+def load_beside() -> None:
+    """Let TensorFlow load its operations while Python prepares what is trained on."""
+    if on_cpu_with_tensorflow():
+        # No daemon: one inside TensorFlow at Python's end would crash it.
         Thread(target=warm_up).start()
 
 

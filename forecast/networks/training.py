@@ -28,7 +28,13 @@ from forecast.networks.heads import Head, head_of
 from forecast.networks.heads.classes import balanced_weights, shift_of
 from forecast.networks.importing import importing_keras
 from forecast.networks.inference import predictor
-from forecast.networks.learner import give_back_memory, learner_of, prepare_tensorflow
+from forecast.networks.learner import (
+    give_back_memory,
+    learner_of,
+    load_beside,
+    on_cpu_with_tensorflow,
+    prepare_tensorflow,
+)
 from forecast.networks.linear import fit_linear, without
 from forecast.networks.products import blas, one_thread
 
@@ -82,6 +88,14 @@ def prepare_backend(seed: int, *, network: str = "lstm") -> None:
     Raises:
         ConfigError: if Keras's backend cannot be imported.
     """
+    _prepare(network)
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    load_beside()
+
+
+def _prepare(network: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Looked for while TensorFlow's libraries are not there to look through.
     blas()
@@ -90,11 +104,21 @@ def prepare_backend(seed: int, *, network: str = "lstm") -> None:
 
         if keras.backend.backend() == "tensorflow":
             prepare_tensorflow(compiled=NETWORKS[network].compiled)
-            # From here Keras draws the seeds of all its layers. TensorFlow's own is left alone: to
-            # set it makes TensorFlow forget its operations, which costs as much as four updates.
-            random.seed(seed)
-        else:
-            keras.utils.set_random_seed(seed)
+
+
+def _seed_layers(seed: int) -> None:
+    """For all that a training draws from.
+
+    On the CPU with TensorFlow that is Python's generator, which gives layers and initializers their
+    seeds. TensorFlow's own is left alone there: to set it makes TensorFlow forget its operations,
+    which takes as long as four updates.
+    """
+    if on_cpu_with_tensorflow():
+        random.seed(seed)
+        return
+    import keras
+
+    keras.utils.set_random_seed(seed)
 
 
 @_alone()
@@ -164,7 +188,9 @@ def fit(
         ConfigError: if `logs` are asked for and TensorBoard is not installed.
     """
     give_back_memory()
-    prepare_backend(seed, network=network)
+    _prepare(network)
+    _seed_layers(seed)
+    load_beside()
     targets = targets_hash(train)
     linear = None
     if centred:
