@@ -89,9 +89,7 @@ def prepare_backend(seed: int, *, network: str = "lstm") -> None:
         ConfigError: if Keras's backend cannot be imported.
     """
     _prepare(network)
-    import keras
-
-    keras.utils.set_random_seed(seed)
+    _seed_all(seed)
     load_beside()
 
 
@@ -115,10 +113,16 @@ def _seed_layers(seed: int) -> None:
     """
     if on_cpu_with_tensorflow():
         random.seed(seed)
-        return
-    import keras
+    else:
+        _seed_all(seed)
 
-    keras.utils.set_random_seed(seed)
+
+def _seed_all(seed: int) -> None:
+    # Keras would import TensorFlow here, whatever its backend.
+    with importing_keras():
+        import keras
+
+        keras.utils.set_random_seed(seed)
 
 
 @_alone()
