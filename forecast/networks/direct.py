@@ -1,7 +1,7 @@
 """Training a stack of LSTMs on the CPU with TensorFlow, its gradient written out.
 
 Nothing is traced and no layer is built, so that the first update is done at once
-(docs/decisions/0270, 0280). As in `networks.halves` each half of a batch has a core of its own; the
+(docs/decisions/0270, 0281). As in `networks.halves` each half of a batch has a core of its own; the
 update is NumPy's.
 """
 

@@ -163,8 +163,8 @@ def fit(
         units: Width of each layer.
         dropout: Share dropped between layers.
         l2: Weight of the squared input kernels.
-        learning_rate: At the start; halved when the validation loss stays on a plateau. None for
-            the network's own.
+        learning_rate: At the start, but for a `first_epoch` that is hastened; halved when the
+            validation loss stays on a plateau. None for the network's own.
         epochs: At most so many, see `batches.training_batches`.
         patience: Epochs without a better validation loss before training stops.
         seed: Of weights, order and dropout.
