@@ -1,6 +1,7 @@
 """The first epoch of a large group: half the slices an update, larger steps, less momentum.
 
-What is learnt first is plain enough to be seen in half a batch, and is learnt in two thirds of the time.
+What is learnt first is plain enough to be seen in half a batch, and so comes in two thirds of the
+time (docs/decisions/0280).
 Source: S. Smith et al. (2018), Don't Decay the Learning Rate, Increase the Batch Size.
 """
 
