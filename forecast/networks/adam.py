@@ -35,8 +35,6 @@ class Vector:
         self._mean, self._square = np.zeros_like(start), np.zeros_like(start)
         self._done, self._kept = 0, 1.0
 
-    # A training that diverges ends with an error of its own.
-    @np.errstate(over="ignore", invalid="ignore")
     def update(self, gradient: np.ndarray, optimizer: Adam) -> None:
         """One step against the gradient."""
         self._done += 1

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from forecast.networks.fast.chain import Chain, Pass
 from forecast.networks.halves import HALVES, stream
 from forecast.networks.heads.head import Loss
 
+_T = TypeVar("_T")
 _DRAWN = np.array([0, 1])
 """What Keras adds to the state of a seed generator for each draw."""
 
@@ -71,52 +72,49 @@ class Direct:
         """In place of the averaged ones."""
         self._vector.average = self._chain.vector(weights)
 
+    # A training that diverges ends with an error of its own.
+    @np.errstate(over="ignore", invalid="ignore")
     def train_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:
         """One update; gives the batch's loss before it."""
         chain = self._chain
         weights = chain.weights(self._vector.trained)
-
-        def gradient(x: np.ndarray, y: np.ndarray, masks: list[Any]) -> list[Any]:
-            passed = chain.forward(_by_step(x), weights, masks)
-            mean, raw = self._loss_of(passed, y)
-            found = chain.gradient(passed, weights, raw)
-            return [mean, np.concatenate([np.ravel(each) for each in found])]
-
-        halves = [
-            # Drawn here: two threads would hand Python's lock to and fro.
-            (*half, chain.masks(len(half[0]), self._drawn_from(number)))
-            for number, half in enumerate(_halves(x, y))
+        halves = _halves(x)
+        # Drawn here: two threads would hand Python's lock to and fro. So they would from the dense
+        # layer to its gradient, which are many small calls.
+        masks = [
+            chain.masks(half.shape[1], self._drawn_from(number))
+            for number, half in enumerate(halves)
         ]
         self._seeds = [each + _DRAWN for each in self._seeds]
-        mean, found = self._mean(gradient, halves)
-        self._vector.update(found, self.optimizer)
-        return float(mean)
+        passes = self._both(lambda x, masks: chain.forward(x, weights, masks), halves, masks)
+        rows, mean, raw = self._loss_of(passes, weights, y)
+        last, back = chain.dense_gradient(rows, weights, raw)
+        backs = np.split(back, np.cumsum([len(each.rows) for each in passes])[:-1])
+        first = sum(self._both(chain.gradient, passes, backs))
+        self._vector.update(np.concatenate([first, last]), self.optimizer)
+        return mean
 
     def loss_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:
         """The loss of the averaged weights, without dropout."""
         weights = self._chain.weights(self._vector.average)
+        passes = self._both(lambda half: self._chain.forward(half, weights), _halves(x))
+        return self._loss_of(passes, weights, y)[1]
 
-        def mean(x: np.ndarray, y: np.ndarray) -> list[Any]:
-            return [self._loss_of(self._chain.forward(_by_step(x), weights), y)[0]]
+    def _both(self, work: Callable[..., _T], *halves: Sequence[Any]) -> list[_T]:
+        """What comes of the halves, each on a core of its own."""
+        mine, *others = zip(*halves, strict=True)
+        begun = [self._beside.submit(work, *each) for each in others]
+        return [work(*mine), *(each.result() for each in begun)]
 
-        return float(self._mean(mean, _halves(x, y))[0])
-
-    def _mean(self, work: Callable[..., list[Any]], halves: Sequence[tuple[Any, ...]]) -> list[Any]:
-        """What comes of the halves, each on a core of its own, weighted by their sizes."""
-        begun = [self._beside.submit(work, *each) for each in halves[1:]]
-        results = [work(*halves[0]), *(each.result() for each in begun)]
-        sizes = [len(each[0]) for each in halves]
-        shares = [np.float32(each / sum(sizes)) for each in sizes]
-        return [
-            sum(share * each for share, each in zip(shares, part, strict=True))
-            for part in zip(*results, strict=True)
-        ]
-
-    def _loss_of(self, passed: Pass, y: np.ndarray) -> tuple[float, np.ndarray]:
-        """The mean over steps, samples and sessions ahead, and its gradient in `passed.raw`."""
-        outcomes, raw = _by_step(y).ravel(), np.asarray(passed.raw)
+    def _loss_of(
+        self, passes: Sequence[Pass], weights: Sequence[Any], y: np.ndarray
+    ) -> tuple[np.ndarray, float, np.ndarray]:
+        """All rows, the mean loss over them and the sessions ahead, and its gradient."""
+        rows = np.concatenate([each.rows for each in passes])
+        outcomes = np.concatenate([np.ravel(half) for half in _halves(y)])
+        raw = self._chain.dense(rows, weights)
         mean, gradient = self._loss(raw.reshape(len(outcomes), -1), outcomes)
-        return mean, gradient.reshape(raw.shape)
+        return rows, mean, gradient.reshape(raw.shape)
 
     def _drawn_from(self, number: int) -> list[np.ndarray]:
         """What Keras would draw from for a half's dropout."""
@@ -178,11 +176,7 @@ def _none(raw: np.ndarray, outcomes: np.ndarray) -> tuple[float, np.ndarray]:
     return 0.0, raw
 
 
-def _halves(*arrays: np.ndarray) -> list[tuple[np.ndarray, ...]]:
-    count = min(HALVES, len(arrays[0]))
-    return list(zip(*(np.array_split(each, count) for each in arrays), strict=True))
-
-
-def _by_step(array: np.ndarray) -> np.ndarray:
-    """(batch, steps, …) → (steps, batch, …)."""
-    return np.ascontiguousarray(array.swapaxes(0, 1))
+def _halves(array: np.ndarray) -> list[np.ndarray]:
+    """(batch, steps, …) → (steps, half a batch, …), twice, or once for a batch of one."""
+    parts = np.array_split(array, min(HALVES, len(array)))
+    return [np.ascontiguousarray(part.swapaxes(0, 1)) for part in parts]

@@ -188,6 +188,23 @@ def prepare_tensorflow(*, compiled: bool) -> None:
         # Already started, by an earlier run in this process or by the caller: keep its choice.
         pass
     tf.config.experimental.enable_op_determinism()
+    if not gpus:
+        _run_operations_as_they_are()
+
+
+def _run_operations_as_they_are() -> None:
+    """Let TensorFlow run an operation without making a function of it, and optimizing that, first.
+
+    That takes 1 to 20 ms for the first of each kind (docs/decisions/0290). It can be told so since
+    there are such functions, but not through its public interface: without, all is as before.
+    """
+    with suppress(ImportError, AttributeError):
+        from tensorflow.python import pywrap_tfe
+        from tensorflow.python.eager import context
+
+        now = context.context()
+        now.ensure_initialized()
+        pywrap_tfe.TFE_ContextSetRunEagerOpAsFunction(now._handle, False)
 
 
 def on_cpu_with_tensorflow() -> bool:

@@ -14,7 +14,7 @@ from forecast.features.windows import Windows
 _PRIOR_R2 = 0.01
 # One crash must not set the slopes.
 _CLIP = 5.0
-_ROWS = 1 << 16
+_ROWS = 1 << 12
 # Nor one ticker, which began to move after its unit was fitted, the training of all
 # (docs/decisions/0230).
 _LARGEST = 15.0

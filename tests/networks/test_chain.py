@@ -53,11 +53,11 @@ def test_outputs_and_gradients_are_those_of_kerass_layers(units):
 
     weights = chain.weights(vector)
     passed = chain.forward(by_step(x), weights, chain.masks(BATCH, seeds))
-    found = np.asarray(passed.raw).reshape(SCORED, BATCH, OUTPUTS)
+    found = chain.dense(passed.rows, weights).reshape(SCORED, BATCH, OUTPUTS)
     np.testing.assert_allclose(found, by_step(expected), atol=1e-6)
     raw = by_step(towards).reshape(-1, OUTPUTS)
-    pieces = [np.ravel(each) for each in chain.gradient(passed, weights, raw)]
-    whole = np.concatenate(pieces)
+    last, back = chain.dense_gradient(passed.rows, weights, raw)
+    whole = np.concatenate([chain.gradient(passed, back), last])
     for one, other in zip(chain.own(whole), gradients, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
     # What is left of the vector are the spare units', which stay zero.
@@ -67,9 +67,10 @@ def test_outputs_and_gradients_are_those_of_kerass_layers(units):
 def test_without_masks_nothing_is_dropped():
     network, chain, x = keras_network((4, 4)), a_chain((4, 4)), rows()
     vector = chain.vector([np.asarray(each.value) for each in network.trainable_variables])
-    found = chain.forward(by_step(x), chain.weights(vector)).raw
+    weights = chain.weights(vector)
+    found = chain.dense(chain.forward(by_step(x), weights).rows, weights)
     expected = by_step(network(x, training=False))
-    np.testing.assert_allclose(np.asarray(found).reshape(expected.shape), expected, atol=1e-6)
+    np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-6)
 
 
 def test_weights_come_back_from_the_vector_as_they_were():

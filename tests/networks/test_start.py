@@ -58,6 +58,14 @@ ended.set()
 thread.join()
 print(len(said), faults)
 """
+OPERATIONS = """
+from forecast.networks.training import prepare_backend
+prepare_backend(1)
+import tensorflow as tf
+from tensorflow.python.eager import context
+print(float(tf.raw_ops.Digamma(x=tf.constant(1.0, "float64"))))
+print([name for name in context.context().list_function_names() if "Digamma" in name])
+"""
 CLOSED = """
 import sys
 sys.stderr = None
@@ -82,6 +90,12 @@ def test_other_threads_import_and_speak_while_keras_is_imported():
     assert faults == "[]"
     assert int(said) > 10
     assert result.stderr == "line\n" * int(said)
+
+
+def test_tensorflow_makes_no_function_of_an_operation():
+    value, functions = python(OPERATIONS).stdout.splitlines()
+    assert float(value) == pytest.approx(-0.57721566)
+    assert functions == "[]"
 
 
 def test_without_a_stderr_keras_starts_all_the_same():

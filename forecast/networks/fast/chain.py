@@ -45,16 +45,14 @@ class _Lstm:
 
 @dataclass(frozen=True)
 class Pass:
-    """A batch on its way through the layers, as TensorFlow's tensors.
+    """A batch that went through the LSTMs.
 
     Attributes:
-        raw: What the dense layer gives, shape (scored × batch, outputs).
-        rows: What it was given, shape (scored × batch, width).
-        layers: What each LSTM was given and gave, and what its outputs were multiplied by.
+        rows: What the last one gave at the last steps, shape (scored × batch, width).
+        layers: What each was given and gave, and what its outputs were multiplied by; TensorFlow's.
     """
 
-    raw: Any
-    rows: Any
+    rows: np.ndarray
     layers: list[tuple[dict[str, Any], Any, Any]]
 
 
@@ -127,7 +125,7 @@ class Chain:
         return masks
 
     def forward(self, x: np.ndarray, weights: Sequence[Any], masks: Sequence[Any] = ()) -> Pass:
-        """What the dense layer gives at the last steps.
+        """Through the LSTMs.
 
         Args:
             x: (steps, batch, n_features).
@@ -136,13 +134,12 @@ class Chain:
         """
         from tensorflow import raw_ops as ops
 
-        *lstms, kernel, bias = weights
         steps, batch, _ = x.shape
         hidden, layers, count = x, [], _constant(steps, "int64")
         for number, one in enumerate(self._lstms):
             zero = _zeros(batch, one.wide)
             given = operands(
-                *(hidden, zero, zero, *lstms[2 * number : 2 * number + 2]),
+                *(hidden, zero, zero, *weights[2 * number : 2 * number + 2]),
                 steps=count,
                 peephole=_zeros(one.wide),
             )
@@ -152,36 +149,55 @@ class Chain:
             hidden = did.h if mask is None else ops.Mul(x=did.h, y=mask)
         first, every = (steps - self._scored, 0, 0), (-1, -1, -1)
         rows = ops.Slice(input=hidden, begin=_constant(first), size=_constant(every))
-        rows = ops.Reshape(tensor=rows, shape=_constant((-1, self._lstms[-1].wide)))
-        return Pass(ops.BiasAdd(value=ops.MatMul(a=rows, b=kernel), bias=bias), rows, layers)
+        return Pass(np.asarray(rows).reshape(-1, self._lstms[-1].wide), layers)
 
-    def gradient(self, passed: Pass, weights: Sequence[Any], raw: np.ndarray) -> list[Any]:
-        """The gradient in the weights, each of the shape that `weights` gives.
+    def gradient(self, passed: Pass, back: np.ndarray) -> np.ndarray:
+        """The gradient in the LSTMs' part of the vector, which is all but its end.
 
         Args:
             passed: The batch.
-            weights: With which it passed.
-            raw: The gradient in what the dense layer gave.
+            back: The gradient in its rows.
         """
         from tensorflow import raw_ops as ops
 
-        gradients = [
-            ops.MatMul(a=passed.rows, b=raw, transpose_a=True),
-            ops.Sum(input=raw, axis=_constant(0)),
-        ]
-        steps, batch, width = passed.layers[-1][1].h.shape
-        back = ops.MatMul(a=raw, b=weights[-2], transpose_b=True)
-        back = ops.Reshape(tensor=back, shape=_constant((self._scored, batch, width)))
-        unscored = (steps - self._scored, 0), (0, 0), (0, 0)
-        back = ops.Pad(input=back, paddings=_constant(unscored))
+        shape = passed.layers[-1][1].h.shape
+        steps = np.zeros(shape, "float32")
+        steps[-self._scored :] = back.reshape(-1, *shape[1:])
+        hidden: Any = steps
+        gradients: list[Any] = []
         for given, did, mask in reversed(passed.layers):
-            back = back if mask is None else ops.Mul(x=back, y=mask)
+            hidden = hidden if mask is None else ops.Mul(x=hidden, y=mask)
             went = ops.BlockLSTMGradV2(
-                **given, **did._asdict(), h_grad=back, cs_grad=_zeros(*back.shape)
+                **given, **did._asdict(), h_grad=hidden, cs_grad=_zeros(*hidden.shape)
             )
             gradients = [went.w_grad, went.b_grad, *gradients]
-            back = went.x_grad
-        return gradients
+            hidden = went.x_grad
+        return np.concatenate([np.ravel(each) for each in gradients])
+
+    def dense(self, rows: np.ndarray, weights: Sequence[Any]) -> np.ndarray:
+        """What the dense layer gives for `Pass.rows`, shape (scored × batch, outputs)."""
+        from tensorflow import raw_ops as ops
+
+        *_, kernel, bias = weights
+        # Not NumPy's product, whose threads then wait for more at the cost of a core.
+        return np.asarray(ops.BiasAdd(value=ops.MatMul(a=rows, b=kernel), bias=bias))
+
+    def dense_gradient(
+        self, rows: np.ndarray, weights: Sequence[Any], raw: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The gradient in the end of the vector, and the one in the rows.
+
+        Args:
+            rows: As given to `dense`.
+            weights: Same.
+            raw: The gradient in what it gave.
+        """
+        from tensorflow import raw_ops as ops
+
+        kernel = ops.MatMul(a=rows, b=raw, transpose_a=True)
+        bias = ops.Sum(input=raw, axis=_constant(0))
+        back = ops.MatMul(a=raw, b=weights[-2], transpose_b=True)
+        return np.concatenate([np.ravel(kernel), bias]), np.asarray(back)
 
 
 @lru_cache(maxsize=32)
