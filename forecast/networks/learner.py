@@ -195,8 +195,8 @@ def prepare_tensorflow(*, compiled: bool) -> None:
 def _run_operations_as_they_are() -> None:
     """Let TensorFlow run an operation without making a function of it, and optimizing that, first.
 
-    That takes 1 to 20 ms for the first of each kind (docs/decisions/0290). It can be told so since
-    there are such functions, but not through its public interface: without, all is as before.
+    That takes 1 to 20 ms for the first of each kind (docs/decisions/0290). The switch is not part
+    of its public interface: where it is missing, all is as slow as it was.
     """
     with suppress(ImportError, AttributeError):
         from tensorflow.python import pywrap_tfe
