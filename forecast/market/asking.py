@@ -101,11 +101,12 @@ def _from_any(ticker: str, wanted: Wanted) -> Served:
     try:
         return _from_live(ticker, wanted, "yahoo")
     except SourceUnavailable as error:
+        reason = error.message.removeprefix(f"{ticker}: ")
         stored, _ = readable(wanted.store, ticker, "yahoo")
         if stored is not None:
             notice = (
                 f"{ticker}: Yahoo cannot be reached, so the stored bars to "
-                f"{stored.manifest.last} are used. {error.message}"
+                f"{stored.manifest.last} are used. {reason}"
             )
             served = judged_now(stored, decode(stored.content), wanted.rules)
             return replace(served, notice=notice)
@@ -114,7 +115,7 @@ def _from_any(ticker: str, wanted: Wanted) -> Served:
             notice = (
                 f"{ticker}: Yahoo cannot be reached, so the committed SAMPLE is used: "
                 f"{served.manifest.first} to {served.manifest.last}, not today's prices. "
-                f"{error.message}"
+                f"{reason}"
             )
             return replace(served, notice=notice)
         raise SourceUnavailable(
