@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -155,25 +154,6 @@ def drawn(
 def _seed() -> int:
     """Drawn as Keras draws where none is given."""
     return random.randint(1, int(1e9))
-
-
-@cache
-def warm_up() -> None:
-    """Let TensorFlow load what it computes with: that takes as long as five updates."""
-    from keras import initializers
-
-    # With seeds of their own: to draw one would change what is drawn after it.
-    for each in (initializers.GlorotUniform, initializers.Orthogonal):
-        each(seed=0)((2, 4))
-    chain = Chain(1, (2,), 1, scored=1, dropout=0.5)
-    weights = [np.zeros(each, "float32") for each in ((1, 8), (2, 8), 8, (2, 1), 1)]
-    seeds = [np.zeros(2, "uint32")]
-    tried = Direct(chain, _none, weights=weights, seeds=seeds, learning_rate=0.0)
-    tried.train_on_batch(np.zeros((2, 1, 1), "float32"), np.zeros((2, 1, 1, 1), "float32"))
-
-
-def _none(raw: np.ndarray, outcomes: np.ndarray) -> tuple[float, np.ndarray]:
-    return 0.0, raw
 
 
 def _halves(array: np.ndarray) -> list[np.ndarray]:

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from threading import Thread
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from forecast.networks.architectures import NETWORKS, build
 from forecast.networks.devices import devices, set_precision, strategy
-from forecast.networks.direct import Direct, drawn, warm_up
+from forecast.networks.direct import Direct, drawn
 from forecast.networks.fast.chain import Chain
 from forecast.networks.halves import HALVES, in_halves
 from forecast.networks.heads import Head, head_of
@@ -216,11 +217,22 @@ def on_cpu_with_tensorflow() -> bool:
     )
 
 
+@cache
 def load_beside() -> None:
-    """Let TensorFlow load its operations while Python prepares what is trained on."""
+    """Let TensorFlow load, once, what it multiplies with while Python prepares what is trained on.
+
+    That takes as long as three updates; all its other operations together take half a one.
+    """
     if on_cpu_with_tensorflow():
         # No daemon: one inside TensorFlow at Python's end would crash it.
-        Thread(target=warm_up).start()
+        Thread(target=_multiply).start()
+
+
+def _multiply() -> None:
+    from tensorflow import raw_ops as ops
+
+    matrix = np.zeros((4, 4), "float32")
+    ops.MatMul(a=matrix, b=matrix)
 
 
 def give_back_memory() -> None:
