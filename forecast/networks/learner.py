@@ -208,22 +208,16 @@ def _run_operations_as_they_are() -> None:
         pywrap_tfe.TFE_ContextSetRunEagerOpAsFunction(now._handle, False)
 
 
-def on_cpu_with_tensorflow() -> bool:
-    """Whether TensorFlow computes, without a GPU."""
-    import keras
-
-    return keras.backend.backend() == "tensorflow" and not any(
-        device.kind == "GPU" for device in devices()
-    )
-
-
 @cache
 def load_beside() -> None:
     """Let TensorFlow load, once, what it multiplies with while Python prepares what is trained on.
 
     That takes as long as three updates; all its other operations together take half a one.
     """
-    if on_cpu_with_tensorflow():
+    import keras
+
+    on_gpu = any(device.kind == "GPU" for device in devices())
+    if keras.backend.backend() == "tensorflow" and not on_gpu:
         # No daemon: one inside TensorFlow at Python's end would crash it.
         Thread(target=_multiply).start()
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,13 +27,7 @@ from forecast.networks.heads import Head, head_of
 from forecast.networks.heads.classes import balanced_weights, shift_of
 from forecast.networks.importing import importing_keras
 from forecast.networks.inference import predictor
-from forecast.networks.learner import (
-    give_back_memory,
-    learner_of,
-    load_beside,
-    on_cpu_with_tensorflow,
-    prepare_tensorflow,
-)
+from forecast.networks.learner import give_back_memory, learner_of, load_beside, prepare_tensorflow
 from forecast.networks.linear import fit_linear, without
 from forecast.networks.products import blas, one_thread
 
@@ -88,12 +81,6 @@ def prepare_backend(seed: int, *, network: str = "lstm") -> None:
     Raises:
         ConfigError: if Keras's backend cannot be imported.
     """
-    _prepare(network)
-    _seed_all(seed)
-    load_beside()
-
-
-def _prepare(network: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Looked for while TensorFlow's libraries are not there to look through.
     blas()
@@ -102,27 +89,8 @@ def _prepare(network: str) -> None:
 
         if keras.backend.backend() == "tensorflow":
             prepare_tensorflow(compiled=NETWORKS[network].compiled)
-
-
-def _seed_layers(seed: int) -> None:
-    """For all that a training draws from.
-
-    On the CPU with TensorFlow that is Python's generator, which gives layers and initializers their
-    seeds. TensorFlow's own is left alone there: to set it makes TensorFlow forget its operations,
-    which takes as long as four updates.
-    """
-    if on_cpu_with_tensorflow():
-        random.seed(seed)
-    else:
-        _seed_all(seed)
-
-
-def _seed_all(seed: int) -> None:
-    # Keras would import TensorFlow here, whatever its backend.
-    with importing_keras():
-        import keras
-
         keras.utils.set_random_seed(seed)
+    load_beside()
 
 
 @_alone()
@@ -192,9 +160,7 @@ def fit(
         ConfigError: if `logs` are asked for and TensorBoard is not installed.
     """
     give_back_memory()
-    _prepare(network)
-    _seed_layers(seed)
-    load_beside()
+    prepare_backend(seed, network=network)
     targets = targets_hash(train)
     linear = None
     if centred:
