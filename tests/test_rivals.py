@@ -38,6 +38,7 @@ def run(name, seed, looks, *, start=1.0):
         "points": [{"trained": at, "pinball": loss, "updates": 1} for at, loss in looks],
         "inference": {"single_ms": 1.0, "batch_ms": 2.0},
         "sgemm": {"large": 1e12, "recurrent": 1e11, "cores": 2},
+        "processor": "a processor without AVX-512",
     }
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.rivals import task as tasks
 from benchmarks.rivals.contract import RIVALS
-from benchmarks.rivals.limit import limits
+from benchmarks.rivals.limit import limits, processor
 from benchmarks.rivals.pictures import draw
 from benchmarks.rivals.summary import as_markdown, summarise
 
@@ -142,7 +142,8 @@ def run(
         print(f"failed:\n{result.stderr[-2000:]}", file=sys.stderr)
         return False
     print(result.stdout.strip().split(": ", 1)[1], file=sys.stderr)
-    document: dict[str, Any] = {**json.loads(staged.read_text()), "sgemm": speed}
+    measured = json.loads(staged.read_text())
+    document: dict[str, Any] = {**measured, "sgemm": speed, "processor": processor()}
     staged.write_text(json.dumps(document))
     staged.replace(out)
     return True

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import platform
+import re
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -48,3 +51,13 @@ def sgemm(shape: tuple[int, int, int], *, seconds: float = 0.25) -> float:
 def limits() -> dict[str, float]:
     """Operations a second of a large product and of the recurrent one, and the cores."""
     return {"large": sgemm(LARGE), "recurrent": sgemm(RECURRENT), "cores": os.cpu_count() or 1}
+
+
+def processor() -> str:
+    """Its name, and whether it has AVX-512: shares of the limit differ with it."""
+    try:
+        said = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = re.findall(r"^model name\s*: (.+)$", said, re.MULTILINE) or [platform.machine()]
+    return f"{names[0].strip()} {'with' if 'avx512f' in said else 'without'} AVX-512"

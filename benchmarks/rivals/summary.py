@@ -61,6 +61,7 @@ def summarise(runs: Sequence[Run], task: Task) -> dict[str, Any]:
             name: statistics.median(run["sgemm"][name] for run in runs) for name in runs[0]["sgemm"]
         },
         "flops_per_step": flops_per_step(task.features.shape[1], UNITS),
+        "processor": runs[0]["processor"],
         "versions": runs[0]["versions"],
         "rivals": rows,
     }
@@ -124,9 +125,9 @@ def as_markdown(results: dict[str, Any]) -> str:
     for row in results["rivals"]:
         over = 100 * (row["best"] / results["best"] - 1)
         lines.append(
-            f"| {row['label']} | {row['start']:.1f} | {_number(row['trained'], 1)} "
+            f"| {row['label']} | {row['start']:.1f} | {_number(row['trained'], 2)} "
             f"| {_number(row['trained_ratio'], 1)} | {_number(row['whole'], 1)} "
-            f"| {_number(row['whole_ratio'], 1)} | {_number(row['settled'], 1)} "
+            f"| {_number(row['whole_ratio'], 1)} | {_number(row['settled'], 2)} "
             f"| {_number(row['settled_ratio'], 1)} | {row['best']:.5f} (+{over:.2f} %) "
             f"| {row['arrived']} of {row['runs']} |"
         )
@@ -148,7 +149,7 @@ def as_markdown(results: dict[str, Any]) -> str:
         f"for {_shape(LARGE)}, {sgemm['recurrent'] / 1e9:.0f} for {_shape(RECURRENT)}; a step of "
         f"this network takes {results['flops_per_step']:,} operations, forward and backward.",
         "",
-        "Versions: "
+        f"Processor: {results['processor']}. Versions: "
         + ", ".join(f"{name} {text}" for name, text in results["versions"].items())
         + ".",
         "",

@@ -17,8 +17,9 @@ import numpy as np
 
 from forecast.networks.adam import Adam, Vector
 from forecast.networks.fast.chain import Chain, Pass
+from forecast.networks.fast.spread import spread_step
 from forecast.networks.halves import HALVES, stream
-from forecast.networks.heads.head import Loss
+from forecast.networks.heads.head import Loss, Widening
 
 _T = TypeVar("_T")
 _DRAWN = np.array([0, 1])
@@ -31,12 +32,14 @@ class Direct:
     Args:
         chain: LSTMs on top of each other, dropout behind each, and a head.
         loss: Of what the head's last layer gives.
+        widening: Of the same.
         weights: To begin with, in Keras's order.
         seeds: Of the dropout behind each LSTM, as Keras's seed generators hold them; none without.
         learning_rate: At the start.
 
     Attributes:
         optimizer: Its settings may be changed between updates.
+        towards_spread: Each update is followed by a `fast.spread.spread_step`.
         stop_training: For the callbacks of Keras.
     """
 
@@ -47,14 +50,15 @@ class Direct:
         self,
         chain: Chain,
         loss: Loss,
+        widening: Widening,
         *,
         weights: Sequence[np.ndarray],
         seeds: Sequence[np.ndarray],
         learning_rate: float,
     ) -> None:
         self.optimizer = Adam(learning_rate)
-        self.stop_training = False
-        self._chain, self._loss = chain, loss
+        self.stop_training = self.towards_spread = False
+        self._chain, self._loss, self._widening = chain, loss, widening
         self._vector, self._seeds = Vector(chain.vector(weights)), list(seeds)
         self._beside = ThreadPoolExecutor(HALVES - 1)
 
@@ -86,10 +90,16 @@ class Direct:
         ]
         self._seeds = [each + _DRAWN for each in self._seeds]
         passes = self._both(lambda x, masks: chain.forward(x, weights, masks), halves, masks)
-        rows, mean, raw = self._loss_of(passes, weights, y)
-        last, back = chain.dense_gradient(rows, weights, raw)
+        rows, raw, mean, towards = self._loss_of(passes, weights, y)
+        last, back = chain.dense_gradient(rows, weights, towards.reshape(len(rows), -1))
         backs = np.split(back, np.cumsum([len(each.rows) for each in passes])[:-1])
         first = sum(self._both(chain.gradient, passes, backs))
+        if self.towards_spread:
+            sessions = len(rows), -1, raw.shape[1]
+            widening = self._widening(raw.reshape(sessions).mean(axis=0))
+            kernel, bias = spread_step(rows, towards.reshape(sessions), widening)
+            weights[-2] += kernel
+            weights[-1] += bias
         self._vector.update(np.concatenate([first, last]), self.optimizer)
         return mean
 
@@ -97,7 +107,7 @@ class Direct:
         """The loss of the averaged weights, without dropout."""
         weights = self._chain.weights(self._vector.average)
         passes = self._both(lambda half: self._chain.forward(half, weights), _halves(x))
-        return self._loss_of(passes, weights, y)[1]
+        return self._loss_of(passes, weights, y)[2]
 
     def _both(self, work: Callable[..., _T], *halves: Sequence[Any]) -> list[_T]:
         """What comes of the halves, each on a core of its own."""
@@ -107,13 +117,12 @@ class Direct:
 
     def _loss_of(
         self, passes: Sequence[Pass], weights: Sequence[Any], y: np.ndarray
-    ) -> tuple[np.ndarray, float, np.ndarray]:
-        """All rows, the mean loss over them and the sessions ahead, and its gradient."""
+    ) -> tuple[np.ndarray, np.ndarray, float, np.ndarray]:
+        """All rows, what is made of each for each session, the mean loss, its gradient in that."""
         rows = np.concatenate([each.rows for each in passes])
         outcomes = np.concatenate([np.ravel(half) for half in _halves(y)])
-        raw = self._chain.dense(rows, weights)
-        mean, gradient = self._loss(raw.reshape(len(outcomes), -1), outcomes)
-        return rows, mean, gradient.reshape(raw.shape)
+        raw = self._chain.dense(rows, weights).reshape(len(outcomes), -1)
+        return rows, raw, *self._loss(raw, outcomes)
 
     def _drawn_from(self, number: int) -> list[np.ndarray]:
         """What Keras would draw from for a half's dropout."""

@@ -1,7 +1,7 @@
-"""The first epoch of a large group: half the slices an update, larger steps, less momentum.
+"""The first epoch of a large group: small batches, large steps, and some towards the spread.
 
-What is learnt first is plain enough to be seen in half a batch, and so comes in two thirds of the
-time (docs/decisions/0280).
+What is learnt first is plain enough to be seen in half a batch, and a regression says much of it
+(docs/decisions/0280, 0300).
 Source: S. Smith et al. (2018), Don't Decay the Learning Rate, Increase the Batch Size.
 """
 
@@ -37,7 +37,9 @@ def hastened(learner: Any, batches: list[np.ndarray]) -> Iterator[list[np.ndarra
     optimizer = learner.optimizer
     usual = float(optimizer.learning_rate), optimizer.beta_1
     optimizer.learning_rate, optimizer.beta_1 = usual[0] * FASTER, MOMENTUM
+    learner.towards_spread = True
     try:
         yield [part for each in batches for part in (each[:half], each[half:])]
     finally:
         optimizer.learning_rate, optimizer.beta_1 = usual
+        learner.towards_spread = False

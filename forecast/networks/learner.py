@@ -124,7 +124,7 @@ def _written_out(
     """The network without Keras's layers, where its gradient is written out."""
     from tensorflow import distribute
 
-    if network != "lstm" or scored is None or head.gradient is None:
+    if network != "lstm" or scored is None or head.gradient is None or head.widening is None:
         return None
     if shape["l2"] or shape.get("known") or shape.get("embedding") or distribute.has_strategy():
         return None
@@ -135,6 +135,7 @@ def _written_out(
     return Direct(
         Chain(*widths, len(biases), scored=scored, dropout=dropout),
         head.gradient(centred),
+        head.widening,
         weights=weights,
         seeds=seeds,
         learning_rate=learning_rate,

@@ -31,8 +31,10 @@ def test_within_there_are_halves_and_larger_steps_and_after_it_what_there_was():
         np.testing.assert_array_equal(np.concatenate(chosen), np.concatenate(given))
         assert float(learner.optimizer.learning_rate) == pytest.approx(0.015)
         assert learner.optimizer.beta_1 == 0.8
+        assert learner.towards_spread
     assert float(learner.optimizer.learning_rate) == pytest.approx(0.01)
     assert learner.optimizer.beta_1 == 0.9
+    assert not learner.towards_spread
 
 
 def test_an_interrupt_leaves_the_learner_as_it_was():
@@ -41,6 +43,7 @@ def test_an_interrupt_leaves_the_learner_as_it_was():
         raise KeyboardInterrupt
     assert float(learner.optimizer.learning_rate) == pytest.approx(0.01)
     assert learner.optimizer.beta_1 == 0.9
+    assert not learner.towards_spread
 
 
 @pytest.mark.parametrize(
@@ -51,6 +54,7 @@ def test_few_updates_small_batches_and_what_is_compiled_for_one_size_stay(count,
     learner, given = a_learner(**said), batches(count, slices)
     with hastened(learner, given) as chosen:
         assert chosen is given
+        assert not hasattr(learner, "towards_spread")
         assert float(learner.optimizer.learning_rate) == pytest.approx(0.01)
         assert learner.optimizer.beta_1 == 0.9
 

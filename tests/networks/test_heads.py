@@ -251,3 +251,14 @@ def test_a_gradient_that_is_written_out_is_the_loss_s(head, centred):
     mean, gradient = ending.gradient(centred)(raw, y)
     assert mean == pytest.approx(float(expected), rel=1e-6)
     np.testing.assert_allclose(gradient, tape.gradient(expected, given), rtol=1e-5, atol=1e-6)
+
+
+def test_widening_makes_all_gaps_larger_by_the_same_share():
+    raw = np.random.default_rng(1).normal(size=(20, 8)) * 3.0
+    ending = HEADS["quantiles"]
+    before, after = (
+        np.asarray(ending.finish(tf.constant(each)))
+        for each in (raw, raw + 1e-4 * ending.widening(raw))
+    )
+    np.testing.assert_allclose(np.diff(after[:, 1:]), np.diff(before[:, 1:]) * 1.0001, rtol=1e-6)
+    np.testing.assert_array_equal(after[:, [0, 4]], before[:, [0, 4]])

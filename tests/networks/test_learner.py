@@ -286,6 +286,32 @@ def test_a_training_that_diverged_leaves_nothing_behind():
     assert same_weights(fitted(noise(1)), first)
 
 
+def test_steps_towards_the_spread_find_it_sooner():
+    """Of both sessions ahead, where the size of an outcome follows from the row before it."""
+    rng, batches, losses = np.random.default_rng(2), [], []
+    for _ in range(15):
+        x, noise = a_batch(64, seed=int(rng.integers(1 << 30)))
+        size = np.exp(x[:, -5:, :1, None] * [[1.0], [-1.0]])
+        batches.append((x, (noise * size).astype("float32")))
+    for towards in (False, True):
+        learner = a_learner(2, batch=64, l2=0.0)
+        learner.towards_spread = towards
+        for batch in batches:
+            learner.train_on_batch(*batch)
+        losses.append(learner.loss_on_batch(*batches[-1]))
+    without, with_steps = losses
+    assert with_steps < 0.99 * without
+
+
+def test_an_epoch_with_such_steps_that_diverges_says_so():
+    learner = a_learner(1, batch=64, l2=0.0)
+    learner.towards_spread = True
+    x, y = a_batch(64)
+    y[0, 0] = np.nan
+    losses = [learner.train_on_batch(x, y) for _ in range(3)]
+    assert np.isnan(losses).all()
+
+
 def test_two_threads_train_their_own_networks():
     alone = [fitted(noise(seed)) for seed in (1, 2)]
     with ThreadPoolExecutor(2) as pool:

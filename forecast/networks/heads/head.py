@@ -12,6 +12,9 @@ Loss = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray]]
 """From what the head's last layer gives, shape (n, outputs), and encoded outcomes, shape (n,), to
 the mean loss and its gradient in the former, shape (n, outputs)."""
 
+Widening = Callable[[np.ndarray], np.ndarray]
+"""From the same to how it changes with the log of the spread, same shape."""
+
 
 @dataclass(frozen=True)
 class Head:
@@ -31,6 +34,7 @@ class Head:
             class, shape (n, horizon, classes).
         gradient: centred → the same loss with its gradient, in NumPy; None where that is not
             written out.
+        widening: Where the gradient is.
         targets: Keys of `features.targets.TARGETS` that it can be asked for.
         classes: How many classes it tells apart; 0 if it forecasts a number.
     """
@@ -42,6 +46,7 @@ class Head:
     untrained: tuple[float, ...]
     answer: Callable[[np.ndarray], np.ndarray]
     gradient: Callable[[bool], Loss] | None = None
+    widening: Widening | None = None
     targets: tuple[str, ...] = ()
     classes: int = 0
 

@@ -129,6 +129,21 @@ def point_and_quantile_gradient(centred: bool) -> Loss:
     return loss
 
 
+def gaps_widening(raw: np.ndarray) -> np.ndarray:
+    """How what the last layer gives changes with the log of the spread, all gaps alike.
+
+    Args:
+        raw: Shape (n, 8).
+
+    Returns:
+        Same shape; 0 for point and median.
+    """
+    gaps = np.logaddexp(0.0, raw[:, 2:])
+    widening = np.zeros_like(raw)
+    widening[:, 2:] = gaps / -np.expm1(-gaps)  # the gap over the slope of softplus
+    return widening
+
+
 def quantile_biases(quantiles: np.ndarray) -> np.ndarray:
     """Biases under which `point_and_quantiles` gives a point of 0 and these quantiles.
 
@@ -154,5 +169,6 @@ QUANTILES = Head(
     untrained=tuple(quantile_biases(np.array([NORMAL]))[0].tolist()),
     answer=lambda outputs: outputs,
     gradient=point_and_quantile_gradient,
+    widening=gaps_widening,
     targets=("return", "price"),
 )
