@@ -116,7 +116,8 @@ def _bars(results: dict[str, Any], runs: Sequence[Run], colours: dict[str, str])
         axes.text(end + 0.01 * longest, place, text, va="center", color=colours["ink"], size=SMALL)
     axes.set_yticks(range(len(rows)), [row["label"] for row in rows])
     axes.tick_params(axis="y", labelcolor=colours["ink"], labelsize=SMALL)
-    axes.invert_yaxis()
+    # Said, as rows without a bar do not count for it.
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0.0, 1.16 * longest)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} s"))
     axes.grid(visible=False)
@@ -130,9 +131,10 @@ def _finding(results: dict[str, Any]) -> str:
     others = [seconds for seconds in took.values() if seconds is not None]
     if own is None or not others:
         return "Time to the same held-out loss"
+    never = " or never" if len(others) < len(took) else ""
     return (
         f"To the same held-out loss: this program {own:.1f} s, "
-        f"the others {min(others):.1f} to {max(others):.1f} s"
+        f"the others {min(others):.1f} to {max(others):.1f} s{never}"
     )
 
 

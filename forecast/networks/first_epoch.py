@@ -26,7 +26,7 @@ def hastened(learner: Any, batches: list[np.ndarray]) -> Iterator[list[np.ndarra
     """Within, the learner is set for what it gives: the batches of the first epoch, or halves.
 
     Args:
-        learner: Stays as it is, unless it has `takes_any_batch`.
+        learner: Stays as it is, unless it has `takes_any_batch`, as `Direct` has.
         batches: First rows of slices, all of one number.
     """
     half = len(batches[0]) // 2
