@@ -39,7 +39,7 @@ class Direct:
 
     Attributes:
         optimizer: Its settings may be changed between updates.
-        towards_spread: Each update is followed by a `fast.spread.spread_step`.
+        towards_spread: With each update goes a `fast.spread.spread_step`.
         stop_training: For the callbacks of Keras.
     """
 

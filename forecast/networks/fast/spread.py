@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from forecast.networks.products import one_thread
+
 SHARE = 0.15
 """Of the way: the next batch's regression is another one, on what other LSTMs give."""
 RIDGE = 0.3
@@ -42,6 +44,8 @@ def spread_step(
     # At least tiny: LSTMs that give the same in every row have no variance.
     ridge = max(RIDGE * variance.trace() / len(variance), _TINY)
     penalty = np.diag(np.full(len(variance), ridge, "float32"))
-    slopes = -SHARE * np.linalg.solve(variance + penalty, along)
+    # However many cores there are: wide layers would be added up in another order.
+    with one_thread():
+        slopes = -SHARE * np.linalg.solve(variance + penalty, along)
     kernel = (slopes[..., None] * widening).reshape(len(mean), -1)
     return kernel, -(mean @ kernel)
