@@ -17,9 +17,9 @@ import numpy as np
 
 from forecast.networks.adam import Adam, Vector
 from forecast.networks.fast.chain import Chain, Pass
-from forecast.networks.fast.spread import spread_step
 from forecast.networks.halves import HALVES, stream
 from forecast.networks.heads.head import Loss, Widening
+from forecast.networks.spread import spread_step
 
 _T = TypeVar("_T")
 _DRAWN = np.array([0, 1])
@@ -39,7 +39,7 @@ class Direct:
 
     Attributes:
         optimizer: Its settings may be changed between updates.
-        towards_spread: With each update goes a `fast.spread.spread_step`.
+        towards_spread: With each update goes a `networks.spread.spread_step`.
         stop_training: For the callbacks of Keras.
     """
 

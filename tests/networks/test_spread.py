@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Ridge
 
-from forecast.networks.fast.spread import RIDGE, SHARE, spread_step
+from forecast.networks.spread import RIDGE, SHARE, spread_step
 
 N, WIDTH = 500, 6
 

@@ -32,20 +32,15 @@ def spread_step(
     Returns:
         Shapes (width, horizon × outputs) and (horizon × outputs,), float32.
     """
-    from tensorflow import raw_ops as ops
-
     narrower = np.einsum("nho,ho->nh", gradient, widening)
     narrower /= np.sqrt(np.square(narrower).mean(axis=0)) + _TINY
     mean = rows.mean(axis=0)
     centred = rows - mean
-    # Not NumPy's product, whose threads then wait for more at the cost of a core.
-    both = np.asarray(ops.MatMul(a=centred, b=np.hstack([centred, narrower]), transpose_a=True))
-    variance, along = np.split(both, [len(mean)], axis=1)
-    # At least tiny: LSTMs that give the same in every row have no variance.
-    ridge = max(RIDGE * variance.trace() / len(variance), _TINY)
-    penalty = np.diag(np.full(len(variance), ridge, "float32"))
-    # However many cores there are: wide layers would be added up in another order.
     with one_thread():
+        variance, along = centred.T @ centred, centred.T @ narrower
+        # At least tiny: LSTMs that give the same in every row have no variance.
+        ridge = max(RIDGE * variance.trace() / len(variance), _TINY)
+        penalty = np.diag(np.full(len(variance), ridge, "float32"))
         slopes = -SHARE * np.linalg.solve(variance + penalty, along)
-    kernel = (slopes[..., None] * widening).reshape(len(mean), -1)
-    return kernel, -(mean @ kernel)
+        kernel = (slopes[..., None] * widening).reshape(len(mean), -1)
+        return kernel, -(mean @ kernel)
