@@ -106,18 +106,18 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 # Rebuilt when the dependencies change.
-$(CORE): pyproject.toml constraints.txt | $(BIN)/python
+$(CORE): pyproject.toml constraints.txt hatch_build.py forecast/networks/fast/lstm.c | $(BIN)/python
 	@echo "Installing into $(VENV) (once; about a minute) …" >&2
 	@$(INSTALL) .
 	@touch $@
 
-$(DEV): pyproject.toml constraints.txt | $(BIN)/python
+$(DEV): pyproject.toml constraints.txt hatch_build.py forecast/networks/fast/lstm.c | $(BIN)/python
 	@echo "Installing into $(VENV) with the test tools (once; about a minute) …" >&2
 	@$(INSTALL) '.[dev]'
 	@touch $(CORE) $@
 
 # torch first, by itself: pip then takes the build that this machine has been given.
-$(BENCH): pyproject.toml constraints.txt
+$(BENCH): pyproject.toml constraints.txt hatch_build.py forecast/networks/fast/lstm.c
 	@echo "Installing into $(BENCH_VENV) with the rivals (once; some minutes) …" >&2
 	@test -x $(BENCH_BIN)/python || $(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_BIN)/python -m pip install --quiet torch==2.13.0

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from forecast.networks.architectures import build
+from forecast.networks.fast import compiled, library
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 _DRIVER = Path("/dev/nvidiactl")
@@ -71,6 +72,28 @@ def fused_kernels(network: str, units: Sequence[int]) -> tuple[bool | None, str]
         if reason is not None:
             return False, f"layer {layer.name}: {reason}"
     return True, f"all {len(layers)} recurrent layers keep to what cuDNN asks for"
+
+
+def cpu_loop(network: str, units: Sequence[int]) -> tuple[str | None, bool]:
+    """What an LSTM is trained by on the CPU, in words, and whether a C compiler would change it.
+
+    Args:
+        network: Key of `NETWORKS`.
+        units: Width of each layer.
+
+    Returns:
+        None for another network, another backend or a GPU.
+    """
+    import keras
+
+    on_gpu = any(device.kind == "GPU" for device in devices())
+    if network != "lstm" or on_gpu or keras.backend.backend() != "tensorflow":
+        return None, False
+    if compiled.computes(units):
+        return "lstm is trained by the compiled one", False
+    reason = library.missing() or f"the compiled one is for units in multiples of {compiled.PANEL}"
+    told = f"lstm is trained by TensorFlow's operation: {reason}"
+    return told, reason == library.NOT_COMPILED
 
 
 def unfused(layer: Any) -> str | None:

@@ -53,6 +53,22 @@ def test_a_network_without_recurrent_layers_needs_no_fused_kernels():
     assert devices.fused_kernels("tcn", (8,)) == (None, "it has no recurrent layers")
 
 
+def test_the_loop_that_trains_an_lstm_is_told_with_the_reason(monkeypatch):
+    if any(device.kind == "GPU" for device in devices.devices()):
+        assert devices.cpu_loop("lstm", (16,)) == (None, False)
+        return
+    monkeypatch.setattr(devices.library, "missing", lambda: None)
+    assert devices.cpu_loop("gru", (16,)) == (None, False)
+    assert devices.cpu_loop("lstm", (16,)) == ("lstm is trained by the compiled one", False)
+    told, compiler = devices.cpu_loop("lstm", (16, 10))
+    assert told.endswith("TensorFlow's operation: the compiled one is for units in multiples of 16")
+    assert not compiler
+    monkeypatch.setattr(devices.library, "missing", lambda: devices.library.NOT_COMPILED)
+    told, compiler = devices.cpu_loop("lstm", (16,))
+    assert "no C compiler" in told
+    assert compiler
+
+
 def test_without_a_gpu_that_is_the_reason():
     found = devices.devices()
     if any(device.kind == "GPU" for device in found):

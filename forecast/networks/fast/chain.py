@@ -8,39 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from itertools import pairwise
+from itertools import pairwise, repeat
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from forecast.networks.fast.block import operands, spare_units
-
-
-@dataclass(frozen=True)
-class _Lstm:
-    """The widths of a layer, its own and with the spare units of `fast.block`."""
-
-    inputs: int
-    units: int
-    wide_inputs: int
-    wide: int
-
-    @property
-    def shapes(self) -> list[tuple[int, ...]]:
-        """Of weights and bias, as TensorFlow's operation takes them."""
-        return [(self.wide_inputs + self.wide, 4 * self.wide), (4 * self.wide,)]
-
-    def places(self, weights: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
-        """Where kernel, recurrent kernel and bias are in these, shape ([rows,] 4, units)."""
-        gates = weights.reshape(-1, 4, self.wide)[..., : self.units]
-        first = self.wide_inputs
-        return [
-            gates[: self.inputs],
-            gates[first : first + self.units],
-            bias.reshape(4, self.wide)[:, : self.units],
-        ]
+from forecast.networks.fast import compiled, operation
+from forecast.networks.fast.operation import constant
+from forecast.networks.products import one_thread
 
 
 @dataclass(frozen=True)
@@ -49,17 +25,18 @@ class Pass:
 
     Attributes:
         rows: What the last one gave at the last steps, shape (scored × batch, width).
-        layers: What each was given and gave, and what its outputs were multiplied by; TensorFlow's.
+        went: Of each what its way back needs.
     """
 
     rows: np.ndarray
-    layers: list[tuple[dict[str, Any], Any, Any]]
+    went: list[Any]
 
 
 class Chain:
     """LSTM layers on top of each other, and a dense layer at each of the last steps.
 
-    All weights are one vector, in which the spare units have theirs: zero, as their gradients are.
+    All weights are one vector, laid out as the loops take them: compiled ones where they are the
+    faster, else TensorFlow's operation.
 
     Args:
         n_features: Columns of a row.
@@ -72,10 +49,16 @@ class Chain:
     def __init__(
         self, n_features: int, units: Sequence[int], outputs: int, *, scored: int, dropout: float
     ) -> None:
-        own = pairwise([n_features, *units])
-        wide = pairwise([n_features, *(each + spare_units(each) for each in units)])
-        self._lstms = [_Lstm(*each, *wider) for each, wider in zip(own, wide, strict=True)]
+        loops = compiled if compiled.computes(units) else operation
+        self._lstms: list[Any] = loops.layers(n_features, units)
         self._scored, self._dropout = scored, dropout
+        self._own = [
+            shape
+            for inputs, width in pairwise([n_features, *units])
+            for shape in ((inputs, 4 * width), (width, 4 * width), (4 * width,))
+        ]
+        self._own += [(units[-1], outputs), (outputs,)]
+        self._pieces = [len(one.shapes) for one in self._lstms]
         self._shapes = [shape for one in self._lstms for shape in one.shapes]
         self._shapes += [(self._lstms[-1].wide, outputs), (outputs,)]
         self._ends = np.cumsum([prod(shape) for shape in self._shapes])
@@ -89,8 +72,8 @@ class Chain:
 
     def own(self, vector: np.ndarray) -> list[np.ndarray]:
         """The way back: copies, since TensorFlow may keep what it is given."""
-        *lstms, kernel, bias = (np.array(each) for each in self._places(vector))
-        return [*(each.reshape(*each.shape[:-2], -1) for each in lstms), kernel, bias]
+        places = zip(self._places(vector), self._own, strict=True)
+        return [np.array(each).reshape(shape) for each, shape in places]
 
     def weights(self, vector: np.ndarray) -> list[np.ndarray]:
         """The vector cut, without a copy, into what `forward` takes and `gradient` gives."""
@@ -100,12 +83,19 @@ class Chain:
     def _places(self, vector: np.ndarray) -> list[np.ndarray]:
         """Where Keras's weights are in the vector."""
         *lstms, kernel, bias = self.weights(vector)
-        pairs = zip(self._lstms, lstms[::2], lstms[1::2], strict=True)
-        places = [each for one, *pair in pairs for each in one.places(*pair)]
+        places = [each for one, own in self._of_each(lstms) for each in one.places(*own)]
         return [*places, kernel[: self._lstms[-1].units], bias]
 
+    def _of_each(self, weights: Sequence[Any]) -> list[tuple[Any, Sequence[Any]]]:
+        """Each layer with its part of the weights."""
+        ends = np.cumsum(self._pieces)
+        parts = zip(ends - self._pieces, ends, strict=True)
+        return [
+            (one, weights[first:end]) for one, (first, end) in zip(self._lstms, parts, strict=True)
+        ]
+
     def masks(self, batch: int, seeds: Sequence[Any]) -> list[Any]:
-        """What dropout multiplies the outputs of each LSTM by, (batch, width): as Keras draws them.
+        """What dropout multiplies the outputs of each LSTM by, as Keras draws it.
 
         Args:
             batch: How many samples.
@@ -117,11 +107,10 @@ class Chain:
         for one, seed in zip(self._lstms, seeds, strict=False):
             key, counter = ops.StatelessRandomGetKeyCounter(seed=seed)
             drawn = ops.StatelessRandomUniformV2(
-                shape=_constant((batch, one.units)), key=key, counter=counter, alg=_constant(1)
+                shape=constant((batch, one.units)), key=key, counter=counter, alg=constant(1)
             )
-            mask = np.zeros((batch, one.wide), "float32")
-            mask[:, : one.units] = np.asarray(drawn) >= self._dropout
-            masks.append(mask / np.float32(1.0 - self._dropout))
+            kept = np.asarray(drawn) >= np.float32(self._dropout)
+            masks.append(one.mask(kept / np.float32(1.0 - self._dropout)))
         return masks
 
     def forward(self, x: np.ndarray, weights: Sequence[Any], masks: Sequence[Any] = ()) -> Pass:
@@ -132,24 +121,12 @@ class Chain:
             weights: As `weights` gives them.
             masks: As `masks` gives them; none in inference.
         """
-        from tensorflow import raw_ops as ops
-
-        steps, batch, _ = x.shape
-        hidden, layers, count = x, [], _constant(steps, "int64")
-        for number, one in enumerate(self._lstms):
-            zero = _zeros(batch, one.wide)
-            given = operands(
-                *(hidden, zero, zero, *weights[2 * number : 2 * number + 2]),
-                steps=count,
-                peephole=_zeros(one.wide),
-            )
-            did = ops.BlockLSTMV2(**given, cell_clip=0.0)
-            mask = masks[number] if masks else None
-            layers.append((given, did, mask))
-            hidden = did.h if mask is None else ops.Mul(x=did.h, y=mask)
-        first, every = (steps - self._scored, 0, 0), (-1, -1, -1)
-        rows = ops.Slice(input=hidden, begin=_constant(first), size=_constant(every))
-        return Pass(np.asarray(rows).reshape(-1, self._lstms[-1].wide), layers)
+        hidden, went = self._lstms[0].entering(x), []
+        of_each = zip(self._of_each(weights), masks or repeat(None), strict=False)
+        for (one, own), mask in of_each:
+            hidden, back = one.forward(hidden, own, mask)
+            went.append(back)
+        return Pass(self._lstms[-1].leaving(hidden, self._scored), went)
 
     def gradient(self, passed: Pass, back: np.ndarray) -> np.ndarray:
         """The gradient in the LSTMs' part of the vector, which is all but its end.
@@ -158,32 +135,22 @@ class Chain:
             passed: The batch.
             back: The gradient in its rows.
         """
-        from tensorflow import raw_ops as ops
-
-        shape = passed.layers[-1][1].h.shape
-        steps = np.zeros(shape, "float32")
-        steps[-self._scored :] = back.reshape(-1, *shape[1:])
-        hidden: Any = steps
+        first, last = self._lstms[0], self._lstms[-1]
+        above = last.returning(back, passed.went[-1], self._scored)
         gradients: list[Any] = []
-        for given, did, mask in reversed(passed.layers):
-            hidden = hidden if mask is None else ops.Mul(x=hidden, y=mask)
-            went = ops.BlockLSTMGradV2(
-                **given, **did._asdict(), h_grad=hidden, cs_grad=_zeros(*hidden.shape)
-            )
-            gradients = [went.w_grad, went.b_grad, *gradients]
-            hidden = went.x_grad
+        for one, went in zip(reversed(self._lstms), reversed(passed.went), strict=True):
+            own, above = one.backward(went, above, below=one is not first)
+            gradients = [*own, *gradients]
         return np.concatenate([np.ravel(each) for each in gradients])
 
-    def dense(self, rows: np.ndarray, weights: Sequence[Any]) -> np.ndarray:
+    def dense(self, rows: np.ndarray, weights: Sequence[np.ndarray]) -> np.ndarray:
         """What the dense layer gives for `Pass.rows`, shape (scored × batch, outputs)."""
-        from tensorflow import raw_ops as ops
-
         *_, kernel, bias = weights
-        # Not NumPy's product, whose threads then wait for more at the cost of a core.
-        return np.asarray(ops.BiasAdd(value=ops.MatMul(a=rows, b=kernel), bias=bias))
+        with one_thread():
+            return rows @ kernel + bias
 
     def dense_gradient(
-        self, rows: np.ndarray, weights: Sequence[Any], raw: np.ndarray
+        self, rows: np.ndarray, weights: Sequence[np.ndarray], raw: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """The gradient in the end of the vector, and the one in the rows.
 
@@ -192,24 +159,7 @@ class Chain:
             weights: Same.
             raw: The gradient in what it gave.
         """
-        from tensorflow import raw_ops as ops
-
-        kernel = ops.MatMul(a=rows, b=raw, transpose_a=True)
-        bias = ops.Sum(input=raw, axis=_constant(0))
-        back = ops.MatMul(a=raw, b=weights[-2], transpose_b=True)
-        return np.concatenate([np.ravel(kernel), bias]), np.asarray(back)
-
-
-@lru_cache(maxsize=32)
-def _zeros(*shape: int) -> Any:
-    import tensorflow as tf
-
-    return tf.zeros(shape)
-
-
-@lru_cache(maxsize=32)
-def _constant(value: Any, dtype: str = "int32") -> Any:
-    """Made once: TensorFlow takes longer to make one than to compute with it."""
-    import tensorflow as tf
-
-    return tf.constant(value, dtype)
+        with one_thread():
+            # A product with ones is ten times as fast as a sum over so few columns.
+            bias = np.ones(len(raw), "float32") @ raw
+            return np.concatenate([np.ravel(rows.T @ raw), bias]), raw @ weights[-2].T

@@ -27,7 +27,7 @@ def backend(settings: Settings) -> Iterator[Finding]:
         told = f"it does not start: {type(import_error).__name__}: {import_error}"
         yield Finding("backend", FAIL, told.splitlines()[0], "make install")
         return
-    from forecast.networks.devices import devices, driver_present, fused_kernels
+    from forecast.networks.devices import cpu_loop, devices, driver_present, fused_kernels
 
     found = devices()
     gpus = [device for device in found if device.kind == "GPU"]
@@ -45,6 +45,9 @@ def backend(settings: Settings) -> Iterator[Finding]:
     uses = {True: "uses", False: "does not use", None: "needs none of"}[fused]
     told = f"{settings.network} {uses} cuDNN's fused ones: {reason}"
     yield Finding("kernels", WARN if gpus and fused is False else OK, told)
+    loop, compiler = cpu_loop(settings.network, settings.units)
+    if loop is not None:
+        yield Finding("loop", OK, loop, "install gcc, then make install" if compiler else None)
     if gpus:
         yield Finding("precision", OK, _precisions([device.capability for device in gpus]))
 
