@@ -95,7 +95,7 @@ def _implied(
     Args, Returns and Raises: as `majority`; `spread` is the baseline.
     """
     quantiles = spread(bars, origins, horizon=inputs.horizon, fitted_until=fitted_until).quantiles
-    unit = inputs.unit.at(bars).loc[origins].to_numpy()
+    unit = inputs.unit.of(bars, origins)
     edges = _target(inputs).edges(unit, horizon=inputs.horizon)
     n, horizon, count = edges.shape
     above = np.stack(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from forecast.features.volatility import SMALLEST_VOLATILITY, log_of, range_volatility
+from forecast.features.volatility import SMALLEST_VOLATILITY, like, log_of, range_volatility
 
 
 def log_return(close: pd.Series, *, span: int = 1) -> pd.Series:
@@ -80,8 +80,9 @@ def rsi(close: pd.Series, *, period: int = 14) -> pd.Series:
     from ta.momentum import RSIIndicator
 
     # `ta` says 100 for a price that has never moved.
-    moved = close.diff().abs().cumsum() > 0
-    return _settled(RSIIndicator(close, window=period).rsi().where(moved), period, neutral=50.0)
+    moved = np.maximum.accumulate(np.r_[False, np.diff(close.to_numpy()) != 0.0])
+    values = np.where(moved, RSIIndicator(close, window=period).rsi().to_numpy(), np.nan)
+    return _settled(like(close, values), period, neutral=50.0)
 
 
 def bollinger(close: pd.Series, *, period: int = 20, deviations: float = 2.0) -> pd.DataFrame:
@@ -107,18 +108,20 @@ def bollinger(close: pd.Series, *, period: int = 20, deviations: float = 2.0) ->
 
     bands = BollingerBands(close, window=period, window_dev=deviations)
     lower, middle, upper = (
-        bands.bollinger_lband(),
-        bands.bollinger_mavg(),
-        bands.bollinger_hband(),
+        each.to_numpy()
+        for each in (bands.bollinger_lband(), bands.bollinger_mavg(), bands.bollinger_hband())
     )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        percent_b = like(close, (close.to_numpy() - lower) / (upper - lower))
     return pd.DataFrame(
         {
             "lower": lower,
             "middle": middle,
             "upper": upper,
-            "percent_b": _settled((close - lower) / (upper - lower), period - 1, neutral=0.5),
+            "percent_b": _settled(percent_b, period - 1, neutral=0.5),
             "width": (upper - lower) / middle,
-        }
+        },
+        index=close.index,
     )
 
 
@@ -162,16 +165,17 @@ def atr(high: pd.Series, low: pd.Series, close: pd.Series, *, period: int = 14) 
     _at_least("period", period, 2)
     if len(close) <= period:
         return _all_warm_up(close)
-    before = close.shift(1)
-    ranges = pd.concat([high - low, (high - before).abs(), (low - before).abs()], axis=1)
-    true_range = ranges.max(axis=1)
+    highs, lows = high.to_numpy("float64"), low.to_numpy("float64")
+    before = np.r_[math.nan, close.to_numpy("float64")[:-1]]
+    # The first session has no close before it.
+    true_range = np.fmax(highs - lows, np.fmax(np.abs(highs - before), np.abs(lows - before)))
     smoothed = [math.nan] * period
-    value = float(true_range.iloc[:period].mean())
+    value = float(pd.Series(true_range[:period]).mean())
     # `ta` has this very loop over a Series, which takes thirty times as long.
-    for size in true_range.iloc[period:].tolist():
+    for size in true_range[period:].tolist():
         value = (value * (period - 1) + size) / period
         smoothed.append(value)
-    return pd.Series(smoothed, index=close.index)
+    return like(close, np.array(smoothed))
 
 
 def adx(high: pd.Series, low: pd.Series, close: pd.Series, *, period: int = 14) -> pd.Series:
@@ -264,8 +268,7 @@ def realised_volatility(close: pd.Series, *, period: int = 20) -> pd.Series:
         ValueError: if `period` < 2.
     """
     _at_least("period", period, 2)
-    squares = log_return(close) ** 2
-    return squares.rolling(period).mean().clip(lower=0.0).pow(0.5)
+    return _root(log_return(close) ** 2, period)
 
 
 def ewma_volatility(close: pd.Series, *, decay: float = 0.94, warm_up: int = 20) -> pd.Series:
@@ -300,13 +303,12 @@ def parkinson_volatility(high: pd.Series, low: pd.Series, *, period: int = 10) -
         ValueError: if `period` < 2.
     """
     _at_least("period", period, 2)
-    squares = log_of(high / low) ** 2 / (4.0 * np.log(2.0))
-    return squares.rolling(period).mean().clip(lower=0.0).pow(0.5)
+    return _root(log_of(high / low) ** 2 / (4.0 * np.log(2.0)), period)
 
 
 def high_low_range(high: pd.Series, low: pd.Series) -> pd.Series:
     """Logarithm of the session's range log(high / low), at least one basis point; no warm-up."""
-    return log_of(log_of(high / low).clip(lower=SMALLEST_VOLATILITY))
+    return _log_floor(log_of(high / low))
 
 
 def overnight_return(open_: pd.Series, close: pd.Series) -> pd.Series:
@@ -323,8 +325,8 @@ def volume_change(volume: pd.Series, *, period: int = 20) -> pd.Series:
         ValueError: if `period` < 2.
     """
     _at_least("period", period, 2)
-    average = volume.rolling(period).mean().clip(lower=0.0)
-    return log_of((volume + 1.0) / (average + 1.0))
+    average = np.maximum(volume.rolling(period).mean().to_numpy(), 0.0)
+    return like(volume, np.log((volume.to_numpy() + 1.0) / (average + 1.0)))
 
 
 def weekday_wave(sessions: pd.DatetimeIndex, *, phase: str) -> pd.Series:
@@ -337,8 +339,14 @@ def _log_true_range(bars: pd.DataFrame, *, period: int) -> pd.Series:
     return log_of(range_volatility(bars)).rolling(period).mean()
 
 
+def _root(squares: pd.Series, period: int) -> pd.Series:
+    """Of their rolling mean, which rounding may leave below zero."""
+    means = squares.rolling(period).mean().to_numpy()
+    return like(squares, np.sqrt(np.maximum(means, 0.0)))
+
+
 def _log_floor(volatility: pd.Series) -> pd.Series:
-    return log_of(volatility.clip(lower=SMALLEST_VOLATILITY))
+    return like(volatility, np.log(np.maximum(volatility.to_numpy(), SMALLEST_VOLATILITY)))
 
 
 @dataclass(frozen=True)
@@ -413,13 +421,14 @@ def _all_warm_up(like: pd.Series) -> pd.Series:
 
 
 def _masked(values: pd.Series, warm_up: int) -> pd.Series:
-    masked = values.astype("float64").copy()
-    masked.iloc[:warm_up] = np.nan
-    return masked
+    masked = values.to_numpy("float64", copy=True)
+    masked[:warm_up] = np.nan
+    return like(values, masked)
 
 
 def _settled(values: pd.Series, warm_up: int, *, neutral: float) -> pd.Series:
     """Warm-up masked, and the neutral value where the formula came to 0 / 0 after it."""
-    settled = values.astype("float64").fillna(neutral)
-    settled.iloc[:warm_up] = np.nan
-    return settled
+    settled = values.to_numpy("float64", copy=True)
+    settled[np.isnan(settled)] = neutral
+    settled[:warm_up] = np.nan
+    return like(values, settled)

@@ -195,7 +195,7 @@ class Inputs:
         bars = self.as_fitted(bars)
         decoded = self.target.decode(
             outputs,
-            unit=self.unit.at(bars).loc[origins].to_numpy(),
+            unit=self.unit.of(bars, origins),
             close=bars["close"].loc[origins].to_numpy(),
         )
         return Prediction(point=decoded[..., 0], quantiles=decoded[..., 1:])

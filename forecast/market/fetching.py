@@ -66,7 +66,9 @@ class Fetched:
     @cached_property
     def history(self) -> History:
         """The quotes from `start` to `end`; `exchange` is always a known one."""
-        return self.manifest.history(decode(self.content).loc[self._wanted])
+        quotes = decode(self.content)
+        # A slice without ends, too, makes pandas look for the frequency of the sessions.
+        return self.manifest.history(quotes.loc[self._wanted] if self._is_part else quotes)
 
     @cached_property
     def bars(self) -> pd.DataFrame:

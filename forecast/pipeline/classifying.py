@@ -221,7 +221,7 @@ def _came(one: Prepared, origins: pd.DatetimeIndex) -> np.ndarray:
     """The classes that came, as numbers, shape (n, horizon)."""
     _, close = outcomes(one.bars, origins, horizon=one.inputs.horizon)
     start = one.bars["close"].loc[origins].to_numpy()
-    unit = one.inputs.unit.at(one.bars).loc[origins].to_numpy()
+    unit = one.inputs.unit.of(one.bars, origins)
     # As `log_returns_ahead` has it: a difference of logs, so that no edge falls otherwise.
     returns = np.log(close) - np.log(start)[:, None]
     return _target(one).encode(returns, unit=unit, close=start)

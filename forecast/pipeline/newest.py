@@ -75,6 +75,7 @@ class Request:
         entry: `inputs` and `calibration` of the ticker, or of one of the run's if it is not
             among them.
         in_training: The network was trained on this ticker.
+        coming: The next `horizon` sessions: a worker need not build a calendar.
     """
 
     fetched: Fetched
@@ -85,6 +86,7 @@ class Request:
     target: str
     entry: Mapping[str, Any]
     in_training: bool
+    coming: pd.DatetimeIndex
 
     @classmethod
     def of(cls, saved: SavedRun, fetched: Fetched) -> Request:
@@ -101,6 +103,11 @@ class Request:
             str(entry["inputs"]["target"]["kind"]),
             entry,
             known,
+            next_sessions(
+                fetched.manifest.exchange,
+                pd.Timestamp(fetched.last),
+                int(entry["inputs"]["horizon"]),
+            ),
         )
 
 
@@ -198,7 +205,7 @@ class _Question:
             inputs,
             state,
             inputs.newest(bars, ticker=ticker, count=count),
-            next_sessions(_exchange(request.fetched), bars.index[-1], inputs.horizon),
+            request.coming,
         )
 
     def answer(self, outputs: np.ndarray) -> Coming:
@@ -240,7 +247,7 @@ class _ClassQuestion:
             CLASSES[request.target],
             class_calibration_from(request.entry["calibration"]),
             inputs.newest(bars, ticker=ticker),
-            next_sessions(_exchange(request.fetched), bars.index[-1], inputs.horizon),
+            request.coming,
         )
 
     def answer(self, outputs: np.ndarray) -> ComingClasses:
@@ -251,10 +258,3 @@ class _ClassQuestion:
             self.calibration.apply(outputs)[-1],
             np.exp(self.calibration.priors),
         )
-
-
-def _exchange(fetched: Fetched) -> str:
-    exchange = fetched.history.exchange
-    if exchange is None:
-        raise ValueError(f"{fetched.ticker}: a fetched history names its exchange.")
-    return exchange

@@ -72,15 +72,21 @@ def predict(
             if len(names) == 1:
                 raise
             results[name] = as_known(failure, ticker=name)
-    requests = []
-    for one in fetch(list(saved), home=home, settings=settings, as_of=as_of, watch=watch):
-        asked = one.error if isinstance(one, Failed) else _request(saved[one.ticker], one)
-        if isinstance(asked, ForecastError):
-            results[one.ticker] = asked
-        else:
-            requests.append(asked)
-    watch.stage("forecasting")
-    for request, answer in zip(requests, _answers(requests, watch), strict=True):
+
+    def ask() -> list[Request]:
+        """What can be asked of the fetched bars; what cannot is in the results."""
+        requests = []
+        for one in fetch(list(saved), home=home, settings=settings, as_of=as_of, watch=watch):
+            asked = one.error if isinstance(one, Failed) else _request(saved[one.ticker], one)
+            if isinstance(asked, ForecastError):
+                results[one.ticker] = asked
+            else:
+                requests.append(asked)
+        watch.stage("forecasting")
+        return requests
+
+    answers = _by_many(ask, len(saved), watch) if len(saved) > _FEW else _here(ask)
+    for request, answer in answers:
         drawn = len(names) <= PICTURES
         results[request.fetched.ticker] = (
             _pictured(request, answer, home, watch) if drawn else answer
@@ -143,23 +149,42 @@ _Answer = dict[str, Any] | ForecastError | None
 """What `predict` prints for a ticker, what went wrong, or None: only Keras knows the network."""
 
 
-def _answers(requests: Sequence[Request], watch: Watch) -> Iterator[_Answer]:
-    """One a request, in their order."""
-    if len(requests) <= _FEW:
-        yield from _documents(requests, load_network)
-        return
-    chunks = [requests[i : i + _CHUNK] for i in range(0, len(requests), _CHUNK)]
-    done = 0
-    answered = for_each(_in_numpy, chunks, named=_tickers, count=len(chunks))
-    for chunk, found in zip(chunks, answered, strict=True):
+def _here(ask: Callable[[], list[Request]]) -> Iterator[tuple[Request, _Answer]]:
+    """Each request with its answer, in this process."""
+    requests = ask()
+    yield from zip(requests, _documents(requests, load_network), strict=True)
+
+
+def _by_many(
+    ask: Callable[[], list[Request]], count: int, watch: Watch
+) -> Iterator[tuple[Request, _Answer]]:
+    """The same in several processes, which start while bars are fetched.
+
+    Args:
+        ask: Gives the requests.
+        count: How many there are at most.
+        watch: Told how it goes.
+    """
+    chunks: list[list[Request]] = []
+
+    def handed() -> Iterator[list[Request]]:
+        requests = ask()
+        chunks.extend(requests[i : i + _CHUNK] for i in range(0, len(requests), _CHUNK))
+        yield from chunks
+
+    done, most = 0, -(-count // _CHUNK)
+    answered = for_each(_in_numpy, handed(), named=_tickers, count=most)
+    for number, found in enumerate(answered):
+        chunk = chunks[number]
         if isinstance(found, ForecastError):
-            yield from [found] * len(chunk)
+            yield from ((request, found) for request in chunk)
             continue
         left = [request for request, answer in zip(chunk, found, strict=True) if answer is None]
         rest = iter(_documents(left, load_network))
-        yield from (next(rest) if answer is None else answer for answer in found)
+        for request, answer in zip(chunk, found, strict=True):
+            yield request, next(rest) if answer is None else answer
         done += len(chunk)
-        watch.step(done, len(requests), chunk[-1].fetched.ticker)
+        watch.step(done, sum(map(len, chunks)), chunk[-1].fetched.ticker)
 
 
 def _in_numpy(requests: Sequence[Request]) -> list[_Answer]:

@@ -58,16 +58,21 @@ def for_each(
     wanted = room_for(count, memory=_WORKER_MEMORY) if workers is None else workers
     if wanted < 2 or (workers is None and count < FEWEST):
         for item in items:
-            yield _attempt(do, named, item)
+            # A product of matrices may round differently on two threads.
+            with _threads().limit(limits=1):
+                result = _attempt(do, named, item)
+            yield result
         return
     executor = ProcessPoolExecutor(
         wanted,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=begin_worker,
-        initargs=(signal.SIGINT,),
+        initializer=_begin,
     )
     waiting: deque[Future[Result | ForecastError]] = deque()
     try:
+        # They start while the first items are made.
+        for _ in range(wanted):
+            executor.submit(_load, do)
         for item in items:
             waiting.append(executor.submit(_attempt, do, named, item))
             if len(waiting) >= _AHEAD * wanted:
@@ -85,17 +90,19 @@ def for_each(
         executor.shutdown(wait=True, cancel_futures=True)
 
 
+def _load(do: Callable[[Item], Result]) -> None:
+    """In a worker: to be sent the function is to import it."""
+
+
 def _attempt(
     do: Callable[[Item], Result], named: Callable[[Item], str], item: Item | ForecastError
 ) -> Result | ForecastError:
-    """One item on one thread: a product of matrices may round differently on two."""
     if isinstance(item, ForecastError):
         return item
-    with _threads().limit(limits=1):
-        try:
-            return do(item)
-        except Exception as failure:
-            return as_known(failure, ticker=named(item))
+    try:
+        return do(item)
+    except Exception as failure:
+        return as_known(failure, ticker=named(item))
 
 
 @cache
@@ -106,6 +113,16 @@ def _threads() -> Any:
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
+
+
+def _begin() -> None:
+    """In a worker of `for_each`: one thread, as here. What is not needed is not imported for it."""
+    for library in ("OPENBLAS", "OMP"):
+        os.environ[f"{library}_NUM_THREADS"] = "1"
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1)  # what a caller's script has loaded already
+    begin_worker(signal.SIGINT)
 
 
 def begin_worker(*ignored: signal.Signals) -> None:

@@ -66,6 +66,13 @@ def test_later_bars_change_no_unit_bit_for_bit(aapl):
     )
 
 
+@pytest.mark.parametrize("places", [[21], [0, 30], [2400, 2499], [22, 23, 24], []])
+def test_the_unit_of_some_sessions_is_that_of_all_bit_for_bit(aapl, places):
+    bars, unit = aapl.iloc[:2500], fit_unit(aapl.iloc[:2000])
+    origins = bars.index[places]
+    np.testing.assert_array_equal(unit.of(bars, origins), unit.at(bars).loc[origins])
+
+
 def test_a_price_that_stands_still_has_a_small_unit():
     bars = random_walk(200, seed=1)
     bars[["open", "high", "low", "close"]] = 7.0

@@ -37,6 +37,21 @@ def test_results_come_in_order_and_an_error_in_place_of_its_item():
         assert all((pid == os.getpid()) == pid_here for _, pid in results)
 
 
+def threads(_):
+    import scipy.linalg  # noqa: F401  # loads another BLAS than NumPy's
+    import sklearn.cluster  # noqa: F401  # and OpenMP
+    from threadpoolctl import threadpool_info
+
+    return {pool["filepath"]: pool["num_threads"] for pool in threadpool_info()}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_whatever_multiplies_has_one_thread(workers):
+    for found in for_each(threads, range(2), named=str, count=2, workers=workers):
+        assert len(found) >= 3
+        assert set(found.values()) == {1}
+
+
 def test_an_error_among_the_items_is_given_in_its_place():
     error = NotEnoughBars("none came.")
     for workers in (1, 2):
