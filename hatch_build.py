@@ -25,20 +25,17 @@ class Loop(BuildHookInterface):  # type: ignore[type-arg]
         if not place["FITS"]:
             return
         library: Path = place["PATH"]
-        for old in folder.glob(library.name.replace(place["MARK"], "*")):
-            old.unlink()
         # For any processor that has these two, not for this one alone: a wheel may travel.
         flags = ["-O3", "-mavx2", "-mfma", "-fno-math-errno", "-fno-trapping-math"]
         compiler = shlex.split(os.environ.get("CC", "cc"))
         made = [*compiler, *flags, "-fPIC", "-shared", str(place["SOURCE"]), "-o", str(library)]
         try:
+            for old in folder.glob(library.name.replace(place["MARK"], "*")):
+                old.unlink()
             subprocess.run(made, check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             said = getattr(error, "stderr", "") or error
-            print(
-                f"the LSTM's loop was not compiled, TensorFlow's is used: {said}", file=sys.stderr
-            )
-            library.unlink(missing_ok=True)
+            print(f"The LSTM's loop was not compiled: {said}", file=sys.stderr)
             return
         build_data["artifacts"].append(str(library.relative_to(self.root)))
         build_data["pure_python"] = False

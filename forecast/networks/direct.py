@@ -106,7 +106,7 @@ class Direct:
     def loss_on_batch(self, x: np.ndarray, y: np.ndarray) -> float:
         """The loss of the averaged weights, without dropout."""
         weights = self._chain.weights(self._vector.average)
-        passes = self._both(lambda half: self._chain.forward(half, weights), _halves(x))
+        passes = self._both(lambda x: self._chain.forward(x, weights, keep=False), _halves(x))
         return self._loss_of(passes, weights, y)[2]
 
     def _both(self, work: Callable[..., _T], *halves: Sequence[Any]) -> list[_T]:
@@ -166,6 +166,6 @@ def _seed() -> int:
 
 
 def _halves(array: np.ndarray) -> list[np.ndarray]:
-    """(batch, steps, …) → (steps, half a batch, …), twice, or once for a batch of one."""
+    """(batch, steps, …) → (steps, half a batch, …), twice, or once for a batch of one: views."""
     parts = np.array_split(array, min(HALVES, len(array)))
-    return [np.ascontiguousarray(part.swapaxes(0, 1)) for part in parts]
+    return [part.swapaxes(0, 1) for part in parts]

@@ -91,9 +91,10 @@ def test_without_masks_nothing_is_dropped(loop):
     network, chain, x = keras_network(units), a_chain(units), rows()
     vector = chain.vector([np.asarray(each.value) for each in network.trainable_variables])
     weights = chain.weights(vector)
-    found = chain.dense(chain.forward(by_step(x), weights).rows, weights)
     expected = by_step(network(x, training=False))
-    np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-6)
+    for keep in (True, False):
+        found = chain.dense(chain.forward(by_step(x), weights, keep=keep).rows, weights)
+        np.testing.assert_allclose(found.reshape(expected.shape), expected, atol=1e-6)
 
 
 def test_weights_come_back_from_the_vector_as_they_were(loop):

@@ -105,26 +105,31 @@ class Chain:
 
         masks = []
         for one, seed in zip(self._lstms, seeds, strict=False):
-            key, counter = ops.StatelessRandomGetKeyCounter(seed=seed)
-            drawn = ops.StatelessRandomUniformV2(
-                shape=constant((batch, one.units)), key=key, counter=counter, alg=constant(1)
-            )
+            drawn = ops.StatelessRandomUniform(shape=constant((batch, one.units)), seed=seed)
             kept = np.asarray(drawn) >= np.float32(self._dropout)
             masks.append(one.mask(kept / np.float32(1.0 - self._dropout)))
         return masks
 
-    def forward(self, x: np.ndarray, weights: Sequence[Any], masks: Sequence[Any] = ()) -> Pass:
+    def forward(
+        self,
+        x: np.ndarray,
+        weights: Sequence[Any],
+        masks: Sequence[Any] = (),
+        *,
+        keep: bool = True,
+    ) -> Pass:
         """Through the LSTMs.
 
         Args:
             x: (steps, batch, n_features).
             weights: As `weights` gives them.
-            masks: As `masks` gives them; none in inference.
+            masks: As `masks` gives them; none without dropout and in inference.
+            keep: For `gradient`.
         """
         hidden, went = self._lstms[0].entering(x), []
         of_each = zip(self._of_each(weights), masks or repeat(None), strict=False)
         for (one, own), mask in of_each:
-            hidden, back = one.forward(hidden, own, mask)
+            hidden, back = one.forward(hidden, own, mask, keep=keep)
             went.append(back)
         return Pass(self._lstms[-1].leaving(hidden, self._scored), went)
 

@@ -78,15 +78,20 @@ class Layer:
         return _in_panels(x)
 
     def forward(
-        self, x: np.ndarray, weights: Sequence[np.ndarray], mask: np.ndarray | None
+        self, x: np.ndarray, weights: Sequence[np.ndarray], mask: np.ndarray | None, *, keep: bool
     ) -> tuple[np.ndarray, Went]:
-        """What comes out at all steps, and what `backward` takes; no mask in inference."""
+        """What comes out at all steps, and if `keep` what `backward` takes; mask or none."""
         steps, _, rows, _ = x.shape
         if mask is None:
             mask = _ones(self._panels, rows)
-        one = steps, self._panels, rows, PANEL
-        filled = self._room("forward", (steps, 4 * self._panels, rows, PANEL), one, one, one)
-        _loops().lstm_forward(steps, rows, self.inputs, self.units, x, *weights, mask, *filled)
+        kept, step = steps if keep else 1, (self._panels, rows, PANEL)
+        filled = self._room(
+            "forward",
+            (kept, 4 * self._panels, rows, PANEL),
+            *((kept, *step), (kept, *step), (steps, *step)),
+        )
+        sizes = steps, rows, self.inputs, self.units, keep
+        _loops().lstm_forward(*sizes, x, *weights, mask, *filled)
         gates, cells, hidden, masked = filled
         return masked, Went(x, list(weights), mask, gates, cells, hidden)
 
@@ -142,7 +147,7 @@ def _loops() -> Any:
     # Refuses what is of another type or does not lie in turn.
     array = np.ctypeslib.ndpointer("float32", flags="C_CONTIGUOUS")
     number = ctypes.c_int
-    loops.lstm_forward.argtypes = [number] * 4 + [array] * 9
+    loops.lstm_forward.argtypes = [number] * 5 + [array] * 9
     loops.lstm_backward.argtypes = [number] * 6 + [array] * 13
     loops.lstm_forward.restype = loops.lstm_backward.restype = None
     return loops
@@ -157,6 +162,8 @@ def _in_panels(matrix: np.ndarray) -> np.ndarray:
     """(…, rows, width) → (…, panels, rows, 16), the last panel filled up with zeros."""
     *outer, rows, width = matrix.shape
     panels = -(-width // PANEL)
-    padded = np.zeros((*outer, rows, panels * PANEL), "float32")
-    padded[..., :width] = matrix
-    return np.ascontiguousarray(padded.reshape(*outer, rows, panels, PANEL).swapaxes(-2, -3))
+    if width < panels * PANEL:
+        padded = np.zeros((*outer, rows, panels * PANEL), "float32")
+        padded[..., :width] = matrix
+        matrix = padded
+    return np.ascontiguousarray(matrix.reshape(*outer, rows, panels, PANEL).swapaxes(-2, -3))

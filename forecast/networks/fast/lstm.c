@@ -114,32 +114,33 @@ INLINE lanes gate(lanes x) { return 0.5f * squashed(0.5f * x) + 0.5f; }
 
 /* Through all steps from a state of zero.
  *
- * inputs, units: widths. x: [steps, rows, inputs]. kernel: [inputs, 4 · units]. recurrent: [units,
- * 4 · units]. bias: [4 · units]. mask: [rows, units].
+ * inputs, units: widths. keep: all steps for the way back, else gates, cells and hidden have one.
+ * x: [steps, rows, inputs]. kernel: [inputs, 4 · units]. recurrent: [units, 4 · units].
+ * bias: [4 · units]. mask: [rows, units].
  * Fills gates: [steps, rows, 4 · units], cells, hidden and masked: [steps, rows, units]; the last is
  * what the layer above is given.
  */
-void lstm_forward(int steps, int rows, int inputs, int units, const float *x, const float *kernel,
-                  const float *recurrent, const float *bias, const float *mask, float *gates,
-                  float *cells, float *hidden, float *masked)
+void lstm_forward(int steps, int rows, int inputs, int units, int keep, const float *x,
+                  const float *kernel, const float *recurrent, const float *bias,
+                  const float *mask, float *gates, float *cells, float *hidden, float *masked)
 {
     int panels = units / PANEL;
     size_t panel = (size_t)rows * PANEL, width = panels * panel;
-    size_t entering = (size_t)((inputs + PANEL - 1) / PANEL) * panel;
+    size_t entering = (size_t)((inputs + PANEL - 1) / PANEL) * panel, further = keep ? width : 0;
     for (int step = 0; step < steps; step++) {
         for (int j = 0; j < 4 * panels; j++)
             for (int row = 0; row < rows; row++)
                 memcpy(gates + j * panel + row * PANEL, bias + j * PANEL, PANEL * sizeof(float));
         multiply(rows, inputs, 4 * panels, x, kernel, gates);
         if (step)
-            multiply(rows, units, 4 * panels, hidden - width, recurrent, gates);
+            multiply(rows, units, 4 * panels, hidden - further, recurrent, gates);
         for (size_t at = 0; at < width; at += LANES) {
             float *place = gates + at;
             lanes i = gate(load(place)), f = gate(load(place + width));
             lanes g = squashed(load(place + 2 * width)), o = gate(load(place + 3 * width));
             lanes cell = i * g;
             if (step)
-                cell += f * load(cells - width + at);
+                cell += f * load(cells - further + at);
             lanes out = o * squashed(cell);
             store(place, i);
             store(place + width, f);
@@ -150,9 +151,9 @@ void lstm_forward(int steps, int rows, int inputs, int units, const float *x, co
             store(masked + at, out * load(mask + at));
         }
         x += entering;
-        gates += 4 * width;
-        cells += width;
-        hidden += width;
+        gates += 4 * further;
+        cells += further;
+        hidden += further;
         masked += width;
     }
 }

@@ -59,8 +59,8 @@ class Layer:
         """What goes in, from (steps, batch, inputs)."""
         return x
 
-    def forward(self, x: Any, weights: Sequence[Any], mask: Any) -> tuple[Any, Went]:
-        """What comes out at all steps, and what `backward` takes; no mask in inference."""
+    def forward(self, x: Any, weights: Sequence[Any], mask: Any, *, keep: bool) -> tuple[Any, Went]:
+        """What comes out at all steps, and if `keep` what `backward` takes; mask or none."""
         from tensorflow import raw_ops as ops
 
         steps, batch, _ = x.shape
