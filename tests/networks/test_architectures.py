@@ -59,6 +59,9 @@ def test_shape_and_quantiles_that_never_cross(network):
 
 @EVERY
 def test_an_untrained_network_gives_nearly_a_standard_normal(network):
+    import keras
+
+    keras.utils.set_random_seed(1)
     model = build(network, n_features=3, horizon=2, lookback=10, units=(6,))
     outputs = model.predict_on_batch(np.zeros((1, 10, 3)))[0]
     normal = [0.0, *(NormalDist().inv_cdf(level) for level in LEVELS)]
