@@ -10,6 +10,8 @@ VENV     := .venv
 BIN      := $(VENV)/bin
 CORE     := $(VENV)/.core
 DEV      := $(VENV)/.dev
+# The environments are installed anew when one of these changes.
+BUILT_OF := pyproject.toml constraints.txt hatch_build.py forecast/networks/fast/lstm.c
 INSTALL  := $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable
 FORECAST := $(BIN)/forecast
 
@@ -105,19 +107,18 @@ $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed (TensorFlow has no build for others). None was found. Try: make PYTHON=/path/to/python3.13 …" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
-# Rebuilt when the dependencies change.
-$(CORE): pyproject.toml constraints.txt hatch_build.py forecast/networks/fast/lstm.c | $(BIN)/python
+$(CORE): $(BUILT_OF) | $(BIN)/python
 	@echo "Installing into $(VENV) (once; about a minute) …" >&2
 	@$(INSTALL) .
 	@touch $@
 
-$(DEV): pyproject.toml constraints.txt hatch_build.py forecast/networks/fast/lstm.c | $(BIN)/python
+$(DEV): $(BUILT_OF) | $(BIN)/python
 	@echo "Installing into $(VENV) with the test tools (once; about a minute) …" >&2
 	@$(INSTALL) '.[dev]'
 	@touch $(CORE) $@
 
 # torch first, by itself: pip then takes the build that this machine has been given.
-$(BENCH): pyproject.toml constraints.txt hatch_build.py forecast/networks/fast/lstm.c
+$(BENCH): $(BUILT_OF)
 	@echo "Installing into $(BENCH_VENV) with the rivals (once; some minutes) …" >&2
 	@test -x $(BENCH_BIN)/python || $(PYTHON) -m venv $(BENCH_VENV)
 	@$(BENCH_BIN)/python -m pip install --quiet torch==2.13.0

@@ -416,8 +416,8 @@ def _at_least(name: str, value: int, least: int) -> None:
         raise ValueError(f"{name} must be >= {least}. Received {value}.")
 
 
-def _all_warm_up(like: pd.Series) -> pd.Series:
-    return pd.Series(np.nan, index=like.index)
+def _all_warm_up(values: pd.Series) -> pd.Series:
+    return pd.Series(np.nan, index=values.index)
 
 
 def _masked(values: pd.Series, warm_up: int) -> pd.Series:
@@ -428,7 +428,5 @@ def _masked(values: pd.Series, warm_up: int) -> pd.Series:
 
 def _settled(values: pd.Series, warm_up: int, *, neutral: float) -> pd.Series:
     """Warm-up masked, and the neutral value where the formula came to 0 / 0 after it."""
-    settled = values.to_numpy("float64", copy=True)
-    settled[np.isnan(settled)] = neutral
-    settled[:warm_up] = np.nan
-    return like(values, settled)
+    found = values.to_numpy("float64")
+    return _masked(like(values, np.where(np.isnan(found), neutral, found)), warm_up)

@@ -75,7 +75,7 @@ def fused_kernels(network: str, units: Sequence[int]) -> tuple[bool | None, str]
 
 
 def cpu_loop(network: str, units: Sequence[int]) -> tuple[str | None, bool]:
-    """What an LSTM is trained by on the CPU, in words, and whether a C compiler would change it.
+    """What trains the default LSTM on the CPU, in words, and whether a C compiler would change it.
 
     Args:
         network: Key of `NETWORKS`.
@@ -90,9 +90,9 @@ def cpu_loop(network: str, units: Sequence[int]) -> tuple[str | None, bool]:
     if network != "lstm" or on_gpu or keras.backend.backend() != "tensorflow":
         return None, False
     if compiled.computes(units):
-        return "lstm is trained by the compiled one", False
-    reason = library.missing() or f"the compiled one is for units in multiples of {compiled.PANEL}"
-    told = f"lstm is trained by TensorFlow's operation: {reason}"
+        return "the default lstm is trained by compiled C", False
+    reason = library.missing() or f"compiled C is for units in multiples of {compiled.PANEL}"
+    told = f"the default lstm is trained by TensorFlow's operation: {reason}"
     return told, reason == library.NOT_COMPILED
 
 

@@ -59,9 +59,9 @@ def test_the_loop_that_trains_an_lstm_is_told_with_the_reason(monkeypatch):
         return
     monkeypatch.setattr(devices.library, "missing", lambda: None)
     assert devices.cpu_loop("gru", (16,)) == (None, False)
-    assert devices.cpu_loop("lstm", (16,)) == ("lstm is trained by the compiled one", False)
+    assert devices.cpu_loop("lstm", (16,)) == ("the default lstm is trained by compiled C", False)
     told, compiler = devices.cpu_loop("lstm", (16, 10))
-    assert told.endswith("TensorFlow's operation: the compiled one is for units in multiples of 16")
+    assert told.endswith("TensorFlow's operation: compiled C is for units in multiples of 16")
     assert not compiler
     monkeypatch.setattr(devices.library, "missing", lambda: devices.library.NOT_COMPILED)
     told, compiler = devices.cpu_loop("lstm", (16,))
